@@ -1,0 +1,16 @@
+// Tensor cores through mma.sync: the kernel for blocks of 16 and 32, for operands that TMA cannot address, and for
+// GPUs other than Hopper (compute capability 8.0 and later).
+#pragma once
+
+#include "kernels/spmm_launch.h"
+
+namespace bsk {
+
+/// Launches on `stream` (a cudaStream_t); fp16 and bf16, every block, layout, size and element alignment.
+/// @throws Error cuda_error
+void launch_spmm_sm80(const SpmmLaunch& launch, Stream stream);
+
+/// The same product for fp32 operands on the ordinary cores, on any GPU.
+void launch_spmm_simt(const SpmmLaunch& launch, Stream stream);
+
+}  // namespace bsk

@@ -1,0 +1,43 @@
+// What every CUDA kernel of C = alpha*A*B + beta*C is launched with. Plain data: the host compiler reads it too.
+#pragma once
+
+#include <cstdint>
+
+#include <bsk/types.h>
+
+#include "plan/schedule.h"
+
+namespace bsk {
+
+/// A checked product: pointers are on the device, aligned as the kernel demands, sizes are consistent.
+struct SpmmLaunch {
+    std::int64_t m = 0;  ///< logical sizes; the last block row / column may be padded
+    std::int64_t n = 0;
+    std::int64_t k = 0;
+    int block_m = 0;
+    int block_k = 0;
+    std::int64_t nnzb = 0;
+    const std::int32_t* crow_indices = nullptr;  ///< [block_rows + 1]
+    const std::int32_t* col_indices = nullptr;   ///< [nnzb]
+
+    DType dtype = DType::f16;        ///< of A and B
+    const void* values = nullptr;    ///< [nnzb, block_m, block_k]
+    const void* b = nullptr;         ///< k x n
+    Layout b_layout = Layout::row_major;
+    std::int64_t ldb = 0;
+
+    DType c_dtype = DType::f16;
+    void* c = nullptr;  ///< m x n
+    Layout c_layout = Layout::row_major;
+    std::int64_t ldc = 0;
+
+    float alpha = 1.0F;
+    float beta = 0.0F;
+
+    KernelChoice choice;
+    const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; spmm_sm90 only
+    const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; spmm_sm90 only
+    int streams = 0;                             ///< clusters launched; spmm_sm90 only
+};
+
+}  // namespace bsk
