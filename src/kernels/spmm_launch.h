@@ -5,6 +5,7 @@
 
 #include <bsk/types.h>
 
+#include "plan/kernels.h"
 #include "plan/schedule.h"
 
 namespace bsk {

@@ -1,0 +1,90 @@
+#include <bsk/device.h>
+
+#include <cuda_runtime_api.h>
+
+#include "base/cuda.h"
+#include "plan/device_models.h"
+#include "plan/kernels.h"
+
+namespace bsk {
+
+namespace {
+
+/// Devices the driver offers, and its word where it offers none.
+struct DeviceQuery {
+    int count = 0;
+    cudaError_t status = cudaSuccess;
+};
+
+DeviceQuery query_devices() {
+    DeviceQuery query;
+    query.status = cudaGetDeviceCount(&query.count);
+    if (query.status != cudaSuccess) {
+        cudaGetLastError();
+        query.count = 0;
+    }
+    return query;
+}
+
+}  // namespace
+
+int cuda_device_count() {
+    return query_devices().count;
+}
+
+std::string cuda_unavailable_reason() {
+    const DeviceQuery query = query_devices();
+    if (query.count > 0) {
+        return "";
+    }
+    return query.status == cudaSuccess ? "the driver reports no CUDA device"
+                                       : cudaGetErrorString(query.status);
+}
+
+int cuda_driver_version() {
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
+}
+
+Device default_device() {
+    return cuda_device_count() > 0 ? Device{DeviceType::cuda, 0} : Device{DeviceType::cpu, 0};
+}
+
+DeviceModel device_model(Device device) {
+    if (device.type == DeviceType::cpu) {
+        require(device.index == 0, ErrorCode::invalid_argument,
+                "CPU device {} does not exist: its only index is 0.", device.index);
+        return cpu_model();
+    }
+    const DeviceQuery query = query_devices();
+    require(query.count > 0, ErrorCode::invalid_argument, "CUDA device {} does not exist: {}.", device.index,
+            cuda_unavailable_reason());
+    require(device.index >= 0 && device.index < query.count, ErrorCode::invalid_argument,
+            "CUDA device {} does not exist: there are devices 0 to {}.", device.index, query.count - 1);
+    cudaDeviceProp properties{};
+    check_cuda(cudaGetDeviceProperties(&properties, device.index), "cudaGetDeviceProperties");
+    DeviceModel model;
+    model.name = properties.name;
+    model.type = DeviceType::cuda;
+    model.cc_major = properties.major;
+    model.cc_minor = properties.minor;
+    model.sm_count = properties.multiProcessorCount;
+    model.memory_bytes = static_cast<std::int64_t>(properties.totalGlobalMem);
+    fill_rates(model);
+    return model;
+}
+
+std::vector<KernelSupport> kernel_support(const DeviceModel& device) {
+    std::vector<KernelSupport> support;
+    for (const KernelId kernel : kKernels) {
+        support.push_back(
+            {name(kernel), needs(kernel), is_built(kernel), is_built(kernel) && runs_on(kernel, device)});
+    }
+    return support;
+}
+
+const char* version() {
+    return BSK_VERSION;
+}
+
+}  // namespace bsk

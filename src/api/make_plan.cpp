@@ -1,0 +1,199 @@
+#include <cstring>
+#include <memory>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "api/plan_state.h"
+#include "base/check.h"
+#include "format/indices.h"
+
+namespace bsk {
+
+namespace {
+
+/// Index arrays on the host, as int32, whatever they were.
+struct HostIndices {
+    std::vector<std::int32_t> crow;
+    std::vector<std::int32_t> col;
+};
+
+std::vector<std::int32_t> fetch(const void* data, IndexType type, std::int64_t count, const Device& device) {
+    if (device.type == DeviceType::cpu || count == 0) {
+        return copy_indices(data, type, count);
+    }
+    const DeviceGuard guard(device.index);
+    std::vector<std::byte> staged(static_cast<std::size_t>(count * size_of(type)));
+    check_cuda(cudaMemcpy(staged.data(), data, staged.size(), cudaMemcpyDeviceToHost),
+               "cudaMemcpy of the indices");
+    return copy_indices(staged.data(), type, count);
+}
+
+/// Validates everything of `a` but the values and returns its indices.
+HostIndices checked_indices(const BsrView& a, const Device& device) {
+    require(
+        a.device.type == DeviceType::cpu || a.device == device, ErrorCode::device_mismatch,
+        "The index arrays of A are on {} {}, the plan is for {} {}; move them to the host or to that device.",
+        a.device.type == DeviceType::cpu ? "cpu" : "cuda", a.device.index,
+        device.type == DeviceType::cpu ? "cpu" : "cuda", device.index);
+    if (a.device.type == DeviceType::cpu) {
+        validate(a);
+        return {copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
+                copy_indices(a.col_indices, a.index_type, a.nnzb)};
+    }
+    BsrView sizes = a;  // what can be checked before anything is read from the device
+    require(a.m >= 0 && a.k >= 0 && a.nnzb >= 0 && a.nnzb <= kInt32Max && a.block_m > 0 && a.block_k > 0 &&
+                a.m <= kInt32Max && a.k <= kInt32Max,
+            ErrorCode::invalid_argument, "A has sizes m = {}, k = {}, block {}x{}, nnzb = {}: out of range.",
+            a.m, a.k, a.block_m, a.block_k, a.nnzb);
+    require(a.crow_indices != nullptr && (a.nnzb == 0 || a.col_indices != nullptr),
+            ErrorCode::invalid_argument, "crow_indices or col_indices of A is null.");
+    HostIndices indices{fetch(a.crow_indices, a.index_type, a.block_rows() + 1, a.device),
+                        fetch(a.col_indices, a.index_type, a.nnzb, a.device)};
+    sizes.index_type = IndexType::i32;
+    sizes.crow_indices = indices.crow.data();
+    sizes.col_indices = indices.col.data();
+    sizes.device = {};
+    validate(sizes);
+    return indices;
+}
+
+/// Packs arrays of 4-byte elements behind each other, each aligned for a WorkItem.
+class Packer {
+public:
+    template <class T>
+    std::size_t add(const std::vector<T>& array) {
+        const std::size_t offset = bytes_.size();
+        const std::size_t size = array.size() * sizeof(T);
+        bytes_.resize(offset + static_cast<std::size_t>(
+                                   round_up(static_cast<std::int64_t>(size), alignof(std::int64_t))));
+        if (size > 0) {
+            std::memcpy(bytes_.data() + offset, array.data(), size);
+        }
+        return offset;
+    }
+    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
+
+private:
+    std::vector<std::byte> bytes_;
+};
+
+void upload(PlanState& state, const HostIndices& indices) {
+    const Schedule& schedule = state.host.schedule;
+    Packer packer;
+    const std::size_t crow = packer.add(indices.crow);
+    const std::size_t col = packer.add(indices.col);
+    const std::size_t offsets = packer.add(schedule.offsets);
+    const std::size_t items = packer.add(schedule.items);
+    const DeviceGuard guard(state.device.index);
+    state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
+    const std::byte* base = state.arrays.as<std::byte>();
+
+    const SpmmProblem& problem = state.host.problem;
+    SpmmLaunch& launch = state.launch;
+    launch.m = state.pattern.m;
+    launch.n = problem.n;
+    launch.k = state.pattern.k;
+    launch.block_m = state.pattern.block_m;
+    launch.block_k = state.pattern.block_k;
+    launch.nnzb = state.pattern.nnzb;
+    launch.crow_indices = reinterpret_cast<const std::int32_t*>(base + crow);
+    launch.col_indices = reinterpret_cast<const std::int32_t*>(base + col);
+    launch.dtype = state.pattern.dtype;
+    launch.b_layout = problem.b_layout;
+    launch.ldb = problem.ldb;
+    launch.c_dtype = problem.c_dtype;
+    launch.c_layout = problem.c_layout;
+    launch.ldc = problem.ldc;
+    launch.choice = state.host.choice;
+    launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
+    launch.work = reinterpret_cast<const WorkItem*>(base + items);
+    launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
+    state.pattern.crow_indices = launch.crow_indices;
+    state.pattern.col_indices = launch.col_indices;
+}
+
+void keep_on_host(PlanState& state, const HostIndices& indices) {
+    state.host_indices = indices.crow;
+    state.host_indices.insert(state.host_indices.end(), indices.col.begin(), indices.col.end());
+    state.pattern.crow_indices = state.host_indices.data();
+    state.pattern.col_indices = state.host_indices.data() + indices.crow.size();
+}
+
+std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& device) {
+    const SpmmProblem& p = plan.problem;
+    const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n);
+    return fmt::format(
+        "C[{} x {}] = A[{} x {}] * B[{} x {}]: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
+        "{}\n{}\nPredicted: {:.4f} "
+        "ms, {:.2f} executed TFLOP/s.",
+        a.m, p.n, a.m, a.k, a.k, p.n, a.nnzb, a.block_m, a.block_k, name(a.dtype), name(p.c_dtype),
+        name(p.b_layout), name(p.c_layout), device.name, fmt::join(plan.reasons, "\n"),
+        1e3 * plan.predicted_seconds, flops / plan.predicted_seconds * 1e-12);
+}
+
+HostPlan plan_on_host(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
+                      const PlanOptions& options) {
+    validate(a);
+    return plan_spmm(a, copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
+                     check_problem(a, problem), device, options);
+}
+
+}  // namespace
+
+const std::string& Plan::kernel() const {
+    return state_->kernel;
+}
+
+std::string Plan::explain() const {
+    return describe(state_->pattern, state_->host, device_model(state_->device));
+}
+
+double Plan::predicted_seconds() const {
+    return state_->host.predicted_seconds;
+}
+
+std::int64_t Plan::memory_bytes() const {
+    return static_cast<std::int64_t>(state_->arrays.bytes() +
+                                     state_->host_indices.size() * sizeof(std::int32_t));
+}
+
+Device Plan::device() const {
+    return state_->device;
+}
+
+const SpmmProblem& Plan::problem() const {
+    return state_->host.problem;
+}
+
+Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, const PlanOptions& options) {
+    const DeviceModel model = device_model(device);
+    const HostIndices indices = checked_indices(a, device);
+
+    auto state = std::make_shared<PlanState>();
+    state->device = device;
+    state->pattern = a;
+    state->pattern.index_type = IndexType::i32;
+    state->pattern.values = nullptr;
+    state->pattern.device = device;
+    state->host = plan_spmm(a, indices.crow, check_problem(a, problem), model, options);
+    state->kernel = name(state->host.choice.kernel);
+    if (device.type == DeviceType::cuda) {
+        upload(*state, indices);
+    } else {
+        keep_on_host(*state, indices);
+    }
+    return Plan(std::move(state));
+}
+
+std::string explain_plan(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
+                         const PlanOptions& options) {
+    return describe(a, plan_on_host(a, problem, device, options), device);
+}
+
+double predict_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
+                       const PlanOptions& options) {
+    return plan_on_host(a, problem, device, options).predicted_seconds;
+}
+
+}  // namespace bsk

@@ -1,0 +1,13 @@
+// TMA and wgmma: the kernel for Hopper.
+#pragma once
+
+#include "kernels/spmm_launch.h"
+
+namespace bsk {
+
+/// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides that are multiples of 64, pointers and row
+/// strides that are multiples of 16 bytes.
+/// @throws Error cuda_error
+void launch_spmm_sm90(const SpmmLaunch& launch, Stream stream);
+
+}  // namespace bsk

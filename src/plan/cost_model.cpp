@@ -1,0 +1,58 @@
+#include "plan/cost_model.h"
+
+#include <algorithm>
+
+namespace bsk {
+
+namespace {
+
+constexpr double kElementBytes = 2;  // fp16 and bf16
+constexpr double kStepK = 64;        // columns of A in one step of spmm_sm90
+
+}  // namespace
+
+double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device) {
+    const double flops = 2.0 * choice.tile_m * choice.tile_n * kStepK;
+    const double math = flops / (device.tensor_tflops * 1e12 / device.sm_count);
+    // A comes once for the whole cluster, B for each CTA.
+    const double bytes =
+        kElementBytes * kStepK * (static_cast<double>(choice.tile_m) / choice.cluster + choice.tile_n);
+    const double l2 = bytes / (device.l2_gbps * 1e9 / device.sm_count);
+    return std::max(math, l2);
+}
+
+double sm90_tile_seconds(const KernelChoice& choice) {
+    // 128 rows: both consumer warpgroups store at once, 1500 cycles at 1.5 GHz. 64 rows: the other
+    // warpgroup's tile runs meanwhile, what remains is the hand-over.
+    return choice.tile_m == 128 ? 1.0e-6 : 0.2e-6;
+}
+
+double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
+    const double a_bytes =
+        static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
+    const double b_bytes =
+        static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
+    const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
+                           static_cast<double>(size_of(problem.c_dtype));
+    return (a_bytes + b_bytes + c_bytes) / (device.memory_gbps * 1e9);
+}
+
+double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                           const DeviceModel& device) {
+    double share = 1.0;  // of the device's dense fp16 rate
+    switch (kernel) {
+        case KernelId::spmm_cpu: share = 0.5; break;
+        case KernelId::spmm_sm80: share = 0.2; break;
+        case KernelId::spmm_simt: share = 0.02; break;
+        case KernelId::spmm_sm90: break;
+    }
+    const double flops =
+        2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(problem.n);
+    return std::max(flops / (share * device.tensor_tflops * 1e12), memory_seconds(a, problem, device));
+}
+
+double launch_seconds(const DeviceModel& device) {
+    return device.type == DeviceType::cuda ? 4e-6 : 0.0;
+}
+
+}  // namespace bsk

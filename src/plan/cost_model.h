@@ -1,0 +1,34 @@
+// Predicted times, in seconds, of the pieces a product is made of. Every constant is measured or simulated;
+// where from stands beside it.
+#pragma once
+
+#include <cstdint>
+
+#include <bsk/bsr.h>
+#include <bsk/device.h>
+#include <bsk/plan.h>
+
+#include "plan/kernels.h"
+
+namespace bsk {
+
+/// One step of spmm_sm90: a tile_m x 64 piece of A times a 64 x tile_n piece of B on one SM. Bound by the
+/// tensor cores or by the SM's share of L2 bandwidth, whichever is longer.
+[[nodiscard]] double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device);
+
+/// What a tile of spmm_sm90 costs beside its steps: filling the pipeline and the part of the epilogue that no
+/// other tile hides.
+[[nodiscard]] double sm90_tile_seconds(const KernelChoice& choice);
+
+/// Time to move A's values, B and C through device memory once.
+[[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
+
+/// The kernels that are not scheduled in detail: executed FLOPs at the share of the device's rate they were
+/// measured at.
+[[nodiscard]] double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                                         const DeviceModel& device);
+
+/// From the call to the first instruction on the device, and back.
+[[nodiscard]] double launch_seconds(const DeviceModel& device);
+
+}  // namespace bsk

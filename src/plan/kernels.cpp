@@ -1,0 +1,97 @@
+#include "plan/kernels.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+
+namespace bsk {
+
+namespace {
+
+constexpr bool kHasSm90 =
+#ifdef BSK_HAS_SM90
+    true;
+#else
+    false;
+#endif
+
+constexpr std::int64_t kTmaStride = 16;  // bytes: strides of a tensor map are multiples of it
+
+std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
+    if (a.dtype == DType::f32) {
+        return "float32 has no wgmma at full precision";
+    }
+    if (a.block_m % 64 != 0 || a.block_k % 64 != 0) {
+        return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
+    }
+    if (problem.ldb * size_of(a.dtype) % kTmaStride != 0) {
+        return fmt::format("ldb = {} is not a multiple of 8 elements, which TMA needs", problem.ldb);
+    }
+    if (problem.ldc * size_of(problem.c_dtype) % kTmaStride != 0) {
+        return fmt::format("ldc = {} is not a multiple of 16 bytes, which TMA needs", problem.ldc);
+    }
+    if (a.nnzb * a.block_m > kInt32Max) {
+        return fmt::format("nnzb*block_m = {} passes the int32 coordinates of TMA", a.nnzb * a.block_m);
+    }
+    return "";
+}
+
+}  // namespace
+
+const char* name(KernelId kernel) {
+    switch (kernel) {
+        case KernelId::spmm_cpu: return "spmm_cpu";
+        case KernelId::spmm_simt: return "spmm_simt";
+        case KernelId::spmm_sm80: return "spmm_sm80";
+        case KernelId::spmm_sm90: return "spmm_sm90";
+    }
+    return "unknown";
+}
+
+const char* needs(KernelId kernel) {
+    switch (kernel) {
+        case KernelId::spmm_cpu: return "a CPU; every case";
+        case KernelId::spmm_simt: return "a CUDA device of compute capability 8.0 or later; float32";
+        case KernelId::spmm_sm80:
+            return "a CUDA device of compute capability 8.0 or later; float16, bfloat16";
+        case KernelId::spmm_sm90:
+            return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that "
+                   "are "
+                   "multiples of 64; rows of B and C that start at multiples of 16 bytes";
+    }
+    return "";
+}
+
+bool is_built(KernelId kernel) {
+    return kernel != KernelId::spmm_sm90 || kHasSm90;
+}
+
+bool runs_on(KernelId kernel, const DeviceModel& device) {
+    switch (kernel) {
+        case KernelId::spmm_cpu: return device.type == DeviceType::cpu;
+        case KernelId::spmm_simt:
+        case KernelId::spmm_sm80: return device.type == DeviceType::cuda && device.cc_major >= 8;
+        case KernelId::spmm_sm90:
+            return device.type == DeviceType::cuda && device.cc_major == 9 && device.cc_minor == 0;
+    }
+    return false;
+}
+
+std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                    const DeviceModel& device) {
+    if (!is_built(kernel)) {
+        return "this build does not contain it";
+    }
+    if (!runs_on(kernel, device)) {
+        return fmt::format("it needs {}", needs(kernel));
+    }
+    switch (kernel) {
+        case KernelId::spmm_cpu: return "";
+        case KernelId::spmm_simt: return a.dtype == DType::f32 ? "" : "it computes float32 only";
+        case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
+        case KernelId::spmm_sm90: return why_not_sm90(a, problem);
+    }
+    return "";
+}
+
+}  // namespace bsk

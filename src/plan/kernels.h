@@ -1,0 +1,39 @@
+// The kernels the planner chooses from, and what each of them needs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include <bsk/bsr.h>
+#include <bsk/device.h>
+#include <bsk/plan.h>
+
+namespace bsk {
+
+enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90 };
+
+/// Fastest first: the planner takes the first that can compute a product.
+inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm80, KernelId::spmm_simt,
+                                     KernelId::spmm_cpu};
+
+/// How a kernel cuts C.
+struct KernelChoice {
+    KernelId kernel = KernelId::spmm_cpu;
+    int tile_m = 0;   ///< rows of C a CTA computes at a time; spmm_sm90 only, as are the next two
+    int tile_n = 0;   ///< columns of C a CTA computes at a time
+    int cluster = 1;  ///< CTAs of a cluster: neighbouring column tiles that share A by multicast
+};
+
+[[nodiscard]] const char* name(KernelId kernel);
+/// The device and the cases a kernel needs, in words.
+[[nodiscard]] const char* needs(KernelId kernel);
+[[nodiscard]] bool is_built(KernelId kernel);
+/// Whether the device itself can run the kernel, whatever the case.
+[[nodiscard]] bool runs_on(KernelId kernel, const DeviceModel& device);
+/// Why the kernel cannot compute this product on this device; empty when it can. `problem` has its ld filled
+/// in.
+[[nodiscard]] std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                                  const DeviceModel& device);
+
+}  // namespace bsk

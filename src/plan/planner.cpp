@@ -1,0 +1,140 @@
+#include "plan/planner.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "plan/cost_model.h"
+
+namespace bsk {
+
+namespace {
+
+constexpr int kStepK = 64;
+constexpr int kTileN = 256;
+
+std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
+                       std::int64_t cols) {
+    const std::int64_t tightest = std::max<std::int64_t>(layout == Layout::row_major ? cols : rows, 1);
+    require(ld == 0 || ld >= tightest, ErrorCode::invalid_argument,
+            "{} = {} is too small: a {} matrix of {} x {} needs at least {}.", argument, ld, name(layout),
+            rows, cols, tightest);
+    return ld == 0 ? tightest : ld;
+}
+
+KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
+                       const PlanOptions& options, std::vector<std::string>& reasons) {
+    if (!options.kernel.empty()) {
+        for (const KernelId kernel : kKernels) {
+            if (options.kernel == name(kernel)) {
+                const std::string reason = why_not(kernel, a, problem, device);
+                require(reason.empty(), ErrorCode::unsupported,
+                        "Kernel {} cannot compute this product on {}: {}.", options.kernel, device.name,
+                        reason);
+                reasons.push_back(fmt::format("{}: asked for by the caller.", name(kernel)));
+                return kernel;
+            }
+        }
+        fail(ErrorCode::invalid_argument,
+             "kernel \"{}\" is not known; expected spmm_sm90, spmm_sm80, spmm_simt or spmm_cpu.",
+             options.kernel);
+    }
+    for (const KernelId kernel : kKernels) {
+        const std::string reason = why_not(kernel, a, problem, device);
+        if (reason.empty()) {
+            reasons.push_back(
+                fmt::format("{}: the fastest kernel that computes this product here.", name(kernel)));
+            return kernel;
+        }
+        if (runs_on(kernel, device)) {
+            reasons.push_back(fmt::format("Not {}: {}.", name(kernel), reason));
+        }
+    }
+    fail(
+        ErrorCode::unsupported,
+        "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every case.",
+        device.name, device.cc_major, device.cc_minor);
+}
+
+/// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
+std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int32_t>& crow,
+                                   const KernelChoice& choice, const DeviceModel& device) {
+    const double step = sm90_step_seconds(choice, device);
+    const double fixed = sm90_tile_seconds(choice);
+    const int tiles_per_block = a.block_m / choice.tile_m;
+    const int steps_per_block = a.block_k / kStepK;
+    std::vector<double> costs(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
+    for (std::size_t row = 0; row < costs.size(); ++row) {
+        const std::size_t block_row = row / tiles_per_block;
+        const double steps = static_cast<double>(crow[block_row + 1] - crow[block_row]) * steps_per_block;
+        costs[row] = fixed + steps * step;
+    }
+    return costs;
+}
+
+/// Tries every tile height and cluster size and keeps the shortest schedule.
+void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                   const DeviceModel& device) {
+    const std::int64_t column_tiles = ceil_div(plan.problem.n, kTileN);
+    bool first = true;
+    for (const int tile_m : {128, 64}) {
+        for (const int cluster : {2, 1}) {
+            if (a.block_m % tile_m != 0 || (cluster == 2 && column_tiles == 1)) {
+                continue;
+            }
+            const KernelChoice choice{KernelId::spmm_sm90, tile_m, kTileN, cluster};
+            const std::int64_t strips = ceil_div(column_tiles, cluster);
+            const int streams = device.sm_count / cluster;
+            Schedule schedule = make_schedule(tile_row_costs(a, crow, choice, device), strips, streams);
+            if (first || schedule.makespan < plan.schedule.makespan) {
+                plan.choice = choice;
+                plan.schedule = std::move(schedule);
+                first = false;
+            }
+        }
+    }
+    const double memory = memory_seconds(a, plan.problem, device);
+    plan.predicted_seconds = launch_seconds(device) + std::max(plan.schedule.makespan, memory);
+    plan.reasons.push_back(fmt::format(
+        "Tiles of {}x{} of C, {} of A a step; {}.", plan.choice.tile_m, kTileN, kStepK,
+        plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
+                                 : "no clusters, because one column tile or more streams finish sooner"));
+    plan.reasons.push_back(
+        fmt::format("{} tiles for {} streams, strip by strip, the last quarter longest first; the longest "
+                    "stream takes {:.3f} "
+                    "ms, moving everything through memory once {:.3f} ms.",
+                    plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
+                    1e3 * plan.schedule.makespan, 1e3 * memory));
+}
+
+}  // namespace
+
+SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
+    require(problem.n >= 0 && problem.n <= kInt32Max, ErrorCode::invalid_argument,
+            "n = {} is out of range: expected 0 to {}.", problem.n, kInt32Max);
+    require(problem.c_dtype == a.dtype || problem.c_dtype == DType::f32, ErrorCode::dtype_mismatch,
+            "c_dtype is {}: expected A's dtype, {}, or float32.", name(problem.c_dtype), name(a.dtype));
+    require(a.m * problem.n <= kInt32Max, ErrorCode::too_large,
+            "C of {} x {} has more elements than int32 can index ({}); split B by columns.", a.m, problem.n,
+            kInt32Max);
+    problem.ldb = filled_ld("ldb", problem.ldb, problem.b_layout, a.k, problem.n);
+    problem.ldc = filled_ld("ldc", problem.ldc, problem.c_layout, a.m, problem.n);
+    return problem;
+}
+
+HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow, const SpmmProblem& problem,
+                   const DeviceModel& device, const PlanOptions& options) {
+    HostPlan plan;
+    plan.problem = problem;
+    plan.choice.kernel = choose_kernel(a, problem, device, options, plan.reasons);
+    if (plan.choice.kernel == KernelId::spmm_sm90) {
+        schedule_sm90(plan, a, crow, device);
+    } else {
+        plan.predicted_seconds =
+            launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);
+    }
+    return plan;
+}
+
+}  // namespace bsk

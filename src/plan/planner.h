@@ -1,0 +1,37 @@
+// From a pattern, a shape and a device to the kernel, its tiles and its order of work. Host code only: it
+// plans for devices that are not there as well.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <bsk/bsr.h>
+#include <bsk/device.h>
+#include <bsk/plan.h>
+
+#include "plan/kernels.h"
+#include "plan/schedule.h"
+
+namespace bsk {
+
+struct HostPlan {
+    SpmmProblem problem;  ///< with ldb and ldc filled in
+    KernelChoice choice;
+    Schedule schedule;  ///< empty for kernels that order their own work (all but spmm_sm90)
+    double predicted_seconds = 0;
+    std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
+};
+
+/// Checks the dense side against A and fills in ldb and ldc where they are 0.
+/// @throws Error invalid_argument, dtype_mismatch, too_large
+[[nodiscard]] SpmmProblem check_problem(const BsrView& a, SpmmProblem problem);
+
+/// @param a     sizes, block, dtype and nnzb of A; its pointers are not read
+/// @param crow  A's crow_indices on the host [block_rows + 1]
+/// @throws Error unsupported where the kernel asked for cannot compute the product
+[[nodiscard]] HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
+                                 const SpmmProblem& problem, const DeviceModel& device,
+                                 const PlanOptions& options);
+
+}  // namespace bsk
