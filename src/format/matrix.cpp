@@ -59,14 +59,16 @@ BsrMatrix make_matrix(std::int64_t m, std::int64_t k, int block_m, int block_k, 
     return a;
 }
 
-void allocate_values(BsrMatrix& a) {
-    const std::int64_t bytes = a.nnzb() * a.block_m * a.block_k * size_of(a.dtype);
+std::vector<std::byte> zero_bytes(std::int64_t bytes) {
     try {
-        a.values.assign(static_cast<std::size_t>(bytes), std::byte{0});
+        return std::vector<std::byte>(static_cast<std::size_t>(bytes));
     } catch (const std::bad_alloc&) {
-        fail(ErrorCode::out_of_memory, "no memory for the {} bytes of {} blocks of {} x {} {}", bytes,
-             a.nnzb(), a.block_m, a.block_k, name(a.dtype));
+        fail(ErrorCode::out_of_memory, "no memory for {} bytes of values; make the matrix smaller", bytes);
     }
+}
+
+void allocate_values(BsrMatrix& a) {
+    a.values = zero_bytes(a.nnzb() * a.block_m * a.block_k * size_of(a.dtype));
 }
 
 }  // namespace bsk

@@ -1,7 +1,9 @@
 // Making BSR matrices: checked sizes, and arrays that start as zeros.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include <bsk/bsr.h>
 
@@ -16,6 +18,9 @@ void check_block_count(std::int64_t nnzb);
 
 /// An m x k matrix that stores no block yet: crow_indices is all zeros.
 BsrMatrix make_matrix(std::int64_t m, std::int64_t k, int block_m, int block_k, DType dtype);
+
+/// `bytes` zeros. @throws Error out_of_memory.
+std::vector<std::byte> zero_bytes(std::int64_t bytes);
 
 /// Gives every block of a.col_indices values of zero. @throws Error out_of_memory.
 void allocate_values(BsrMatrix& a);
