@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "base/check.h"
 #include "base/cuda.h"
 #include "plan/device_models.h"
 #include "plan/kernels.h"

@@ -1,13 +1,13 @@
-// Error raising and small integer helpers used by every layer.
+// Error raising used by every layer, but not by CUDA sources: nvcc rejects fmt 9 in C++20.
 #pragma once
 
-#include <cstdint>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <bsk/error.h>
+
+#include "base/math.h"
 
 namespace bsk {
 
@@ -23,9 +23,5 @@ void require(bool condition, ErrorCode code, fmt::format_string<Args...> format,
         fail(code, format, std::forward<Args>(args)...);
     }
 }
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
-constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace bsk

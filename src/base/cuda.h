@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include <cuda_runtime_api.h>
 
-#include "base/check.h"
+#include <bsk/error.h>
 
 namespace bsk {
 
@@ -18,7 +19,8 @@ inline void check_cuda(cudaError_t status, const char* call) {
     cudaGetLastError();  // clear it, so that the caller's next call does not report it again
     const ErrorCode code =
         status == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::cuda_error;
-    fail(code, "{} failed: {} ({}).", call, cudaGetErrorString(status), cudaGetErrorName(status));
+    throw Error(code, std::string(call) + " failed: " + cudaGetErrorString(status) + " (" +
+                          cudaGetErrorName(status) + ").");
 }
 
 /// Makes `index` the calling thread's current CUDA device for the guard's lifetime.
