@@ -1,0 +1,133 @@
+// C is computed in panels of columns. The threads convert a panel of B to fp32 together, once. Then each
+// takes block rows: it converts a stored block to fp32, lets Eigen add its product with the panel to an fp32
+// tile of C, and rounds that tile once, when the block row is done. Eigen itself stays on one thread inside a
+// parallel region, so that an element's order of additions is fixed.
+#include "kernels/cpu/spmm_cpu.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+#include "base/check.h"
+#include "base/element.h"
+
+namespace bsk {
+
+namespace {
+
+constexpr std::int64_t kPanelN = 512;  ///< columns of a panel: a stored block is converted once for so many
+
+template <class T>
+using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+
+/// rows x cols elements of a dense matrix of any layout, from element (i, j) on.
+template <class Element, class View>
+auto submatrix(const View& view, std::int64_t i, std::int64_t j, std::int64_t rows, std::int64_t cols) {
+    Element* data = static_cast<Element*>(view.data) + dense_offset(view.layout, view.ld, i, j);
+    const Strides strides = view.layout == Layout::row_major ? Strides(view.ld, 1) : Strides(1, view.ld);
+    using Plain = RowMajor<std::remove_const_t<Element>>;
+    using Matrix = std::conditional_t<std::is_const_v<Element>, const Plain, Plain>;
+    return Eigen::Map<Matrix, Eigen::Unaligned, Strides>(data, rows, cols, strides);
+}
+
+template <class T, class TC>
+class Product {
+public:
+    Product(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta)
+        : a_(a),
+          b_(b),
+          c_(c),
+          alpha_(alpha),
+          beta_(beta),
+          panel_(static_cast<std::size_t>(padded_k() * std::min(c.cols, kPanelN))),
+          scratch_(static_cast<std::size_t>(omp_get_max_threads() * scratch_size())) {}
+
+    void run() {
+#pragma omp parallel
+        for (std::int64_t first = 0; first < c_.cols; first += kPanelN) {
+            const std::int64_t cols = std::min(kPanelN, c_.cols - first);
+#pragma omp for
+            for (std::int64_t block_col = 0; block_col < a_.block_cols(); ++block_col) {
+                convert_b(first, cols, block_col * a_.block_k);
+            }
+#pragma omp for schedule(dynamic)
+            for (std::int64_t block_row = 0; block_row < a_.block_rows(); ++block_row) {
+                compute_block_row(first, cols, block_row);
+            }
+        }
+    }
+
+private:
+    using Tile = Eigen::Map<RowMajor<float>>;
+
+    [[nodiscard]] std::int64_t padded_k() const {
+        return a_.block_cols() * a_.block_k;
+    }
+    [[nodiscard]] std::int64_t scratch_size() const {
+        return a_.block_m * (kPanelN + a_.block_k);
+    }
+
+    /// Rows [row, row + block_k) of the panel of B.
+    Tile panel_rows(std::int64_t row, std::int64_t cols) {
+        return Tile(panel_.data() + row * cols, a_.block_k, cols);
+    }
+
+    /// Fills those rows from columns [first, first + cols) of B; what lies below B becomes zero.
+    void convert_b(std::int64_t first, std::int64_t cols, std::int64_t row) {
+        Tile target = panel_rows(row, cols);
+        const std::int64_t rows = std::min<std::int64_t>(a_.block_k, b_.rows - row);
+        target.topRows(rows) = submatrix<const T>(b_, row, first, rows, cols).template cast<float>();
+        target.bottomRows(a_.block_k - rows).setZero();
+    }
+
+    void compute_block_row(std::int64_t first, std::int64_t cols, std::int64_t block_row) {
+        const auto* crow = static_cast<const std::int32_t*>(a_.crow_indices);
+        const auto* col = static_cast<const std::int32_t*>(a_.col_indices);
+        const std::int64_t block_size = std::int64_t{a_.block_m} * a_.block_k;
+        float* const scratch = scratch_.data() + omp_get_thread_num() * scratch_size();
+        Tile block(scratch, a_.block_m, a_.block_k);
+        Tile sum(scratch + block_size, a_.block_m, cols);
+
+        sum.setZero();
+        for (std::int32_t i = crow[block_row]; i < crow[block_row + 1]; ++i) {
+            const T* values = static_cast<const T*>(a_.values) + i * block_size;
+            block = Eigen::Map<const RowMajor<T>>(values, a_.block_m, a_.block_k).template cast<float>();
+            sum.noalias() += block * panel_rows(std::int64_t{col[i]} * a_.block_k, cols);
+        }
+
+        const std::int64_t row = block_row * a_.block_m;
+        const std::int64_t rows = std::min<std::int64_t>(a_.block_m, c_.rows - row);
+        auto result = submatrix<TC>(c_, row, first, rows, cols);
+        if (beta_ == 0.0F) {
+            result = (alpha_ * sum.topRows(rows)).template cast<TC>();
+        } else {
+            result = (alpha_ * sum.topRows(rows) + beta_ * result.template cast<float>()).template cast<TC>();
+        }
+    }
+
+    const BsrView a_;
+    const ConstMatrixView b_;
+    const MatrixView c_;
+    const float alpha_;
+    const float beta_;
+    std::vector<float> panel_;    ///< of B: [padded_k, columns of the panel]
+    std::vector<float> scratch_;  ///< a stored block and a tile of C for each thread
+};
+
+}  // namespace
+
+void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta) {
+    visit_dtype(a.dtype, [&]<class T>(ElementTag<T>) {
+        if (c.dtype == a.dtype) {
+            Product<T, T>(a, b, c, alpha, beta).run();
+        } else {
+            Product<T, float>(a, b, c, alpha, beta).run();
+        }
+    });
+}
+
+}  // namespace bsk
