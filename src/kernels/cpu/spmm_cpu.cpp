@@ -11,7 +11,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/check.h"
 #include "base/element.h"
 
 namespace bsk {
