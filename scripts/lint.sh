@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Checks the style of the tree: lint.sh BUILD_DIR. Needs ruff, clang-format 14, clang-tidy and shellcheck in PATH, and
+# the compile_commands.json of a configured build. Stops at the first tool that finds something.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+build=${1:?usage: scripts/lint.sh BUILD_DIR}
+
+sources() {
+    git ls-files --cached --others --exclude-standard -- "$@"
+}
+
+echo "layers"
+python3 scripts/check_layers.py
+echo "measured tables"
+python3 scripts/render_tables.py --check
+echo "ruff"
+ruff check .
+echo "shellcheck"
+sources '*.sh' .ci/run | xargs shellcheck
+echo "clang-format"
+sources '*.c' '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror
+echo "clang-tidy"
+# Host sources only: clang reads neither nvcc's options nor GCC's -fopenmp. One process a core.
+sources 'src/*.cpp' 'cli/*.cpp' 'bench/*.cpp' |
+    xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet --extra-arg=-fno-openmp
+echo "lint: nothing found"
