@@ -1,0 +1,390 @@
+// C = alpha*A*B + beta*C on tensor cores through cp.async, ldmatrix and mma.sync: any block, layout, size,
+// alignment.
+//
+// Split of the work: a CTA of 4 warps computes one tile_m x 128 tile of C, tile_m = min(block_m, 64), so that
+// the tile lies inside one block row and needs that row's stored blocks only. CTAs are numbered down the tile
+// rows of a strip of 128 columns first: those in flight share the strip's part of B in L2.
+//
+// The stored blocks of the row are walked as k slices of 16 columns of A, the k of one mma. A step takes 2
+// slices, whichever blocks they come from; what lies past the last slice, past k and past n is filled with
+// zeros, so that the products need no masks. Three stages of shared memory hold steps: while one is
+// multiplied, two are in flight.
+//
+//   stage:  a [tile_m][32]   rows of A                       4 chunks of 16 bytes a row
+//           b [32][128]      B row-major: rows are k        16 chunks
+//             [128][32]      B col-major: rows are n         4 chunks
+//
+// Chunks are exchanged within a row (`swizzled`) so that ldmatrix, which reads one chunk of 8 consecutive
+// rows, finds them in 8 different groups of 4 banks. After the last step the same memory stages the fp32 tile
+// of C, so that it is written along C's contiguous direction.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/sm80/mma.cuh"
+#include "kernels/spmm_launch.h"
+
+namespace bsk::sm80 {
+
+inline constexpr int kThreads = 128;
+inline constexpr int kTileN = 128;
+inline constexpr int kSliceK = 16;
+inline constexpr int kTileK = 2 * kSliceK;
+inline constexpr int kStages = 3;
+inline constexpr int kChunk = 8;       // elements of 2 bytes in one 16-byte copy; C is written in runs of 8
+inline constexpr int kStagingPad = 4;  // floats: keeps runs 16-byte aligned and spreads columns over banks
+
+/// CTAs that share a multiprocessor, as many as the registers allow without a spill on any architecture.
+template <int kTileM>
+inline constexpr int kCtasPerSm = kTileM == 64   ? 3
+                                  : kTileM == 32 ? 4
+                                                 : 6;
+
+// ---------------------------------------------------------------------------------------------------- shared
+// memory
+
+template <int kTileM>
+struct Stage {
+    std::uint16_t a[kTileM * kTileK];
+    std::uint16_t b[kTileK * kTileN];
+};
+
+template <int kTileM>
+struct alignas(128) SharedStorage {
+    static constexpr int kStagingFloats =
+        std::max(kTileM * (kTileN + kStagingPad), kTileN*(kTileM + kStagingPad));
+    union {
+        Stage<kTileM> stages[kStages];
+        float staging[kStagingFloats];
+    };
+};
+
+/// Element offset of a chunk of a matrix with kRow elements a row.
+template <int kRow>
+__device__ constexpr int swizzled(int row, int chunk) {
+    constexpr int kChunks = kRow / kChunk;
+    constexpr int kRowsPerLine = kChunks < 8 ? 8 / kChunks : 1;  // rows in 128 bytes, one pass over the banks
+    constexpr int kSwaps = kChunks < 8 ? kChunks : 8;
+    return row * kRow + (chunk ^ (row / kRowsPerLine % kSwaps)) * kChunk;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// producer
+
+/// Loads the steps of one tile; all threads take part.
+template <int kTileM, Layout kBLayout>
+class Producer {
+public:
+    __device__ Producer(const SpmmLaunch& launch, int slice_shift, int tile_row, std::int64_t first_column)
+        : launch_(launch),
+          first_column_(first_column),
+          slice_shift_(slice_shift),
+          b_is_aligned_(
+              (reinterpret_cast<std::uintptr_t>(launch.b) | static_cast<std::uintptr_t>(launch.ldb * 2)) %
+                  16 ==
+              0) {
+        const int tiles_per_block = launch.block_m / kTileM;
+        const int block_row = tile_row / tiles_per_block;
+        const int begin = launch.crow_indices[block_row];
+        blocks_ = launch.col_indices + begin;
+        slices_ = (launch.crow_indices[block_row + 1] - begin) << slice_shift_;
+        block_size_ = static_cast<std::int64_t>(launch.block_m) * launch.block_k;
+        values_ = static_cast<const std::uint16_t*>(launch.values) + begin * block_size_ +
+                  static_cast<std::int64_t>(tile_row % tiles_per_block) * kTileM * launch.block_k;
+        fetch_columns(0);
+    }
+
+    __device__ int steps() const { return (slices_ + 1) / 2; }
+
+    /// Step after step; past the last one it loads nothing.
+    __device__ void load(Stage<kTileM>& stage, int step) {
+        if (step < steps()) {
+            load_a(stage.a, step);
+            load_b(stage.b, first_k(2 * step, block_column_[0]), first_k(2 * step + 1, block_column_[1]));
+            fetch_columns(step + 1);
+        }
+        cp_async_commit();
+    }
+
+private:
+    /// Block columns of a step's slices, read one step ahead of their use to hide the latency.
+    __device__ void fetch_columns(int step) {
+        for (int i = 0; i < 2; ++i) {
+            const int slice = 2 * step + i;
+            block_column_[i] = slice < slices_ ? blocks_[slice >> slice_shift_] : 0;
+        }
+    }
+
+    /// Index of the slice's first column inside its block.
+    __device__ int k_in_block(int slice) const { return (slice * kSliceK) & (launch_.block_k - 1); }
+
+    /// The row of B that the slice starts at; k, where B ends, for a slice past the last.
+    __device__ std::int64_t first_k(int slice, int block_column) const {
+        return slice < slices_ ? static_cast<std::int64_t>(block_column) * launch_.block_k + k_in_block(slice)
+                               : launch_.k;
+    }
+
+    __device__ void load_a(std::uint16_t* a, int step) const {
+        constexpr int kRowChunks = kTileK / kChunk;
+        for (int c = threadIdx.x; c < kTileM * kRowChunks; c += kThreads) {
+            const int row = c / kRowChunks;
+            const int chunk = c % kRowChunks;
+            const int slice = 2 * step + chunk / 2;
+            const std::uint16_t* source = values_ + (slice >> slice_shift_) * block_size_ +
+                                          row * launch_.block_k + k_in_block(slice) + chunk % 2 * kChunk;
+            cp_async_16(a + swizzled<kTileK>(row, chunk), source, slice < slices_ ? 16 : 0);
+        }
+    }
+
+    __device__ void load_b(std::uint16_t* b, std::int64_t k0, std::int64_t k1) const {
+        constexpr int kRow = kBLayout == Layout::row_major ? kTileN : kTileK;
+        constexpr int kRowChunks = kRow / kChunk;
+#pragma unroll
+        for (int i = 0; i < kTileK * kTileN / kChunk / kThreads; ++i) {
+            const int row = (static_cast<int>(threadIdx.x) + i * kThreads) / kRowChunks;
+            const int chunk = threadIdx.x % kRowChunks;
+            std::uint16_t* target = b + swizzled<kRow>(row, chunk);
+            if constexpr (kBLayout == Layout::row_major) {
+                const std::int64_t k = (row < kSliceK ? k0 : k1) + row % kSliceK;
+                const std::int64_t n = first_column_ + chunk * kChunk;
+                copy_chunk(target, k * launch_.ldb + n, k < launch_.k ? launch_.n - n : 0);
+            } else {
+                const std::int64_t k = (chunk < 2 ? k0 : k1) + chunk % 2 * kChunk;
+                const std::int64_t n = first_column_ + row;
+                copy_chunk(target, n * launch_.ldb + k, n < launch_.n ? launch_.k - k : 0);
+            }
+        }
+    }
+
+    /// Copies the first `available` elements (8 at most) of a chunk of B and zeros for the rest.
+    __device__ void copy_chunk(std::uint16_t* target, std::int64_t offset, std::int64_t available) const {
+        const std::uint16_t* source = static_cast<const std::uint16_t*>(launch_.b) + offset;
+        const int count = available >= kChunk ? kChunk : available > 0 ? static_cast<int>(available) : 0;
+        if (b_is_aligned_) {
+            cp_async_16(target, source, count * 2);
+        } else {
+            alignas(16) std::uint16_t chunk[kChunk];
+#pragma unroll
+            for (int i = 0; i < kChunk; ++i) {
+                chunk[i] = i < count ? source[i] : 0;
+            }
+            *reinterpret_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(chunk);
+        }
+    }
+
+    const SpmmLaunch& launch_;
+    std::int64_t first_column_;     // of the tile, in B and C
+    int slice_shift_;               // log2 of the slices in a block
+    bool b_is_aligned_;             // every row (column) of B starts at a multiple of 16 bytes
+    const std::int32_t* blocks_;    // block columns of the row's stored blocks
+    int slices_;                    // of the block row
+    std::int64_t block_size_;       // elements
+    const std::uint16_t* values_;   // the tile's first row in the row's first stored block
+    int block_column_[2] = {0, 0};  // of the slices that load() takes next
+};
+
+// ---------------------------------------------------------------------------------------------------------
+// mainloop
+
+/// The part of the tile that a warp accumulates: 2 x 2 warps on 64 rows, else 1 x 4.
+template <class T, int kTileM, Layout kBLayout>
+struct WarpTile {
+    static constexpr int kWarpsM = kTileM == 64 ? 2 : 1;
+    static constexpr int kWarpsN = kThreads / 32 / kWarpsM;
+    static constexpr int kRows = kTileM / kWarpsM;
+    static constexpr int kColumns = kTileN / kWarpsN;
+
+    int lane = threadIdx.x % 32;
+    int first_row = static_cast<int>(threadIdx.x) / 32 / kWarpsN * kRows;
+    int first_column = static_cast<int>(threadIdx.x) / 32 % kWarpsN * kColumns;
+    float sum[kRows / 16][kColumns / 8][4] = {};
+
+    __device__ void multiply(const Stage<kTileM>& stage) {
+#pragma unroll
+        for (int slice = 0; slice < 2; ++slice) {
+            Fragment a[kRows / 16];
+#pragma unroll
+            for (int i = 0; i < kRows / 16; ++i) {
+                // Matrices in the order of the A fragment: rows 0-7 and 8-15 of k 0-7, then of k 8-15.
+                const int row = first_row + 16 * i + lane % 16;
+                a[i] = ldmatrix(stage.a + swizzled<kTileK>(row, 2 * slice + lane / 16));
+            }
+#pragma unroll
+            for (int j = 0; j < kColumns / 16; ++j) {
+                const Fragment b = load_b(stage.b, slice, first_column + 16 * j);
+#pragma unroll
+                for (int i = 0; i < kRows / 16; ++i) {
+                    mma_m16n8k16<T>(sum[i][2 * j], a[i], b.reg[0], b.reg[1]);
+                    mma_m16n8k16<T>(sum[i][2 * j + 1], a[i], b.reg[2], b.reg[3]);
+                }
+            }
+        }
+    }
+
+    /// 16 k x 16 columns of B: k 0-7 and 8-15 of columns 0-7, then of columns 8-15.
+    __device__ Fragment load_b(const std::uint16_t* b, int slice, int column) const {
+        if constexpr (kBLayout == Layout::row_major) {
+            const int k = kSliceK * slice + lane % 16;
+            return ldmatrix_trans(b + swizzled<kTileN>(k, column / kChunk + lane / 16));
+        } else {
+            const int row = column + lane % 8 + lane / 16 * 8;
+            return ldmatrix(b + swizzled<kTileK>(row, 2 * slice + lane / 8 % 2));
+        }
+    }
+
+    /// Element (i, j) of the tile goes to staging[i*row_stride + j*column_stride].
+    __device__ void stage_sums(float* staging, int row_stride, int column_stride) const {
+#pragma unroll
+        for (int i = 0; i < kRows / 16; ++i) {
+#pragma unroll
+            for (int j = 0; j < kColumns / 8; ++j) {
+#pragma unroll
+                for (int e = 0; e < 4; ++e) {
+                    const int row = first_row + 16 * i + lane / 4 + e / 2 * 8;
+                    const int column = first_column + 8 * j + lane % 4 * 2 + e % 2;
+                    staging[row * row_stride + column * column_stride] = sum[i][j][e];
+                }
+            }
+        }
+    }
+};
+
+// ---------------------------------------------------------------------------------------------------------
+// epilogue
+
+__device__ inline float to_float(float x) {
+    return x;
+}
+__device__ inline float to_float(__half x) {
+    return __half2float(x);
+}
+__device__ inline float to_float(__nv_bfloat16 x) {
+    return __bfloat162float(x);
+}
+
+__device__ inline void round_to(float& out, float x) {
+    out = x;
+}
+__device__ inline void round_to(__half& out, float x) {
+    out = __float2half_rn(x);
+}
+__device__ inline void round_to(__nv_bfloat16& out, float x) {
+    out = __float2bfloat16_rn(x);
+}
+
+/// Eight elements that lie side by side in C.
+template <class C>
+struct alignas(16) Run {
+    C value[kChunk];
+};
+
+/// Writes the staged tile: kLines lines of kLength elements, contiguous in C (rows where C is row-major, else
+/// columns), of which `lines` x `length` at `c` exist.
+template <int kLines, int kLength, class C>
+__device__ void write_tile(const SpmmLaunch& launch, const float* staging, C* c, std::int64_t lines,
+                           std::int64_t length) {
+    constexpr int kRuns = kLength / kChunk;
+    const bool aligned = (reinterpret_cast<std::uintptr_t>(c) | launch.ldc * sizeof(C)) % 16 == 0;
+    for (int r = threadIdx.x; r < kLines * kRuns; r += kThreads) {
+        const int line = r / kRuns;
+        const int offset = r % kRuns * kChunk;
+        if (line >= lines || offset >= length) {
+            continue;
+        }
+        C* target = c + line * launch.ldc + offset;
+        const bool whole = aligned && offset + kChunk <= length;
+        const std::int64_t count = length - offset;
+
+        const Run<float> sums =
+            *reinterpret_cast<const Run<float>*>(staging + line * (kLength + kStagingPad) + offset);
+        Run<C> run = {};
+        if (launch.beta != 0.0F) {
+            if (whole) {
+                run = *reinterpret_cast<const Run<C>*>(target);
+            } else {
+#pragma unroll
+                for (int i = 0; i < kChunk; ++i) {
+                    if (i < count) {
+                        run.value[i] = target[i];
+                    }
+                }
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < kChunk; ++i) {
+            const float old = launch.beta != 0.0F ? launch.beta * to_float(run.value[i]) : 0.0F;
+            round_to(run.value[i], launch.alpha * sums.value[i] + old);
+        }
+        if (whole) {
+            *reinterpret_cast<Run<C>*>(target) = run;
+        } else {
+#pragma unroll
+            for (int i = 0; i < kChunk; ++i) {
+                if (i < count) {
+                    target[i] = run.value[i];
+                }
+            }
+        }
+    }
+}
+
+template <class C, class Warp, int kTileM>
+__device__ void store_tile(const SpmmLaunch& launch, const Warp& warp, SharedStorage<kTileM>& shared,
+                           std::int64_t first_row, std::int64_t first_column) {
+    C* const c = static_cast<C*>(launch.c);
+    const std::int64_t rows = launch.m - first_row;
+    const std::int64_t columns = launch.n - first_column;
+    if (launch.c_layout == Layout::row_major) {
+        warp.stage_sums(shared.staging, kTileN + kStagingPad, 1);
+        __syncthreads();
+        write_tile<kTileM, kTileN>(launch, shared.staging, c + first_row * launch.ldc + first_column, rows,
+                                   columns);
+    } else {
+        warp.stage_sums(shared.staging, 1, kTileM + kStagingPad);
+        __syncthreads();
+        write_tile<kTileN, kTileM>(launch, shared.staging, c + first_column * launch.ldc + first_row, columns,
+                                   rows);
+    }
+}
+
+// -------------------------------------------------------------------------------------------------------
+// __global__
+
+/// T is the type of A and B; C is T or float. Grid: one CTA a tile, strip after strip.
+/// @param tile_rows    ceil(m / kTileM)
+/// @param slice_shift  log2(block_k / kSliceK)
+template <class T, int kTileM, Layout kBLayout>
+__global__ void __launch_bounds__(kThreads, kCtasPerSm<kTileM>)
+    spmm_sm80(const __grid_constant__ SpmmLaunch launch, int tile_rows, int slice_shift) {
+    __shared__ SharedStorage<kTileM> shared;
+    const int tile_row = static_cast<int>(blockIdx.x) % tile_rows;
+    const std::int64_t first_column =
+        static_cast<std::int64_t>(static_cast<int>(blockIdx.x) / tile_rows) * kTileN;
+
+    Producer<kTileM, kBLayout> producer(launch, slice_shift, tile_row, first_column);
+    WarpTile<T, kTileM, kBLayout> warp;
+    for (int step = 0; step < kStages - 1; ++step) {
+        producer.load(shared.stages[step], step);
+    }
+    const int steps = producer.steps();
+    int stage = 0;
+    for (int step = 0; step < steps; ++step) {
+        cp_async_wait<kStages - 2>();
+        // Every thread's copies of this step have landed, and nobody reads the stage that is loaded next.
+        __syncthreads();
+        producer.load(shared.stages[stage == 0 ? kStages - 1 : stage - 1], step + kStages - 1);
+        warp.multiply(shared.stages[stage]);
+        stage = stage == kStages - 1 ? 0 : stage + 1;
+    }
+    __syncthreads();  // the staged tile overwrites the stages
+
+    const std::int64_t first_row = static_cast<std::int64_t>(tile_row) * kTileM;
+    if (launch.c_dtype == DType::f32) {
+        store_tile<float>(launch, warp, shared, first_row, first_column);
+    } else {
+        store_tile<T>(launch, warp, shared, first_row, first_column);
+    }
+}
+
+}  // namespace bsk::sm80
