@@ -7,6 +7,9 @@
 #include "api/plan_state.h"
 #include "base/check.h"
 #include "format/indices.h"
+#ifdef BSK_HAS_SM90
+#include "kernels/sm90/spmm_sm90.h"
+#endif
 
 namespace bsk {
 
@@ -109,6 +112,11 @@ void upload(PlanState& state, const HostIndices& indices) {
     launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
     launch.work = reinterpret_cast<const WorkItem*>(base + items);
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
+#ifdef BSK_HAS_SM90
+    if (launch.choice.kernel == KernelId::spmm_sm90) {
+        prepare_spmm_sm90(launch);
+    }
+#endif
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;
 }

@@ -5,8 +5,13 @@
 
 namespace bsk {
 
-/// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides that are multiples of 64, pointers and row
-/// strides that are multiples of 16 bytes.
+/// Loads the kernel for this launch on the current device; before the first launch there, and outside
+/// CUDA-graph capture.
+/// @throws Error cuda_error
+void prepare_spmm_sm90(const SpmmLaunch& launch);
+
+/// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides that are multiples of 64, pointers and
+/// row strides that are multiples of 16 bytes.
 /// @throws Error cuda_error
 void launch_spmm_sm90(const SpmmLaunch& launch, Stream stream);
 

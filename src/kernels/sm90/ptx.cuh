@@ -1,0 +1,183 @@
+// One PTX instruction each, as spmm_sm90 uses them. Section numbers are those of the PTX ISA 9.0.
+#pragma once
+
+#include <cstdint>
+
+#include <cuda.h>
+
+namespace bsk::ptx {
+
+__device__ inline std::uint32_t shared_address(const void* pointer) {
+    return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
+}
+
+// ---- Clusters
+// -----------------------------------------------------------------------------------------------
+
+/// 10.33 %cluster_ctarank: index of this CTA in its cluster.
+__device__ inline std::uint32_t cluster_rank() {
+    std::uint32_t rank;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+}
+
+/// 9.7.13.4 barrier.cluster: all threads of the cluster; writes before are visible after.
+__device__ inline void cluster_sync() {
+    asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+// ---- Barriers in shared memory (mbarrier, 9.7.13.15)
+// -----------------------------------------------------------
+
+__device__ inline void mbarrier_init(std::uint64_t* barrier, int arrivals) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals)
+                 : "memory");
+}
+
+/// 9.7.13.15.13 fence.mbarrier_init: makes initialised barriers visible to the cluster and to TMA.
+__device__ inline void fence_mbarrier_init() {
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+/// Arrives, and adds `bytes` to what TMA must still deliver in this phase.
+__device__ inline void mbarrier_arrive_expect_tx(std::uint64_t* barrier, std::uint32_t bytes) {
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
+                 "r"(bytes)
+                 : "memory");
+}
+
+/// Arrives at the barrier at the same place in the shared memory of CTA `rank` of the cluster.
+__device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint32_t rank) {
+    asm volatile(
+        "{\n"
+        ".reg .b32 remote;\n"
+        "mapa.shared::cluster.u32 remote, %0, %1;\n"
+        "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
+        "}" ::"r"(shared_address(barrier)),
+        "r"(rank)
+        : "memory");
+}
+
+/// Waits for the completion of the phase of this parity. The loop holds no trap: one makes ptxas keep the
+/// launch's register limit for the whole kernel.
+__device__ inline void mbarrier_wait(std::uint64_t* barrier, std::uint32_t parity) {
+    asm volatile(
+        "{\n"
+        ".reg .pred done;\n"
+        "again:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+        "@!done bra again;\n"
+        "}" ::"r"(shared_address(barrier)),
+        "r"(parity)
+        : "memory");
+}
+
+// ---- Barriers of part of a CTA (9.7.13.1 barrier)
+// -------------------------------------------------------------
+
+__device__ inline void named_barrier_sync(int id, int threads) {
+    asm volatile("barrier.sync.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+__device__ inline void named_barrier_arrive(int id, int threads) {
+    asm volatile("barrier.arrive.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+// ---- Tensor memory accelerator (9.7.9.27)
+// ---------------------------------------------------------------------
+
+__device__ inline void prefetch_tensor_map(const CUtensorMap* map) {
+    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
+}
+
+/// cp.async.bulk.tensor: the box of `map` at element (x, y), x along the contiguous dimension.
+__device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y) {
+    asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], "
+        "[%2];" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y)
+        : "memory");
+}
+
+/// The same, to the same place in every CTA of the cluster in `cta_mask`; each CTA's own barrier counts the
+/// bytes.
+__device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x,
+                                          int y, std::uint16_t cta_mask) {
+    asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
+        " [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "h"(cta_mask)
+        : "memory");
+}
+
+__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y) {
+    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
+                 "r"(shared_address(shared)), "r"(x), "r"(y)
+                 : "memory");
+}
+
+/// 9.7.9.25.2.3 cp.async.bulk.commit_group: closes a group of this thread's stores.
+__device__ inline void tma_store_commit() {
+    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+
+/// Waits until at most `kPending` of this thread's groups still read shared memory.
+template <int kPending>
+__device__ inline void tma_store_wait_read() {
+    asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(kPending) : "memory");
+}
+
+/// 9.7.13.4 fence.proxy.async: this thread's shared-memory writes before are seen by TMA after a barrier.
+__device__ inline void fence_proxy_async() {
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+// ---- Register budget (9.7.20.5 setmaxnreg)
+// ----------------------------------------------------------------------
+
+template <int kRegisters>
+__device__ inline void give_registers() {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+template <int kRegisters>
+__device__ inline void take_registers() {
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+// ---- 8x8 matrices of 16-bit elements between registers and shared memory (9.7.14.5.15, .16)
+// ----------------------
+
+/// Four matrices; the lanes' addresses are those of their rows (kTranspose: of their columns).
+template <bool kTranspose>
+__device__ inline void store_matrix_x4(void* shared, const std::uint32_t (&r)[4]) {
+    if constexpr (kTranspose) {
+        asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(
+                         shared_address(shared)),
+                     "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
+                     : "memory");
+    } else {
+        asm volatile(
+            "stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(shared)),
+            "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
+            : "memory");
+    }
+}
+
+template <bool kTranspose>
+__device__ inline void load_matrix_x4(std::uint32_t (&r)[4], const void* shared) {
+    if constexpr (kTranspose) {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                     : "r"(shared_address(shared))
+                     : "memory");
+    } else {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                     : "r"(shared_address(shared))
+                     : "memory");
+    }
+}
+
+}  // namespace bsk::ptx

@@ -1,0 +1,298 @@
+// spmm_sm90: C = alpha*A*B + beta*C for Hopper, A in BSR with block sides that are multiples of 64.
+//
+// Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles of C that the plan gives its
+// stream, in order; its CTAs take neighbouring column tiles of the same tile row, so they need the same
+// stored blocks: each loads half of every piece of A and multicasts it to both. Warpgroup 0 is the producer:
+// one thread runs ahead through one flat sequence of steps across all tiles (never draining at a tile's end),
+// each step a tile_m x 64 piece of A and a 64 x 256 piece of B by TMA into a ring of stages. Warpgroups 1 and
+// 2 are consumers: wgmma m64n256k16 from shared memory, fp32 accumulators in registers.
+//
+//   tile_m = 128: both consumers work on one tile, 64 rows each.
+//   tile_m = 64:  consumers take tiles in turn, so that one's epilogue runs under the other's mainloop.
+//
+// Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
+//
+//   a[stages]   tile_m x 64       K-major                           16 or 8 KiB each
+//   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB each
+//               B col major: 256 rows of n x 64 columns of k        K-major
+//   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 or 8 KiB each
+//   barriers    full[stages]: 1 arrival (own producer) + the bytes of the stage; consumers wait
+//               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster that reads the
+//               stage; the producer waits c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer
+//               warpgroup waits
+#pragma once
+
+#include <atomic>
+#include <bit>
+
+#include <cuda_runtime.h>
+
+#include "base/cuda.h"
+#include "kernels/sm90/config.h"
+#include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/tensor_map.h"
+#include "kernels/sm90/tile_walk.cuh"
+#include "kernels/sm90/wgmma.cuh"
+
+namespace bsk {
+
+constexpr int kTileN = 256;
+constexpr int kTileK = 64;
+constexpr int kConsumers = 2;
+constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
+
+// Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
+constexpr int kProducerRegisters = 40;
+constexpr int kConsumerRegisters = 232;
+
+// Named barriers; 0 is __syncthreads.
+constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
+constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
+
+template <SpmmSm90Config kConfig>
+struct SpmmSm90 {
+    static constexpr bool kCooperative = kConfig.tile_m == 128;
+    static constexpr int kStages = kCooperative ? 4 : 5;   // what fits in 227 KiB
+    static constexpr int kReaders = kCooperative ? 2 : 1;  ///< consumer warpgroups that read a stage
+    static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
+    static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
+    using State = PipelineState<kStages>;
+    using TileEpilogue = Epilogue<kConfig>;
+
+    struct alignas(1024) SharedStorage {
+        std::uint16_t a[kStages][kConfig.tile_m * kTileK];
+        std::uint16_t b[kStages][kTileN * kTileK];
+        std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint64_t full[kStages];
+        std::uint64_t empty[kStages];
+        std::uint64_t c_full[kConsumers];
+    };
+    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
+
+    // ---- Producer: one thread
+    // -------------------------------------------------------------------------------------
+
+    __device__ static void produce(SharedStorage& shared, const CUtensorMap& a_map, const CUtensorMap& b_map,
+                                   const SpmmSm90Params& p, int begin, int end, int rank) {
+        State state;
+        const int a_rows = kConfig.tile_m / p.cluster;  // this CTA's share of every piece of A
+        Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
+        for (int item = begin; item < end; ++item) {
+            const Tile tile = next;
+            next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
+            int next_col = tile.block_begin < tile.block_end ? __ldg(p.col_indices + tile.block_begin) : 0;
+#pragma unroll 1
+            for (int block = tile.block_begin; block < tile.block_end; ++block) {
+                const int block_col = next_col;
+                next_col = block + 1 < tile.block_end ? __ldg(p.col_indices + block + 1) : 0;
+                const int a_row = block * p.block_m + tile.row_in_block + rank * a_rows;
+#pragma unroll 1
+                for (int k = 0; k < p.block_k; k += kTileK) {
+                    ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+                    std::uint64_t* full = &shared.full[state.stage];
+                    ptx::mbarrier_arrive_expect_tx(full, kStageBytes);
+                    std::uint16_t* a = shared.a[state.stage] + rank * a_rows * kTileK;
+                    if (p.cluster == 1) {
+                        ptx::tma_load(a, &a_map, full, k, a_row);
+                    } else {
+                        ptx::tma_load_multicast(a, &a_map, full, k, a_row, 0b11);
+                    }
+                    load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, tile.col);
+                    state.advance();
+                }
+            }
+        }
+    }
+
+    /// B rows k .. k+63, columns col .. col+255; zeros outside B.
+    __device__ static void load_b(std::uint16_t* b, const CUtensorMap& b_map, std::uint64_t* full, int k,
+                                  int col) {
+        if constexpr (kConfig.b_layout == Layout::row_major) {
+#pragma unroll
+            for (int part = 0; part < kTileN / 64; ++part) {
+                ptx::tma_load(b + part * 64 * kTileK, &b_map, full, col + part * 64, k);
+            }
+        } else {
+            ptx::tma_load(b, &b_map, full, k, col);
+        }
+    }
+
+    // ---- Consumers: 128 threads each
+    // -------------------------------------------------------------------------------
+
+    /// Tells the producers of all CTAs of the cluster that this warpgroup has read `stage`.
+    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
+        const int thread = threadIdx.x % kWarpgroupThreads;
+        if (thread < cluster) {
+            ptx::mbarrier_arrive_cluster(&shared.empty[stage], thread);
+        }
+    }
+
+    /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
+    /// is still in flight, its stage held.
+    __device__ static void multiply(float (&acc)[128], SharedStorage& shared, State& state, int steps,
+                                    int a_offset, int cluster) {
+#pragma unroll 1
+        for (int step = 0; step < steps; ++step) {
+            ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
+            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage] + a_offset, 0);
+            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
+            ptx::wgmma_fence();
+#pragma unroll
+            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
+                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
+                ptx::wgmma_m64n256k16<kConfig.dtype, kTransposeB>(acc, a + 2 * k16,
+                                                                  b + (kTransposeB ? 128 : 2) * k16);
+            }
+            ptx::wgmma_commit();
+            ptx::wgmma_wait<1>();
+            if (step > 0) {
+                release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, cluster);
+            }
+            state.advance();
+        }
+    }
+
+    __device__ static void consume(SharedStorage& shared, const CUtensorMap& c_map, const SpmmSm90Params& p,
+                                   int begin, int end, int rank, int consumer) {
+        const int steps_per_block = p.block_k / kTileK;
+        const int tile_rows = kCooperative ? consumer * 64 : 0;  // this warpgroup's rows in a tile
+        TileEpilogue epilogue(c_map, shared.c[consumer], &shared.c_full[consumer],
+                              kEpilogueBarrier + consumer);
+        State state;
+        Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
+        for (int item = begin; item < end; ++item) {
+            const Tile tile = next;
+            next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
+            const int steps = (tile.block_end - tile.block_begin) * steps_per_block;
+            if constexpr (!kCooperative) {
+                if ((item - begin) % kConsumers != consumer) {
+                    state.advance(steps);  // the other consumer's tile
+                    continue;
+                }
+                // In turn, also because a parity wait two rounds early would pass.
+                if (item > begin) {
+                    ptx::named_barrier_sync(kOrderBarrier + consumer, 2 * kWarpgroupThreads);
+                }
+            }
+            float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
+            multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster);
+            if constexpr (!kCooperative) {
+                if (item + 1 < end) {
+                    ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
+                }
+            }
+            ptx::wgmma_wait<0>();
+#pragma unroll
+            for (float& x : acc) {
+                asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
+            }
+            if (steps > 0) {
+                release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, p.cluster);
+            }
+            epilogue.store(acc, tile.row + tile_rows, tile.col, p.n, p.alpha, p.beta);
+        }
+        epilogue.finish();
+    }
+};
+
+// Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
+template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC>
+__global__ void __launch_bounds__(kThreads, 1)
+    spmm_sm90(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
+              const __grid_constant__ CUtensorMap c_map, const SpmmSm90Params p) {
+    using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}>;
+    extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
+    auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
+
+    const int rank = p.cluster == 1 ? 0 : static_cast<int>(ptx::cluster_rank());
+    const int stream = static_cast<int>(blockIdx.x) / p.cluster;
+    const int begin = p.work_offsets[stream];
+    const int end = p.work_offsets[stream + 1];
+
+    if (threadIdx.x == 0) {
+        ptx::prefetch_tensor_map(&a_map);
+        ptx::prefetch_tensor_map(&b_map);
+        ptx::prefetch_tensor_map(&c_map);
+        for (int stage = 0; stage < Kernel::kStages; ++stage) {
+            ptx::mbarrier_init(&shared.full[stage], 1);
+            ptx::mbarrier_init(&shared.empty[stage], Kernel::kReaders * p.cluster);
+        }
+        for (std::uint64_t& barrier : shared.c_full) {
+            ptx::mbarrier_init(&barrier, 1);
+        }
+        ptx::fence_mbarrier_init();
+    }
+    ptx::cluster_sync();  // every CTA's barriers exist before another CTA arrives at them
+
+    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
+    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    if (warpgroup == 0) {
+        ptx::give_registers<kProducerRegisters>();
+        if (threadIdx.x == 0 && begin < end) {
+            Kernel::produce(shared, a_map, b_map, p, begin, end, rank);
+        }
+    } else {
+        ptx::take_registers<kConsumerRegisters>();
+        if (begin < end) {
+            Kernel::consume(shared, c_map, p, begin, end, rank, warpgroup - 1);
+        }
+    }
+    __syncwarp();
+    ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
+}
+
+template <SpmmSm90Config kConfig>
+constexpr auto kSpmmSm90 =
+    &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kConfig.b_layout, kConfig.c_layout>;
+
+template <SpmmSm90Config kConfig>
+void prepare_spmm_sm90_instance() {
+    check_cuda(cudaFuncSetAttribute(kSpmmSm90<kConfig>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    sizeof(typename SpmmSm90<kConfig>::SharedStorage)),
+               "cudaFuncSetAttribute of spmm_sm90");
+}
+
+template <SpmmSm90Config kConfig>
+void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
+    using TileEpilogue = Epilogue<kConfig>;
+    const int cluster = launch.choice.cluster;
+    // Where nothing is stored, values may be null: any address makes a valid map.
+    const void* values = launch.nnzb > 0 ? launch.values : launch.c;
+    const void* b = launch.k > 0 ? launch.b : launch.c;
+    const CUtensorMap a_map =
+        make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m, launch.block_k, launch.block_k,
+                        kConfig.tile_m / cluster, kTileK);
+    const CUtensorMap b_map =
+        make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
+                        kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64);
+    const CUtensorMap c_map = make_tensor_map(launch.c, kConfig.c_dtype, kConfig.c_layout, launch.m, launch.n,
+                                              launch.ldc, TileEpilogue::kBoxRows, TileEpilogue::kBoxCols);
+    const SpmmSm90Params params{launch.crow_indices,
+                                launch.col_indices,
+                                launch.work_offsets,
+                                launch.work,
+                                static_cast<int>(launch.n),
+                                launch.block_m,
+                                launch.block_k,
+                                std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
+                                cluster,
+                                launch.alpha,
+                                launch.beta};
+
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(launch.streams * cluster));
+    config.blockDim = dim3(kThreads);
+    config.dynamicSmemBytes = sizeof(typename SpmmSm90<kConfig>::SharedStorage);
+    config.stream = static_cast<cudaStream_t>(stream);
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    check_cuda(cudaLaunchKernelEx(&config, kSpmmSm90<kConfig>, a_map, b_map, c_map, params),
+               "Launch of spmm_sm90");
+}
+
+}  // namespace bsk

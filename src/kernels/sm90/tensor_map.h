@@ -1,0 +1,27 @@
+// Tensor maps: how TMA sees a row-major matrix of 16- or 32-bit elements.
+#pragma once
+
+#include <cstdint>
+
+#include <cuda.h>
+
+#include <bsk/types.h>
+
+namespace bsk {
+
+/// Map of `rows` x `cols` elements with `ld` elements from row to row, read and written in boxes of box_rows
+/// x box_cols whose rows are 128 bytes, 128-byte swizzled in shared memory. What lies outside reads as zero
+/// and is not written. `data` and the row stride are multiples of 16 bytes.
+/// @throws Error cuda_error
+[[nodiscard]] CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
+                                          std::int64_t ld, int box_rows, int box_cols);
+
+/// The map of a dense matrix in either layout: of the matrix if it is row-major, else of its transpose.
+[[nodiscard]] inline CUtensorMap make_tensor_map(const void* data, DType dtype, Layout layout,
+                                                 std::int64_t rows, std::int64_t cols, std::int64_t ld,
+                                                 int box_lines, int box_line) {
+    return layout == Layout::row_major ? make_tensor_map(data, dtype, rows, cols, ld, box_lines, box_line)
+                                       : make_tensor_map(data, dtype, cols, rows, ld, box_lines, box_line);
+}
+
+}  // namespace bsk
