@@ -113,9 +113,10 @@ void require_vector(const Tensor& tensor, std::int64_t length, const char* argum
 template <class View, class Pointer>
 View matrix_of(const Tensor& tensor, Pointer data, std::int64_t rows, std::int64_t cols, bsk::Layout layout,
                std::int64_t ld, const char* argument) {
-    require(tensor.dim() == 2 && tensor.size(0) == rows && tensor.size(1) == cols,
-            ErrorCode::invalid_argument, "{} is not the {} x {} matrix that the plan expects.", argument,
-            rows, cols);
+    require(tensor.dim() == 2, ErrorCode::invalid_argument, "{} has {} dimensions; expected a matrix.",
+            argument, tensor.dim());
+    require(tensor.size(0) == rows && tensor.size(1) == cols, ErrorCode::invalid_argument,
+            "{} is {} x {}; the plan expects {} x {}.", argument, tensor.size(0), tensor.size(1), rows, cols);
     const bool row_major = layout == bsk::Layout::row_major;
     const std::int64_t row_stride = row_major ? ld : 1;
     const std::int64_t col_stride = row_major ? 1 : ld;

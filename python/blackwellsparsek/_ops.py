@@ -11,10 +11,14 @@ def _load() -> SimpleNamespace:
     try:
         import torch
     except ImportError as error:
-        raise ImportError("blackwellsparsek needs PyTorch >= 2.10: install it with `pip install torch`.") from error
+        raise ImportError(
+            "blackwellsparsek needs PyTorch >= 2.10: install it with `pip install torch`."
+        ) from error
     found = tuple(int(part) for part in torch.__version__.split(".")[:2])
     if found < _MINIMUM_TORCH:
-        raise ImportError(f"blackwellsparsek needs PyTorch >= 2.10, this is {torch.__version__}: upgrade PyTorch.")
+        raise ImportError(
+            f"blackwellsparsek needs PyTorch >= 2.10, this is {torch.__version__}: upgrade PyTorch."
+        )
     if not _LIBRARY.exists():
         raise ImportError(
             f"The operators are not built: {_LIBRARY} does not exist. Run ./build.sh in the repository, "
@@ -23,7 +27,9 @@ def _load() -> SimpleNamespace:
     try:
         torch.ops.load_library(_LIBRARY)
     except OSError as error:
-        raise ImportError(f"{_LIBRARY} cannot be loaded by PyTorch {torch.__version__}: {error.__cause__}") from error
+        raise ImportError(
+            f"{_LIBRARY} cannot be loaded by PyTorch {torch.__version__}: {error.__cause__}"
+        ) from error
     packets = torch.ops.blackwellsparsek
     # The overloads: calling them is about a microsecond cheaper than calling the packets.
     return SimpleNamespace(

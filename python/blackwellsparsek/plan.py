@@ -1,6 +1,7 @@
-"""Plans: how one sparse pattern is multiplied by dense matrices of one shape, and the cache that sparse_mm uses."""
+"""Plans: how one sparse pattern is multiplied by dense matrices, and the cache that sparse_mm uses."""
 
 import weakref
+from functools import partial
 from typing import Literal
 
 import torch
@@ -49,6 +50,9 @@ class Plan:
         self.out_col_major = out_col_major
         self.ldb = ldb
         self.ldc = ldc
+        if A.is_cuda:
+            # The library reads the indices on the default stream; torch may have written them on another.
+            torch.cuda.current_stream(A.device).synchronize()
         self.number: int = ops.make_plan(
             A.crow_indices().contiguous(),
             A.col_indices().contiguous(),
@@ -125,8 +129,8 @@ def make_plan(
     out_dtype : torch.dtype, optional
         `A.dtype` (the default) or torch.float32.
     b_layout, out_layout : {"row_major", "col_major"}
-        "col_major" stands for B given as `X.t()` with X[n, k], and a result whose `.t()` is contiguous Y[n, m].
-        `out_layout` follows `b_layout` by default.
+        "col_major" stands for B given as `X.t()` with X[n, k], and a result whose `.t()` is contiguous
+        Y[n, m]. `out_layout` follows `b_layout` by default.
     ldb, ldc : int, optional
         Leading dimensions in elements; the tightest by default.
     kernel : str
@@ -163,14 +167,16 @@ class _MatrixPlans:
     """The plans of one living matrix and the pattern that they were made from."""
 
     def __init__(self, A: torch.Tensor) -> None:
-        self.ref = weakref.ref(A, lambda dead, key=id(A): _forget(key, dead))
+        self.ref = weakref.ref(A, partial(_forget, id(A)))
         self.version = _version(A)
         self.crow_indices = A.crow_indices().clone()
         self.col_indices = A.col_indices().clone()
         self.plans: dict[tuple, Plan] = {}
 
     def has_pattern_of(self, A: torch.Tensor) -> bool:
-        return torch.equal(self.crow_indices, A.crow_indices()) and torch.equal(self.col_indices, A.col_indices())
+        return torch.equal(self.crow_indices, A.crow_indices()) and torch.equal(
+            self.col_indices, A.col_indices()
+        )
 
 
 _matrices: dict[int, _MatrixPlans] = {}

@@ -25,11 +25,11 @@ def sparse_mm(
     Parameters
     ----------
     A : torch.Tensor
-        torch.sparse_bsr matrix [m, k] of float16, bfloat16 or float32 with block sides in {16, 32, 64, 128, 256},
-        on CUDA or the CPU.
+        torch.sparse_bsr matrix [m, k] of float16, bfloat16 or float32 with block sides in
+        {16, 32, 64, 128, 256}, on CUDA or the CPU.
     B : torch.Tensor
-        Dense [k, n], dtype and device of `A`. Row-major matrices and transposed ones (``X.t()`` of X[n, k]) are used
-        where they are; any other strides, or data that is not aligned to 16 bytes, are copied.
+        Dense [k, n], dtype and device of `A`. Row-major matrices and transposed ones (``X.t()`` of X[n, k]) are
+        used where they are; any other strides, or data that is not aligned to 16 bytes, are copied.
     out : torch.Tensor, optional
         Where the result goes: [m, n], row-major or a transposed view, not overlapping `A` or `B`.
         It is left as it was when an error is raised.
@@ -38,14 +38,16 @@ def sparse_mm(
     alpha, beta : float
         `beta` needs `out`. With ``beta == 0`` `out` is not read.
     plan : Plan, optional
-        From `make_plan`, for this pattern, n and these layouts. Without it a plan is made on the first call and kept as
-        long as `A` lives. Pass one where `A`'s values change in place between calls (an in-place change makes
-        the cache compare patterns, which synchronises) and in CUDA graphs. The caller then vouches for the pattern.
+        From `make_plan`, for this pattern, n and these layouts. Without it a plan is made on the first call and
+        kept as long as `A` lives. Pass one where `A`'s values change in place between calls (an in-place change
+        makes the cache compare patterns, which synchronises) and in CUDA graphs. The caller then vouches for
+        the pattern.
 
     Returns
     -------
     torch.Tensor
-        `out`, or a new [m, n] matrix: row-major, except that for ``B = X.t()`` its ``.t()`` is the contiguous Y[n, m].
+        `out`, or a new [m, n] matrix: row-major, except that for ``B = X.t()`` its ``.t()`` is the contiguous
+        Y[n, m].
 
     Raises
     ------
@@ -54,7 +56,8 @@ def sparse_mm(
     ValueError
         Shapes, devices or strides do not fit.
     RuntimeError
-        `A`'s indices or values are malformed, or no kernel computes this case; the message says which.
+        `A`'s indices or values are malformed, `out` overlaps an operand, or no kernel computes this case;
+        the message says which.
 
     Notes
     -----
@@ -67,9 +70,11 @@ def sparse_mm(
     rows, n = B.shape
     if rows != k:
         raise ValueError(f"B is {rows} x {n}; expected {k} rows, as A is {m} x {k}.")
-    if torch.is_grad_enabled() and (A.requires_grad or B.requires_grad or (out is not None and out.requires_grad)):
+    if torch.is_grad_enabled() and (
+        A.requires_grad or B.requires_grad or (out is not None and out.requires_grad)
+    ):
         raise NotImplementedError(
-            "sparse_mm has no backward yet, and an operand requires a gradient: call it under torch.no_grad() "
+            "sparse_mm has no backward yet, and an operand requires a gradient: call it in torch.no_grad() "
             "or detach the operand."
         )
     layout = _layout_of(B)
@@ -83,7 +88,7 @@ def sparse_mm(
         out = _new_result(B, m, n, out_dtype or (A.dtype if plan is None else plan.out_dtype), out_col_major)
         out_layout = (out_col_major, max(1, m if out_col_major else n))
     else:
-        out_layout = _check_out(out, out_dtype, A, B, m, n)
+        out_layout = _check_out(out, out_dtype, A, m, n)
         torch.autograd.graph.increment_version(out)
     if m == 0 or n == 0:
         return out
@@ -98,12 +103,15 @@ def _require_dense(argument: str, tensor: torch.Tensor, A: torch.Tensor) -> None
         raise TypeError(f"{argument} is a {type(tensor).__name__}; expected a dense torch.Tensor.")
     if tensor.layout is not torch.strided or tensor.dim() != 2:
         raise TypeError(
-            f"{argument} is a {tensor.dim()}-dimensional tensor of layout {tensor.layout}; expected a dense matrix."
+            f"{argument} is a {tensor.dim()}-dimensional tensor of layout {tensor.layout}; expected a dense "
+            "matrix."
         )
     if tensor.device != A.device:
         raise ValueError(f"{argument} is on {tensor.device} and A on {A.device}; expected one device.")
     if argument == "B" and tensor.dtype is not A.dtype:
-        raise TypeError(f"B is {tensor.dtype} and A is {A.dtype}; expected one dtype: convert with B.to({A.dtype}).")
+        raise TypeError(
+            f"B is {tensor.dtype} and A is {A.dtype}; expected one dtype: convert with B.to({A.dtype})."
+        )
 
 
 def _layout_of(matrix: torch.Tensor) -> tuple[bool, int] | None:
@@ -131,32 +139,17 @@ def _new_result(like: torch.Tensor, m: int, n: int, dtype: torch.dtype, col_majo
 
 
 def _check_out(
-    out: torch.Tensor, out_dtype: torch.dtype | None, A: torch.Tensor, B: torch.Tensor, m: int, n: int
+    out: torch.Tensor, out_dtype: torch.dtype | None, A: torch.Tensor, m: int, n: int
 ) -> tuple[bool, int]:
     """The layout of a caller's `out`; raises where the product cannot be written to it."""
     _require_dense("out", out, A)
     if out.shape != (m, n):
         raise ValueError(f"out is {out.shape[0]} x {out.shape[1]}; expected {m} x {n}.")
     if out_dtype is not None and out.dtype is not out_dtype:
-        raise TypeError(f"out is {out.dtype} and out_dtype is {out_dtype}; expected the same, or no out_dtype.")
+        raise TypeError(
+            f"out is {out.dtype} and out_dtype is {out_dtype}; expected the same, or no out_dtype."
+        )
     layout = _layout_of(out)
     if layout is None:
         raise ValueError(f"out has strides {out.stride()}; expected a row-major matrix or a transposed one.")
-    for argument, operand in (("B", B), ("A.values()", A.values())):
-        if _overlap(out, operand):
-            raise ValueError(f"out overlaps {argument} in memory; expected an out of its own.")
     return layout
-
-
-def _overlap(one: torch.Tensor, other: torch.Tensor) -> bool:
-    (one_begin, one_end), (other_begin, other_end) = _extent(one), _extent(other)
-    return one_begin < other_end and other_begin < one_end
-
-
-def _extent(tensor: torch.Tensor) -> tuple[int, int]:
-    """First and one past the last byte that `tensor` may touch."""
-    begin = tensor.data_ptr()
-    if tensor.numel() == 0:
-        return begin, begin
-    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return begin, begin + (last + 1) * tensor.element_size()

@@ -1,0 +1,77 @@
+"""Random matrices, the oracle in double precision, and the comparison with its tolerances."""
+
+import torch
+
+# Relative Frobenius error that rounding the result once to its dtype allows, with room for fp32 accumulation.
+TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}
+
+
+def random_bsr(
+    m: int,
+    k: int,
+    block: tuple[int, int] = (16, 16),
+    density: float = 0.4,
+    dtype: torch.dtype = torch.float16,
+    device: str = "cpu",
+    seed: int = 0,
+) -> torch.Tensor:
+    """A matrix whose stored blocks are drawn independently; integer-free normal values."""
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.rand(m // block[0], k // block[1], generator=generator) < density
+    return bsr_of_mask(mask, block, dtype, seed).to(device)
+
+
+def bsr_of_mask(
+    mask: torch.Tensor, block: tuple[int, int], dtype: torch.dtype, seed: int = 0
+) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed + 1)
+    crow = torch.cat([torch.zeros(1, dtype=torch.int64), mask.sum(1).cumsum(0)])
+    col = mask.nonzero()[:, 1].contiguous()
+    values = torch.randn(len(col), *block, generator=generator).to(dtype)
+    size = (mask.shape[0] * block[0], mask.shape[1] * block[1])
+    return torch.sparse_bsr_tensor(crow, col, values, size=size, check_invariants=True)
+
+
+def random_dense(
+    rows: int, cols: int, dtype: torch.dtype = torch.float16, device: str = "cpu", seed: int = 7
+) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, cols, generator=generator).to(dtype).to(device)
+
+
+def dense_of(A: torch.Tensor) -> torch.Tensor:
+    """`A` as a dense float64 matrix on the CPU, block by block from its arrays."""
+    values = A.values().cpu().double()
+    dense = torch.zeros(A.shape, dtype=torch.float64)
+    block_m, block_k = values.shape[1:]
+    crow, col = A.crow_indices().tolist(), A.col_indices().tolist()
+    for row in range(len(crow) - 1):
+        for block in range(crow[row], crow[row + 1]):
+            i, j = row * block_m, col[block] * block_k
+            dense[i : i + block_m, j : j + block_k] = values[block]
+    return dense
+
+
+def assert_product(
+    C: torch.Tensor,
+    A: torch.Tensor,
+    B: torch.Tensor,
+    alpha: float = 1.0,
+    beta: float = 0.0,
+    C0: torch.Tensor | None = None,
+) -> None:
+    """Assert that C is alpha*A*B + beta*C0, with NaN and infinities where the oracle has them."""
+    expected = alpha * (dense_of(A) @ B.cpu().double())
+    if C0 is not None and beta:
+        expected += beta * C0.cpu().double()
+    got = C.cpu().double()
+    assert got.shape == expected.shape
+    assert torch.equal(got.isnan(), expected.isnan()), "NaN in other places than expected"
+    finite = expected.isfinite()
+    assert torch.equal(got[~finite].nan_to_num(nan=0.0), expected[~finite].nan_to_num(nan=0.0))
+    difference = torch.where(finite, got - expected, 0)
+    assert difference.isfinite().all(), "infinities in other places than expected"
+    norm = torch.where(finite, expected, 0).norm()
+    error = difference.norm() / norm if norm > 0 else difference.norm()
+    worst = divmod(int(difference.abs().argmax()), max(1, C.shape[1])) if C.numel() else None
+    assert error <= TOLERANCE[C.dtype], f"relative Frobenius error {error:.2e}, worst at {worst}"

@@ -1,0 +1,144 @@
+"""Plans: explicit ones, the cache behind sparse_mm, new values, changed patterns, and who frees them."""
+
+import gc
+
+import pytest
+import torch
+
+import blackwellsparsek as bsk
+from blackwellsparsek import plan as plan_module
+from blackwellsparsek._ops import ops
+from support import assert_product, bsr_of_mask, random_bsr, random_dense
+
+
+def test_a_plan_explains_itself(device):
+    A = random_bsr(128, 64, (64, 64), device=device)
+    plan = bsk.make_plan(A, 40)
+    assert plan.kernel.startswith("spmm_")
+    assert plan.kernel in plan.explain() and "128 x 64" in plan.explain()
+    assert plan.kernel in repr(plan)
+    assert plan.predicted_seconds > 0 and plan.memory_bytes > 0
+
+
+def test_a_plan_serves_new_values_of_the_same_pattern(device):
+    A = random_bsr(128, 64, device=device)
+    B = random_dense(64, 40, device=device)
+    plan = bsk.make_plan(A, 40)
+    for seed in (1, 2):
+        values = random_dense(A.values().shape[0] * 16, 16, device=device, seed=seed).view(-1, 16, 16)
+        other = torch.sparse_bsr_tensor(A.crow_indices(), A.col_indices(), values, size=A.shape)
+        assert_product(bsk.sparse_mm(other, B, plan=plan), other, B)
+        A.values().copy_(values)
+        assert_product(bsk.sparse_mm(A, B, plan=plan), A, B)
+
+
+def test_a_plan_fixes_the_layout_and_dtype_of_a_new_result(device):
+    A = random_bsr(128, 64, (64, 64), device=device)
+    B = random_dense(64, 40, device=device)
+    plan = bsk.make_plan(A, 40, out_dtype=torch.float32, out_layout="col_major")
+    C = bsk.sparse_mm(A, B, plan=plan)
+    assert C.dtype is torch.float32 and C.t().is_contiguous()
+    assert_product(C, A, B)
+
+
+def test_the_caller_can_choose_the_kernel():
+    A = random_bsr(64, 64)
+    assert bsk.make_plan(A, 8, kernel="spmm_cpu").kernel == "spmm_cpu"
+    with pytest.raises(RuntimeError, match=r"nonsense.*expected.*spmm_cpu"):
+        bsk.make_plan(A, 8, kernel="nonsense")
+
+
+@pytest.mark.parametrize(
+    "operand, complaint",
+    [
+        (lambda A: random_dense(64, 41), "41"),
+        (lambda A: random_dense(40, 64).t(), "strides"),
+        (lambda A: random_dense(64, 48)[:, :40], "strides"),
+    ],
+)
+def test_a_plan_for_another_b_is_refused(operand, complaint):
+    A = random_bsr(128, 64)
+    plan = bsk.make_plan(A, 40)
+    with pytest.raises((RuntimeError, ValueError), match=complaint):
+        bsk.sparse_mm(A, operand(A), plan=plan)
+
+
+def test_a_plan_for_another_number_of_blocks_is_refused():
+    A, other = random_bsr(128, 64), random_bsr(128, 64, density=0.9)
+    plan = bsk.make_plan(A, 40)
+    with pytest.raises(RuntimeError, match="values"):
+        bsk.sparse_mm(other, random_dense(64, 40), plan=plan)
+
+
+def test_layout_names_are_checked():
+    with pytest.raises(ValueError, match="b_layout"):
+        bsk.make_plan(random_bsr(64, 64), 8, b_layout="fortran")
+
+
+def count_plans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    made = []
+    make_plan = ops.make_plan
+
+    def counting(*arguments):
+        made.append(make_plan(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(ops, "make_plan", counting)
+    return made
+
+
+def test_one_plan_per_shape_and_layout(monkeypatch):
+    made = count_plans(monkeypatch)
+    A = random_bsr(128, 64)
+    for _ in range(3):
+        bsk.sparse_mm(A, random_dense(64, 40))
+    assert len(made) == 1
+    bsk.sparse_mm(A, random_dense(64, 24))
+    bsk.sparse_mm(A, random_dense(40, 64).t())
+    bsk.sparse_mm(A, random_dense(64, 40), out_dtype=torch.float32)
+    assert len(made) == 4
+
+
+def test_new_values_keep_the_plan_and_a_new_pattern_does_not(monkeypatch, device):
+    made = count_plans(monkeypatch)
+    A = bsr_of_mask(torch.tensor([[1, 0, 0], [0, 1, 1]], dtype=torch.bool), (16, 16), torch.float16).to(
+        device
+    )
+    B = random_dense(48, 24, device=device)
+    assert_product(bsk.sparse_mm(A, B), A, B)
+    A.values().mul_(2)
+    assert_product(bsk.sparse_mm(A, B), A, B)
+    assert len(made) == 1
+    A.col_indices()[0] = 2
+    assert_product(bsk.sparse_mm(A, B), A, B)
+    A.crow_indices()[1] = 2
+    A.col_indices().copy_(torch.tensor([0, 1, 2]))
+    assert_product(bsk.sparse_mm(A, B), A, B)
+    assert len(made) == 3
+
+
+def test_the_cache_is_bounded(monkeypatch):
+    freed = []
+    free_plan = ops.free_plan
+    monkeypatch.setattr(ops, "free_plan", lambda number: (freed.append(number), free_plan(number)))
+    A = random_bsr(64, 64)
+    for n in range(1, 41):
+        B = random_dense(64, n)
+        assert_product(bsk.sparse_mm(A, B), A, B)
+    assert len(plan_module._matrices[id(A)].plans) == plan_module._PLANS_PER_MATRIX
+    gc.collect()
+    assert len(freed) == 40 - plan_module._PLANS_PER_MATRIX
+
+
+def test_plans_go_with_their_matrix():
+    A = random_bsr(64, 64)
+    bsk.sparse_mm(A, random_dense(64, 8))
+    key = id(A)
+    (plan,) = plan_module._matrices[key].plans.values()
+    number = plan.number
+    assert ops.describe_plan(number)[1]
+    del A, plan
+    gc.collect()
+    assert key not in plan_module._matrices
+    with pytest.raises(RuntimeError, match="does not exist"):
+        ops.describe_plan(number)
