@@ -1,0 +1,77 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "bench/cuda_data_type.h"
+#include "bench/cusparse_spmm.h"
+
+namespace bsk::bench {
+namespace {
+
+/// Blocked-ELL: every block row holds as many blocks as the longest, padded with column -1 and zeros
+/// (cuSPARSE multiplies padding as block column 0, so the zeros matter).
+struct BlockedEll {
+    std::int64_t width = 0;                 ///< blocks of a block row
+    std::vector<std::int32_t> col_indices;  ///< [block_rows, width]
+    std::vector<std::byte> values;          ///< [m, width * block] row-major: a row's elements lie together
+};
+
+BlockedEll pad(const BsrMatrix& a) {
+    const auto block_rows = static_cast<std::int64_t>(a.crow_indices.size()) - 1;
+    BlockedEll ell;
+    for (std::size_t row = 0; row + 1 < a.crow_indices.size(); ++row) {
+        ell.width = std::max<std::int64_t>(ell.width, a.crow_indices[row + 1] - a.crow_indices[row]);
+    }
+    const std::int64_t line = a.block_k * size_of(a.dtype);  // bytes of one row of one block
+    ell.col_indices.assign(static_cast<std::size_t>(block_rows * ell.width), -1);
+    ell.values.resize(static_cast<std::size_t>(block_rows * a.block_m * ell.width * line));
+    for (std::int64_t block_row = 0; block_row < block_rows; ++block_row) {
+        const std::int64_t first = a.crow_indices[static_cast<std::size_t>(block_row)];
+        const std::int64_t count = a.crow_indices[static_cast<std::size_t>(block_row) + 1] - first;
+        std::copy_n(a.col_indices.begin() + first, count, ell.col_indices.begin() + block_row * ell.width);
+        for (std::int64_t slot = 0; slot < count; ++slot) {
+            for (std::int64_t i = 0; i < a.block_m; ++i) {
+                std::copy_n(a.values.begin() + ((first + slot) * a.block_m + i) * line, line,
+                            ell.values.begin() + ((block_row * a.block_m + i) * ell.width + slot) * line);
+            }
+        }
+    }
+    return ell;
+}
+
+class CusparseBell final : public CusparseSpmm {
+public:
+    [[nodiscard]] std::string name() const override { return "cusparse-bell"; }
+
+protected:
+    [[nodiscard]] void* create_sparse(const CusparseApi& api, const Case& problem) override {
+        const BsrMatrix& a = problem.a_host();
+        require(a.block_m == a.block_k, ErrorCode::unsupported,
+                "Blocked-ELL knows square blocks only, and these are {} x {}.", a.block_m, a.block_k);
+        require_whole_blocks(a);
+        const BlockedEll ell = pad(a);
+        col_indices_ = DeviceBuffer(ell.col_indices.data(), ell.col_indices.size() * sizeof(std::int32_t));
+        values_ = DeviceBuffer(ell.values.data(), ell.values.size());
+        using Create = int(void** matrix, std::int64_t rows, std::int64_t cols, std::int64_t block,
+                           std::int64_t ell_cols, void* col_indices, void* values, int index_type, int base,
+                           cudaDataType_t type);
+        void* matrix = nullptr;
+        api.check(api.library.function<Create>("cusparseCreateBlockedEll")(
+                      &matrix, a.m, a.k, a.block_m, ell.width * a.block_m, col_indices_.as<void>(),
+                      values_.as<void>(), CusparseApi::kIndex32I, CusparseApi::kIndexBaseZero,
+                      cuda_data_type(a.dtype)),
+                  "cusparseCreateBlockedEll");
+        return matrix;
+    }
+
+private:
+    DeviceBuffer col_indices_;
+    DeviceBuffer values_;
+};
+
+}  // namespace
+
+std::unique_ptr<Implementation> make_cusparse_bell() {
+    return std::make_unique<CusparseBell>();
+}
+
+}  // namespace bsk::bench

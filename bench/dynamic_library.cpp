@@ -1,0 +1,32 @@
+#include "bench/dynamic_library.h"
+
+#include <dlfcn.h>
+
+#include <fmt/ranges.h>
+
+#include "base/check.h"
+
+namespace bsk::bench {
+
+DynamicLibrary::DynamicLibrary(const std::string& title, const std::vector<std::string>& file_names) {
+    for (const std::string& name : file_names) {
+        handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+        if (handle_ != nullptr) {
+            file_name_ = name;
+            return;
+        }
+    }
+    fail(ErrorCode::unsupported,
+         "{} is not found by the dynamic loader (looked for {}); install it or add its folder to "
+         "LD_LIBRARY_PATH.",
+         title, fmt::join(file_names, ", "));
+}
+
+void* DynamicLibrary::find(const char* symbol) const {
+    void* address = dlsym(handle_, symbol);
+    require(address != nullptr, ErrorCode::unsupported,
+            "{} has no function {}; a newer version of it is needed.", file_name_, symbol);
+    return address;
+}
+
+}  // namespace bsk::bench

@@ -1,0 +1,28 @@
+// A shared library that is loaded at run time, so that nothing fails to start where it is missing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bsk::bench {
+
+class DynamicLibrary {
+public:
+    /// Loads the first of `file_names` that the dynamic loader finds and keeps it until the process ends.
+    /// @throws Error unsupported that names what was looked for.
+    DynamicLibrary(const std::string& title, const std::vector<std::string>& file_names);
+
+    /// @throws Error unsupported for a function the library does not have.
+    template <class Signature>
+    [[nodiscard]] Signature* function(const char* symbol) const {
+        return reinterpret_cast<Signature*>(find(symbol));
+    }
+
+private:
+    [[nodiscard]] void* find(const char* symbol) const;
+
+    std::string file_name_;
+    void* handle_ = nullptr;
+};
+
+}  // namespace bsk::bench

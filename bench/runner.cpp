@@ -1,0 +1,111 @@
+#include "bench/runner.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "bench/overhead.h"
+
+namespace bsk::bench {
+namespace {
+
+/// An implementation that is ready to be timed, and where its figures go.
+struct Contender {
+    std::unique_ptr<Implementation> implementation;
+    std::size_t index = 0;  ///< into CaseResult::measurements
+};
+
+/// Prepares, launches once and judges the result.
+void prepare_and_check(Implementation& implementation, Case& problem, Device device,
+                       Measurement& measurement) {
+    implementation.prepare(problem);
+    problem.poison_c();
+    implementation.launch(nullptr);
+    if (device.type == DeviceType::cuda) {
+        check_cuda(cudaDeviceSynchronize(), ("the first launch of " + measurement.implementation).c_str());
+    }
+    measurement.error = problem.check_c();
+    measurement.kernel = implementation.kernel();
+    measurement.configuration = implementation.configuration();
+}
+
+void add_peer(const std::string& name, Case& problem, Device device, CaseResult& result,
+              std::vector<Contender>& contenders) {
+    Measurement measurement;
+    measurement.implementation = name;
+    if (device.type == DeviceType::cpu) {
+        const std::string reason = cuda_unavailable_reason();
+        measurement.skipped =
+            reason.empty() ? "it needs a CUDA device and this case runs on the CPU" : reason;
+    } else {
+        try {
+            std::unique_ptr<Implementation> peer = make_peer(name);
+            prepare_and_check(*peer, problem, device, measurement);
+            contenders.push_back({std::move(peer), result.measurements.size()});
+        } catch (const Error& error) {
+            measurement.skipped = error.what();
+        }
+    }
+    result.measurements.push_back(std::move(measurement));
+}
+
+}  // namespace
+
+const Measurement* CaseResult::trusted(const std::string& implementation) const {
+    const auto found = std::ranges::find(measurements, implementation, &Measurement::implementation);
+    return found != measurements.end() && found->timed() && found->error.correct ? &*found : nullptr;
+}
+
+CaseResult run_case(const CaseOptions& options, const RunOptions& run,
+                    const std::function<void(const std::string&)>& progress, const std::atomic<bool>& stop) {
+    const std::optional<DeviceGuard> guard = run.device.type == DeviceType::cuda
+                                                 ? std::make_optional<DeviceGuard>(run.device.index)
+                                                 : std::nullopt;
+    require(!run.overhead || run.device.type == DeviceType::cuda, ErrorCode::unsupported,
+            "the host's cost of a launch is that of an asynchronous one and needs a CUDA device: {}",
+            cuda_unavailable_reason());
+    progress("generating A and B");
+    Case problem(options, run.device);
+    CaseResult result;
+    result.options = options;
+    result.device = run.device;
+    result.model = device_model(run.device);
+    result.driver_version = Nvml(run.device).driver_version();
+    result.nnzb = problem.a_host().nnzb();
+    result.density = statistics(problem.a_host().view()).density;
+    result.executed_flop = problem.executed_flop();
+    result.dense_flop = problem.dense_flop();
+
+    std::vector<Contender> contenders;
+    contenders.push_back({make_bsk_spmm(), 0});
+    progress("checking bsk");
+    result.measurements.emplace_back();
+    result.measurements[0].implementation = contenders[0].implementation->name();
+    prepare_and_check(*contenders[0].implementation, problem, run.device, result.measurements[0]);
+    if (run.overhead) {
+        progress("timing launches on the host");
+        result.measurements[0].overhead_us =
+            measure_overhead_us(*contenders[0].implementation, run.device, stop);
+        return result;
+    }
+    for (const std::string& peer : run.peers) {
+        if (stop) {
+            break;
+        }
+        progress("checking " + peer);
+        add_peer(peer, problem, run.device, result, contenders);
+    }
+
+    progress(fmt::format("timing {} implementation{} in turns", contenders.size(),
+                         contenders.size() == 1 ? "" : "s"));
+    std::vector<Implementation*> implementations;
+    for (const Contender& contender : contenders) {
+        implementations.push_back(contender.implementation.get());
+    }
+    std::vector<Timing> timings = measure(implementations, run.device, run.timing, stop);
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+        result.measurements[contenders[i].index].timing = std::move(timings[i]);
+    }
+    return result;
+}
+
+}  // namespace bsk::bench

@@ -1,0 +1,61 @@
+// Measures one case: prepares, checks and times this library and its peers on the same data.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bsk/device.h>
+
+#include "bench/case.h"
+#include "bench/timer.h"
+
+namespace bsk::bench {
+
+struct RunOptions {
+    Device device;
+    std::vector<std::string> peers;  ///< of peer_names()
+    TimingOptions timing;
+    bool overhead =
+        false;  ///< measure the host's cost of a launch instead of the products; this library only
+};
+
+/// One implementation of a case.
+struct Measurement {
+    std::string implementation;
+    std::string kernel;
+    std::string configuration;
+    std::string skipped;  ///< why it was not measured; empty when it was
+    ErrorFigures error;
+    Timing timing;
+    std::vector<double> overhead_us;  ///< ascending; filled by RunOptions::overhead only
+
+    [[nodiscard]] bool timed() const { return !timing.isolated_ms.empty(); }
+    [[nodiscard]] double median_ms() const { return quantile(timing.isolated_ms, 0.5); }
+};
+
+struct CaseResult {
+    CaseOptions options;
+    Device device;
+    DeviceModel model;
+    std::optional<std::string> driver_version;
+    std::int64_t nnzb = 0;
+    double density = 0;
+    double executed_flop = 0;
+    double dense_flop = 0;
+    std::vector<Measurement> measurements;  ///< this library's first
+
+    /// Null where it is not there, not timed or wrong.
+    [[nodiscard]] const Measurement* trusted(const std::string& implementation) const;
+};
+
+/// `progress` gets a few words at each step. A peer that cannot run is recorded with the reason; an error of
+/// this library is thrown. `stop` ends the case after the current launch; what was measured until then is
+/// returned.
+[[nodiscard]] CaseResult run_case(const CaseOptions& options, const RunOptions& run,
+                                  const std::function<void(const std::string&)>& progress,
+                                  const std::atomic<bool>& stop);
+
+}  // namespace bsk::bench

@@ -1,0 +1,229 @@
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include <bsk/device.h>
+
+#include "base/check.h"
+#include "bench/record.h"
+#include "bench/runner.h"
+#include "cli/bench_table.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+
+namespace bsk::cli {
+namespace {
+
+using bench::CaseOptions;
+using bench::CaseResult;
+using bench::Measurement;
+
+constexpr std::int64_t kDefaultSizeCuda = 8192;
+constexpr std::int64_t kDefaultSizeCpu = 1024;
+
+struct BenchOptions {
+    std::int64_t m = 0;  ///< 0, as in n and k: as `size` says
+    std::int64_t n = 0;
+    std::int64_t k = 0;
+    std::int64_t size = 0;  ///< 0: the device's default
+    std::vector<std::string> blocks{"128", "64"};
+    std::vector<DType> dtypes{DType::f16};
+    std::string c_dtype;  ///< empty: A's
+    std::vector<std::string> layouts{"nn"};
+    Pattern pattern = Pattern::uniform;
+    double density = 0.22;
+    std::uint64_t seed = 0;
+    std::string device = "auto";
+    std::vector<std::string> peers{"all"};
+    std::string records;
+    bool json = false;
+    bench::RunOptions run;
+};
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may store it
+
+/// The first Ctrl-C ends the bench after the current launch; a second one ends the process.
+void watch_for_interrupt() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = true; };
+    action.sa_flags = SA_RESETHAND;
+    sigaction(SIGINT, &action, nullptr);
+}
+
+Device parse_device(const std::string& text) {
+    if (text == "auto") {
+        return default_device();
+    }
+    if (text == "cpu") {
+        return {};
+    }
+    Device device{DeviceType::cuda, 0};
+    const std::string index = text == "cuda" ? "0" : text.starts_with("cuda:") ? text.substr(5) : "";
+    require(!index.empty() && index.size() < 4 &&
+                std::ranges::all_of(index, [](char c) { return c >= '0' && c <= '9'; }),
+            ErrorCode::invalid_argument, "--device is \"{}\"; expected auto, cpu, cuda or cuda:INDEX.", text);
+    device.index = std::stoi(index);
+    require(cuda_device_count() > 0, ErrorCode::cuda_error,
+            "--device is \"{}\", but no CUDA device can be used: {}", text, cuda_unavailable_reason());
+    return device;
+}
+
+std::vector<std::string> parse_peers(const std::vector<std::string>& names) {
+    if (names == std::vector<std::string>{"all"}) {
+        return bench::peer_names();
+    }
+    if (names == std::vector<std::string>{"none"}) {
+        return {};
+    }
+    for (const std::string& name : names) {
+        static_cast<void>(bench::make_peer(name));  // throws for a name that is not known
+    }
+    return names;
+}
+
+/// Every combination of the listed blocks, dtypes and layouts.
+std::vector<CaseOptions> make_cases(const BenchOptions& options) {
+    const std::int64_t fallback = options.size > 0                              ? options.size
+                                  : options.run.device.type == DeviceType::cuda ? kDefaultSizeCuda
+                                                                                : kDefaultSizeCpu;
+    const auto size = [&](std::int64_t given) { return given > 0 ? given : fallback; };
+    std::vector<CaseOptions> cases;
+    for (const std::string& block_text : options.blocks) {
+        const BlockSize block = parse_block(block_text);
+        for (const DType dtype : options.dtypes) {
+            for (const std::string& layout : options.layouts) {
+                const Layout order = layout == "linear" ? Layout::col_major : Layout::row_major;
+                cases.push_back({{options.pattern, size(options.m), size(options.k), block.m, block.k,
+                                  options.density, dtype, options.seed},
+                                 size(options.n),
+                                 options.c_dtype.empty() ? dtype : dtypes().at(options.c_dtype),
+                                 order,
+                                 order});
+            }
+        }
+    }
+    return cases;
+}
+
+/// Whether the measurement says anything: an interrupted case leaves implementations without a run.
+bool has_figures(const Measurement& measurement) {
+    return measurement.timed() || !measurement.skipped.empty() || !measurement.overhead_us.empty();
+}
+
+int run_bench(BenchOptions options) {
+    options.run.device = parse_device(options.device);
+    options.run.peers = parse_peers(options.peers);
+    const std::vector<CaseOptions> cases = make_cases(options);
+    if (options.run.device.type == DeviceType::cpu) {
+        fmt::print(stderr, "bsk bench: running on the CPU backend{}\n",
+                   options.device == "cpu" ? "." : ": " + cuda_unavailable_reason());
+    }
+    if (!options.records.empty()) {
+        require(std::ofstream(options.records, std::ios::app).good(), ErrorCode::file_error,
+                "--records: {} cannot be opened for appending.", options.records);
+    }
+    watch_for_interrupt();
+
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    bool wrong = false;
+    for (std::size_t i = 0; i < cases.size() && !interrupted; ++i) {
+        fmt::print(stderr, "[{}/{}] {}\n", i + 1, cases.size(), describe(cases[i]));
+        const auto progress = [](const std::string& step) { fmt::print(stderr, "  {} ...\n", step); };
+        const CaseResult result = bench::run_case(cases[i], options.run, progress, interrupted);
+        for (const Measurement& measurement : result.measurements) {
+            if (has_figures(measurement)) {
+                all.push_back(bench::make_record(result, measurement));
+                if (!options.records.empty()) {
+                    bench::append_record(options.records, all.back());
+                }
+            }
+        }
+        wrong = wrong || !result.measurements.front().error.correct;
+        if (!options.json) {
+            print_table(result);
+            std::fflush(stdout);
+        }
+    }
+    if (options.json) {
+        fmt::print("{}\n", all.dump(2));
+    }
+    if (wrong) {
+        fmt::print(stderr, "bsk: the result of bsk is wrong, see the error column.\n");
+        return kExitWrongResult;
+    }
+    if (interrupted) {
+        fmt::print(stderr, "bsk: interrupted; what was measured until then is kept.\n");
+        return kExitInterrupted;
+    }
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+    CLI::App* command = app.add_subcommand(
+        "bench", "Measure C = A*B beside cuBLAS and cuSPARSE on the same data, launch by launch in turns");
+    const auto options = std::make_shared<BenchOptions>();
+    command->add_option("--size", options->size, "m, n and k at once; default 8192 on a GPU, 1024 on the CPU")
+        ->check(kIsSize);
+    command->add_option("--m", options->m, "Rows of A and C")->check(kIsSize);
+    command->add_option("--n", options->n, "Columns of B and C")->check(kIsSize);
+    command->add_option("--k", options->k, "Columns of A, rows of B")->check(kIsSize);
+    command->add_option("--block", options->blocks, "Block sides, or block_m x block_k as in 128x64; a list")
+        ->delimiter(',')
+        ->check(kIsBlock)
+        ->default_str("128,64");
+    command->add_option("--density", options->density, "Share of blocks stored")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    command->add_option("--pattern", options->pattern, "uniform, banded, block_diagonal, power_law or causal")
+        ->transform(CLI::CheckedTransformer(patterns()).description(""))
+        ->default_str("uniform");
+    command->add_option("--dtype", options->dtypes, "float16, bfloat16, float32; a list")
+        ->delimiter(',')
+        ->transform(CLI::CheckedTransformer(dtypes()).description(""))
+        ->default_str("float16");
+    command->add_option("--c-dtype", options->c_dtype, "Element type of C: A's or float32; default A's")
+        ->check(CLI::IsMember(dtypes()).description(""));
+    command
+        ->add_option("--layout", options->layouts,
+                     "nn: B and C row-major; linear: B as X[n, k] and C as Y[n, m]; a list")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"nn", "linear"}).description(""))
+        ->default_str("nn");
+    command->add_option("--runs", options->run.timing.runs, "Launches timed of each implementation")
+        ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
+    command
+        ->add_option("--time-budget", options->run.timing.budget_seconds,
+                     "Seconds to time a case; slow peers get fewer runs, at least 3")
+        ->check(CLI::PositiveNumber.description(""))
+        ->capture_default_str();
+    command
+        ->add_option("--peers", options->peers,
+                     "all, none, or a list of cublas, cusparse-csr, cusparse-bsr, cusparse-bell")
+        ->delimiter(',')
+        ->default_str("all");
+    command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")->capture_default_str();
+    command->add_option("--seed", options->seed, "Seed of A and B")->capture_default_str();
+    command->add_option("--records", options->records,
+                        "Append one JSON line a measurement to this file after each case");
+    command->add_flag("--json", options->json, "Print the records as a JSON array in place of the table");
+    command->add_flag("--overhead", options->run.overhead,
+                      "Measure the host's time of a spmm() call in place of the products");
+    command->footer(
+        "Example:\n  bsk bench --size 8192 --block 128,64 --dtype float16,bfloat16 --records h200.jsonl\n"
+        "executed TFLOP/s counts stored blocks, dense-equivalent TFLOP/s all of m*n*k; \"bsk is\" is the "
+        "peer's time\n"
+        "over bsk's for the same product.\n"
+        "Exit codes: 0 fine, 1 failed (a file, CUDA, memory), 2 wrong argument, 3 the result of bsk is "
+        "wrong,\n"
+        "130 interrupted by Ctrl-C (what was measured is kept).");
+    command->callback([options, &exit_code] { exit_code = run_bench(*options); });
+}
+
+}  // namespace bsk::cli
