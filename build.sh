@@ -196,7 +196,7 @@ architectures() {
 
 configure() {
     local options=(-DBSK_BUILD_TORCH=ON "-DBSK_ARCHITECTURES=${BSK_ARCHITECTURES:-$(architectures)}"
-        "-DCMAKE_CUDA_COMPILER=$NVCC" "-DPython3_EXECUTABLE=$PWD/$VENV/bin/python")
+        "-DCMAKE_CUDA_COMPILER=$NVCC" "-DPython_EXECUTABLE=$PWD/$VENV/bin/python")
     [[ -z ${CUOBJDUMP:-} ]] || options+=("-DBSK_CUOBJDUMP=$CUOBJDUMP")
     printf '%s\n' "${options[@]}"
     cmake -G Ninja -S . -B "$BUILD" "${options[@]}" --log-level=WARNING

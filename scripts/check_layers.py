@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Fail where a source file includes a layer to its right.
 
-The layers are base, format, plan, kernels, api, and then the outer ones that use the library: bindings, cli, bench,
-tests, examples. Public headers (``<bsk/...>``) may be included everywhere and include only each other and the
-standard library. format and plan see no CUDA header, so that they build and run without a GPU.
+The layers are base, format, plan, kernels, api, and then the outer ones that use the library: bindings, cli,
+bench, tests, examples. Public headers (``<bsk/...>``) may be included everywhere and include only each other
+and the standard library. format and plan see no CUDA header, so that they build and run without a GPU.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ LAYERS = ["base", "format", "plan", "kernels", "api"]
 OUTER = ["bindings", "cli", "bench", "tests", "examples"]
 SOURCE_SUFFIXES = {".h", ".cuh", ".cpp", ".cu", ".c"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+STANDARD_OR_BSK = re.compile(r"^(bsk/\w+\.h|\w+|std\w+\.h)$")
 HOST_ONLY = {"format", "plan"}
 CUDA_HEADER = re.compile(r"^(cuda|base/cuda)")
 
@@ -24,8 +25,8 @@ def fault(layer: str, bracket: str, header: str) -> str | None:
     """Say what is wrong with one include of a file in `layer`, or None."""
     top = header.split("/")[0]
     if layer == "include":
-        standard = bracket == "<" and "/" not in header and (not header.endswith(".h") or header.startswith("std"))
-        return None if top == "bsk" or standard else "a public header includes only <bsk/...> and standard headers"
+        ours_or_standard = bracket == "<" and STANDARD_OR_BSK.match(header)
+        return None if ours_or_standard else "a public header includes only <bsk/...> and standard headers"
     if layer in HOST_ONLY and CUDA_HEADER.match(header):
         return f"{layer} must not see a CUDA header"
     if layer in LAYERS and bracket == '"':

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Check the machine code of the Hopper kernels in a built library with cuobjdump.
 
-Every ``spmm_sm90`` kernel must contain HGMMA (warpgroup tensor-core) and UTMALDG (TMA load) instructions, and no
-kernel of any architecture may keep registers in local memory.
+Every ``spmm_sm90`` kernel must contain HGMMA (warpgroup tensor-core) and UTMALDG (TMA load) instructions, and
+no kernel of any architecture may keep registers in local memory.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 NEEDED = ("HGMMA", "UTMALDG")
 KERNEL = "spmm_sm90"
 
 
-def run(command: list[str]) -> Iterable[str]:
-    """Yield the lines a command prints; raise CalledProcessError if it fails."""
-    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return process.stdout.splitlines()
+def run(*command: str) -> list[str]:
+    """Return the lines a command prints; raise CalledProcessError if it fails."""
+    return subprocess.check_output(command, text=True).splitlines()
 
 
 def missing_instructions(sass: Iterable[str]) -> dict[str, set[str]]:
@@ -40,7 +38,7 @@ def missing_instructions(sass: Iterable[str]) -> dict[str, set[str]]:
 
 
 def spilling_kernels(usage: Iterable[str]) -> tuple[list[str], int]:
-    """Return the kernels of a cuobjdump -res-usage listing that use stack or local memory, and how many there are."""
+    """Return the kernels of a -res-usage listing that use stack or local memory, and how many there are."""
     spilling, count, arch, current = [], 0, "", ""
     for line in usage:
         if match := re.match(r"arch = (\S+)", line):
@@ -56,13 +54,13 @@ def spilling_kernels(usage: Iterable[str]) -> tuple[list[str], int]:
 
 def main() -> int:
     """Check the library given on the command line; 1 if something is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library", type=Path, help="libbsk.so or libbsk_core.a")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("library", help="libbsk.so or libbsk_core.a")
     parser.add_argument("--cuobjdump", default="cuobjdump", help="the cuobjdump to use")
     args = parser.parse_args()
 
-    missing = missing_instructions(run([args.cuobjdump, "-sass", "-arch", "sm_90a", str(args.library)]))
-    spilling, count = spilling_kernels(run([args.cuobjdump, "-res-usage", str(args.library)]))
+    missing = missing_instructions(run(args.cuobjdump, "-sass", "-arch", "sm_90a", args.library))
+    spilling, count = spilling_kernels(run(args.cuobjdump, "-res-usage", args.library))
     faults = [f"{kernel} has no {', '.join(sorted(names))}" for kernel, names in missing.items() if names]
     faults += [f"{line} of local memory" for line in spilling]
     if not missing:

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Everything that needs a GPU, on an existing build; see usage below.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat <<'HELP'
+Usage: scripts/gpu_check.sh [--build-dir DIR] [--out DIR] [--quick]
+
+Runs all GPU tests, compute-sanitizer, the bench, the host overhead and the examples of an existing build, goes on
+after a failure, and writes a log for each step, the records of the bench and summary.json.
+
+  --build-dir DIR   the build (default: build)
+  --out DIR         where logs and records go (default: build/gpu_check)
+  --quick           a smaller bench and no racecheck
+
+Exit codes: 0 every step passed, 1 a step failed, 2 wrong usage.
+HELP
+}
+
+BUILD=build OUT=build/gpu_check QUICK=false
+while (($# > 0)); do
+    case $1 in
+        --build-dir) BUILD=${2-} && shift ;;
+        --out) OUT=${2-} && shift ;;
+        --quick) QUICK=true ;;
+        --help | -h) usage && exit 0 ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+    shift || true
+done
+[[ -n $BUILD && -n $OUT ]] || { usage >&2 && exit 2; }
+
+readonly PYTHON=${PYTHON:-python3} STEP_LIMIT=240 # seconds
+readonly BSK=$BUILD/cli/bsk TESTS=$BUILD/tests/gpu/bsk_gpu_tests
+export PYTHONPATH=python
+mkdir -p "$OUT"
+
+# cuBLAS and cuSPARSE may have come with PyTorch only.
+pip_libraries() {
+    "$PYTHON" - <<'PYTHON'
+import site, sys
+from pathlib import Path
+roots = {Path(entry) for entry in [*site.getsitepackages(), *sys.path] if entry}
+folders = {lib for root in roots for lib in root.glob("nvidia/*/lib") if any(lib.glob("lib*.so*"))}
+print(":".join(str(folder) for folder in sorted(folders)))
+PYTHON
+}
+LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(pip_libraries)
+export LD_LIBRARY_PATH
+
+FAILURES=0 TABLE="" SUMMARY=""
+
+# check NAME COMMAND...: runs one step into OUT/NAME.log and notes how it went.
+check() {
+    local name=$1 status=0 result=passed begin=$SECONDS
+    shift
+    printf '==> %s\n' "$name"
+    timeout "$STEP_LIMIT" "$@" >"$OUT/$name.log" 2>&1 || status=$?
+    if ((status != 0)); then
+        result="FAILED, exit code $status"
+        FAILURES=$((FAILURES + 1))
+        tail -n 15 "$OUT/$name.log"
+    fi
+    TABLE+=$(printf '%-22s %4d s  %s' "$name" $((SECONDS - begin)) "$result")$'\n'
+    SUMMARY+="${SUMMARY:+, }"$(printf '{"step": "%s", "exit_code": %d, "seconds": %d}' \
+        "$name" "$status" $((SECONDS - begin)))
+}
+
+# sanitize TOOL: one compute-sanitizer tool over the tests that are made for it; a finding fails.
+sanitize() {
+    check "$1" compute-sanitizer --tool "$1" --error-exitcode 99 "$TESTS" --gtest_filter='*Sanitize*'
+}
+
+main() {
+    local size=8192 tool tools=(memcheck synccheck racecheck)
+    if $QUICK; then
+        size=4096 tools=(memcheck synccheck)
+    fi
+    rm -f "$OUT"/*.jsonl
+
+    check nvidia_smi nvidia-smi
+    check bsk_info "$BSK" info
+    check torch "$PYTHON" -c 'import sys, torch; print(sys.version, torch.__version__, torch.cuda.get_device_name())'
+    check gpu_tests "$TESTS"
+    for tool in "${tools[@]}"; do
+        sanitize "$tool"
+    done
+    check python_tests "$PYTHON" -m pytest -m gpu tests/python
+    check bench "$BSK" bench --size "$size" --block 128,64,32,16 --dtype float16,bfloat16 --layout nn,linear \
+        --records "$OUT/bench.jsonl"
+    check overhead "$BSK" bench --overhead --size 1024 --records "$OUT/overhead.jsonl"
+    check python_overhead "$PYTHON" benchmarks/python_overhead.py
+    check quickstart "$PYTHON" examples/quickstart.py
+    check real_weights "$PYTHON" examples/real_weights.py
+
+    printf '[%s]\n' "$SUMMARY" >"$OUT/summary.json.tmp"
+    mv "$OUT/summary.json.tmp" "$OUT/summary.json"
+    printf '\n%s' "$TABLE"
+    ((FAILURES == 0)) || { echo "$FAILURES steps failed; their logs are in $OUT" && exit 1; }
+}
+
+main
