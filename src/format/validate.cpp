@@ -79,7 +79,8 @@ void validate(const CsrMatrix& csr) {
     const auto entries = static_cast<std::int64_t>(csr.col_indices.size());
     const auto values = static_cast<std::int64_t>(csr.values.size());
     require(rows == csr.m, ErrorCode::invalid_pattern,
-            "crow_indices of the CSR matrix has {} entries; m + 1 = {} are needed", rows + 1, csr.m + 1);
+            "crow_indices of the CSR matrix describes {} rows but m is {}; it must hold m + 1 offsets", rows,
+            csr.m);
     require(values == entries || values == 0, ErrorCode::invalid_pattern,
             "the CSR matrix has {} values for {} columns; give one for each, or none", values, entries);
     require(csr.crow_indices.front() == 0, ErrorCode::invalid_pattern,
