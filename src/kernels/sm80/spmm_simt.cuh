@@ -39,8 +39,7 @@ struct Strides {
         : row(layout == Layout::row_major ? ld : 1), column(layout == Layout::row_major ? 1 : ld) {}
 };
 
-// ---------------------------------------------------------------------------------------------------------
-// producer
+// ------------------------------------------------------------------------------------------ producer
 
 /// @param a  the tile's first row in the slice
 template <int kTileM>
@@ -68,8 +67,7 @@ __device__ void load_b(const SpmmLaunch& launch, std::int64_t first_k, std::int6
     }
 }
 
-// ---------------------------------------------------------------------------------------------------------
-// mainloop
+// ------------------------------------------------------------------------------------------ mainloop
 
 template <int kTileM>
 __device__ void multiply(const SharedStorage<kTileM>& shared, int first_row, int first_column,
@@ -86,8 +84,7 @@ __device__ void multiply(const SharedStorage<kTileM>& shared, int first_row, int
     }
 }
 
-// ---------------------------------------------------------------------------------------------------------
-// epilogue
+// ------------------------------------------------------------------------------------------ epilogue
 
 __device__ inline void store(const SpmmLaunch& launch, std::int64_t first_row, std::int64_t first_column,
                              const float (&sum)[kSide][kSide]) {
@@ -108,8 +105,7 @@ __device__ inline void store(const SpmmLaunch& launch, std::int64_t first_row, s
     }
 }
 
-// -------------------------------------------------------------------------------------------------------
-// __global__
+// ---------------------------------------------------------------------------------------- __global__
 
 /// Grid: one CTA a tile, strip of kTileN columns after strip.
 /// @param tile_rows  ceil(m / kTileM)

@@ -1,4 +1,4 @@
-// C = alpha*A*B + beta*C on tensor cores through cp.async, ldmatrix and mma.sync: any block, layout, size,
+// C = alpha*A*B + beta*C on tensor cores through cp.async, ldmatrix and mma.sync: any block, layout, size and
 // alignment.
 //
 // Split of the work: a CTA of 4 warps computes one tile_m x 128 tile of C, tile_m = min(block_m, 64), so that
@@ -41,8 +41,7 @@ inline constexpr int kCtasPerSm = kTileM == 64   ? 3
                                   : kTileM == 32 ? 4
                                                  : 6;
 
-// ---------------------------------------------------------------------------------------------------- shared
-// memory
+// ------------------------------------------------------------------------------------- shared memory
 
 template <int kTileM>
 struct Stage {
@@ -69,8 +68,7 @@ __device__ constexpr int swizzled(int row, int chunk) {
     return row * kRow + (chunk ^ (row / kRowsPerLine % kSwaps)) * kChunk;
 }
 
-// ---------------------------------------------------------------------------------------------------------
-// producer
+// ------------------------------------------------------------------------------------------ producer
 
 /// Loads the steps of one tile; all threads take part.
 template <int kTileM, Layout kBLayout>
@@ -80,10 +78,7 @@ public:
         : launch_(launch),
           first_column_(first_column),
           slice_shift_(slice_shift),
-          b_is_aligned_(
-              (reinterpret_cast<std::uintptr_t>(launch.b) | static_cast<std::uintptr_t>(launch.ldb * 2)) %
-                  16 ==
-              0) {
+          b_is_aligned_(reinterpret_cast<std::uintptr_t>(launch.b) % 16 == 0 && launch.ldb % kChunk == 0) {
         const int tiles_per_block = launch.block_m / kTileM;
         const int block_row = tile_row / tiles_per_block;
         const int begin = launch.crow_indices[block_row];
@@ -184,8 +179,7 @@ private:
     int block_column_[2] = {0, 0};  // of the slices that load() takes next
 };
 
-// ---------------------------------------------------------------------------------------------------------
-// mainloop
+// ------------------------------------------------------------------------------------------ mainloop
 
 /// The part of the tile that a warp accumulates: 2 x 2 warps on 64 rows, else 1 x 4.
 template <class T, int kTileM, Layout kBLayout>
@@ -250,8 +244,7 @@ struct WarpTile {
     }
 };
 
-// ---------------------------------------------------------------------------------------------------------
-// epilogue
+// ------------------------------------------------------------------------------------------ epilogue
 
 __device__ inline float to_float(float x) {
     return x;
@@ -279,6 +272,36 @@ struct alignas(16) Run {
     C value[kChunk];
 };
 
+/// The first `count` elements of a run; one 16-byte access or two where the run is whole and `aligned`.
+template <class C>
+__device__ Run<C> load_run(const C* source, std::int64_t count, bool aligned) {
+    if (aligned && count >= kChunk) {
+        return *reinterpret_cast<const Run<C>*>(source);
+    }
+    Run<C> run = {};
+#pragma unroll
+    for (int i = 0; i < kChunk; ++i) {
+        if (i < count) {
+            run.value[i] = source[i];
+        }
+    }
+    return run;
+}
+
+template <class C>
+__device__ void store_run(const Run<C>& run, C* target, std::int64_t count, bool aligned) {
+    if (aligned && count >= kChunk) {
+        *reinterpret_cast<Run<C>*>(target) = run;
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < kChunk; ++i) {
+        if (i < count) {
+            target[i] = run.value[i];
+        }
+    }
+}
+
 /// Writes the staged tile: kLines lines of kLength elements, contiguous in C (rows where C is row-major, else
 /// columns), of which `lines` x `length` at `c` exist.
 template <int kLines, int kLength, class C>
@@ -292,40 +315,18 @@ __device__ void write_tile(const SpmmLaunch& launch, const float* staging, C* c,
         if (line >= lines || offset >= length) {
             continue;
         }
-        C* target = c + line * launch.ldc + offset;
-        const bool whole = aligned && offset + kChunk <= length;
-        const std::int64_t count = length - offset;
-
-        const Run<float> sums =
-            *reinterpret_cast<const Run<float>*>(staging + line * (kLength + kStagingPad) + offset);
+        C* const target = c + line * launch.ldc + offset;
+        const Run<float> sums = load_run(staging + line * (kLength + kStagingPad) + offset, kChunk, true);
         Run<C> run = {};
         if (launch.beta != 0.0F) {
-            if (whole) {
-                run = *reinterpret_cast<const Run<C>*>(target);
-            } else {
-#pragma unroll
-                for (int i = 0; i < kChunk; ++i) {
-                    if (i < count) {
-                        run.value[i] = target[i];
-                    }
-                }
-            }
+            run = load_run(target, length - offset, aligned);
         }
 #pragma unroll
         for (int i = 0; i < kChunk; ++i) {
             const float old = launch.beta != 0.0F ? launch.beta * to_float(run.value[i]) : 0.0F;
             round_to(run.value[i], launch.alpha * sums.value[i] + old);
         }
-        if (whole) {
-            *reinterpret_cast<Run<C>*>(target) = run;
-        } else {
-#pragma unroll
-            for (int i = 0; i < kChunk; ++i) {
-                if (i < count) {
-                    target[i] = run.value[i];
-                }
-            }
-        }
+        store_run(run, target, length - offset, aligned);
     }
 }
 
@@ -348,8 +349,7 @@ __device__ void store_tile(const SpmmLaunch& launch, const Warp& warp, SharedSto
     }
 }
 
-// -------------------------------------------------------------------------------------------------------
-// __global__
+// ---------------------------------------------------------------------------------------- __global__
 
 /// T is the type of A and B; C is T or float. Grid: one CTA a tile, strip after strip.
 /// @param tile_rows    ceil(m / kTileM)
