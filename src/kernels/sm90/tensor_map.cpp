@@ -4,6 +4,7 @@
 
 #include <cudaTypedefs.h>
 
+#include "base/check.h"
 #include "base/cuda.h"
 
 namespace bsk {
