@@ -28,8 +28,8 @@ def sparse_mm(
         torch.sparse_bsr matrix [m, k] of float16, bfloat16 or float32 with block sides in
         {16, 32, 64, 128, 256}, on CUDA or the CPU.
     B : torch.Tensor
-        Dense [k, n], dtype and device of `A`. Row-major matrices and transposed ones (``X.t()`` of X[n, k]) are
-        used where they are; any other strides, or data that is not aligned to 16 bytes, are copied.
+        Dense [k, n], dtype and device of `A`. Row-major matrices and transposed ones (``X.t()`` of X[n, k])
+        are used where they are; any other strides, or data that is not aligned to 16 bytes, are copied.
     out : torch.Tensor, optional
         Where the result goes: [m, n], row-major or a transposed view, not overlapping `A` or `B`.
         It is left as it was when an error is raised.
@@ -38,10 +38,10 @@ def sparse_mm(
     alpha, beta : float
         `beta` needs `out`. With ``beta == 0`` `out` is not read.
     plan : Plan, optional
-        From `make_plan`, for this pattern, n and these layouts. Without it a plan is made on the first call and
-        kept as long as `A` lives. Pass one where `A`'s values change in place between calls (an in-place change
-        makes the cache compare patterns, which synchronises) and in CUDA graphs. The caller then vouches for
-        the pattern.
+        From `make_plan`, for this pattern, n and these layouts. Without it a plan is made on the first call
+        and kept as long as `A` lives. Pass one in CUDA graphs, and where `A`'s values change in place between
+        calls: such a change makes the cache compare patterns, which synchronises. The caller then vouches
+        for the pattern.
 
     Returns
     -------

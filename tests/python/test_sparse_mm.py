@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import blackwellsparsek as bsk
-from support import assert_product, dense_of, random_bsr, random_dense
+from support import assert_product, oracle, random_bsr, random_dense
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32]
 
@@ -114,7 +114,7 @@ def test_alpha_and_beta(device, alpha, beta, block):
 
 
 def test_nan_and_infinity_stay_where_they_belong(device):
-    A = random_bsr(64, 64, density=1.0, device=device)
+    A = random_bsr(64, 64, density=0.5, device=device)
     B = random_dense(64, 40, device=device)
     A.values()[1, 2, 3] = torch.nan
     B[5, 6] = torch.inf
@@ -166,7 +166,7 @@ def test_gradients_are_refused_in_words(device):
 def test_the_comparison_fails_for_one_wrong_element():
     A = random_bsr(64, 64)
     B = random_dense(64, 24)
-    C = (dense_of(A) @ B.double()).half()
+    C = oracle(A, B).half()
     assert_product(C, A, B)
     C[3, 4] += 1
     with pytest.raises(AssertionError, match="Frobenius"):

@@ -1,0 +1,70 @@
+"""The battery that host, GPU, command line and Python tests share, on each device."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import REPOSITORY
+
+import blackwellsparsek as bsk
+from support import assert_product, bsr_of_mask, random_dense, strided_copy
+
+
+def cases() -> list[SimpleNamespace]:
+    document = json.loads((REPOSITORY / "tests" / "battery" / "cases.json").read_text())
+    return [SimpleNamespace(**{**document["defaults"], **case}) for case in document["cases"]]
+
+
+def mask_of(case: SimpleNamespace) -> torch.Tensor:
+    """Which blocks are stored; of the same kind as the C++ generator's, not the same draw."""
+    rows, cols = -(-case.m // case.block_m), -(-case.k // case.block_k)
+    generator = torch.Generator().manual_seed(case.seed)
+    drawn = torch.rand(rows, cols, generator=generator)
+    row, col = torch.arange(rows)[:, None], torch.arange(cols)[None, :]
+    match case.pattern:
+        case "explicit":
+            mask = torch.zeros(rows, cols, dtype=torch.bool)
+            for i in range(rows):
+                mask[i, case.cols[case.crow[i] : case.crow[i + 1]]] = True
+            return mask
+        case "uniform":
+            return drawn < case.density
+        case "banded":
+            return (row * cols - col * rows).abs() <= case.density * rows * cols / 2
+        case "block_diagonal":
+            return row * cols // max(1, rows) == col
+        case "power_law":
+            return drawn < case.density * rows / (2 * (row + 1))
+        case "causal":
+            return col * case.block_k < (row + 1) * case.block_m
+    raise AssertionError(f"pattern {case.pattern!r} of case {case.name} is unknown here")
+
+
+def padded(rows: int, cols: int, layout: str, pad: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
+    """A rows x cols matrix in `layout` whose leading dimension is the tightest plus `pad`."""
+    if layout == "col_major":
+        return random_dense(cols, rows + pad, dtype, seed=seed)[:, :rows].t()
+    return random_dense(rows, cols + pad, dtype, seed=seed)[:, :cols]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_case(device, case):
+    if device == "cpu" and case.gpu_only:
+        pytest.skip("too slow for the oracle without a GPU")
+    dtype = getattr(torch, case.dtype)
+    out_dtype = dtype if case.c_dtype == "same" else getattr(torch, case.c_dtype)
+    # torch.sparse_bsr has whole blocks only: ragged m and k are rounded up.
+    A = bsr_of_mask(mask_of(case), (case.block_m, case.block_k), dtype, case.seed)
+    if not case.int64_indices:
+        A = torch.sparse_bsr_tensor(A.crow_indices().int(), A.col_indices().int(), A.values(), size=A.shape)
+    m, k = A.shape
+    B = padded(k, case.n, case.b_layout, case.b_pad, dtype, case.seed + 2)
+    if case.special_values and B.numel():
+        B[k // 2, 0], B[0, case.n // 2] = torch.nan, torch.inf
+    C0 = padded(m, case.n, case.c_layout, case.c_pad, out_dtype, case.seed + 3)
+    if case.beta == 0:
+        C0.fill_(torch.nan)
+    out = strided_copy(C0, device)
+    bsk.sparse_mm(A.to(device), strided_copy(B, device), out=out, alpha=case.alpha, beta=case.beta)
+    assert_product(out, A, B, case.alpha, case.beta, C0)

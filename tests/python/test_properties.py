@@ -1,0 +1,41 @@
+"""Property test: any shape, block, pattern, layout and dtype gives the oracle's product."""
+
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import blackwellsparsek as bsk
+from support import assert_product, bsr_of_mask, random_dense, strided_copy
+
+SIDES = st.sampled_from([16, 32, 64, 128])
+
+
+@st.composite
+def products(draw):
+    """(A, B, C0, alpha, beta) on the CPU; C0 has the layout that the result shall have."""
+    block = draw(SIDES), draw(SIDES)
+    block_rows, block_cols = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    stored = draw(st.lists(st.booleans(), min_size=block_rows * block_cols, max_size=block_rows * block_cols))
+    mask = torch.tensor(stored).view(block_rows, block_cols)
+    dtype = draw(st.sampled_from([torch.float16, torch.bfloat16, torch.float32]))
+    A = bsr_of_mask(mask, block, dtype, draw(st.integers(0, 99)))
+    n = draw(st.integers(1, 70))
+
+    def matrix(rows: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
+        pad = draw(st.sampled_from([0, 0, 3, 8]))
+        if draw(st.booleans()):
+            return random_dense(n, rows + pad, dtype, seed=seed)[:, :rows].t()
+        return random_dense(rows, n + pad, dtype, seed=seed)[:, :n]
+
+    C0 = matrix(A.shape[0], draw(st.sampled_from([dtype, torch.float32])), 2)
+    alpha, beta = draw(st.sampled_from([(1.0, 0.0), (1.0, 1.0), (0.5, -2.0)]))
+    return A, matrix(A.shape[1], dtype, 1), C0, alpha, beta
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(product=products())
+def test_any_product(device, product):
+    A, B, C0, alpha, beta = product
+    out = strided_copy(C0, device)
+    result = bsk.sparse_mm(A.to(device), strided_copy(B, device), out=out, alpha=alpha, beta=beta)
+    assert_product(result, A, B, alpha, beta, C0)
