@@ -111,8 +111,9 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
 }  // namespace
 
 SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
-    require(problem.n >= 0 && problem.n <= kInt32Max, ErrorCode::invalid_argument,
-            "n = {} is out of range: expected 0 to {}.", problem.n, kInt32Max);
+    require(problem.n >= 0, ErrorCode::invalid_argument, "n is {}; a size must not be negative.", problem.n);
+    require(problem.n <= kInt32Max, ErrorCode::too_large, "n is {}; sizes up to {} are supported.", problem.n,
+            kInt32Max);
     require(problem.c_dtype == a.dtype || problem.c_dtype == DType::f32, ErrorCode::dtype_mismatch,
             "c_dtype is {}: expected A's dtype, {}, or float32.", name(problem.c_dtype), name(a.dtype));
     require(a.m * problem.n <= kInt32Max, ErrorCode::too_large,
