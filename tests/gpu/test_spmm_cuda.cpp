@@ -1,0 +1,95 @@
+// The battery on a CUDA device: by the kernel that the planner chooses, and by every other that computes the
+// case.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <bsk/error.h>
+
+#include "device_problem.h"
+
+namespace bsk::test {
+namespace {
+
+/// "" (let the planner choose) and the kernels that run on device 0.
+std::vector<std::string> kernels() {
+    std::vector<std::string> names{""};
+    for (const KernelSupport& support : kernel_support(device_model({DeviceType::cuda, 0}))) {
+        if (support.runs) {
+            names.push_back(support.kernel);
+        }
+    }
+    return names;
+}
+
+/// Nothing where the kernel that was asked for does not compute the case; the planner's own choice always
+/// does.
+std::optional<Plan> plan_for(const DeviceProblem& problem, const std::string& kernel) {
+    try {
+        return problem.plan(kernel);
+    } catch (const Error& error) {
+        if (kernel.empty() || error.code() != ErrorCode::unsupported) {
+            throw;
+        }
+        return std::nullopt;
+    }
+}
+
+class SpmmCuda : public NeedsCuda<::testing::TestWithParam<Case>> {};
+
+TEST_P(SpmmCuda, MatchesOracle) {
+    DeviceProblem problem(make_problem(GetParam()));
+    const TestStream stream;
+    for (const std::string& kernel : kernels()) {
+        SCOPED_TRACE(kernel.empty() ? "kernel of the planner's choice" : kernel);
+        const std::optional<Plan> plan = plan_for(problem, kernel);
+        if (!plan) {
+            continue;
+        }
+        if (!kernel.empty()) {
+            EXPECT_EQ(plan->kernel(), kernel);
+        }
+        problem.restore_c();
+        problem.launch(*plan, stream.get());
+        stream.synchronize();
+        EXPECT_TRUE(problem.check()) << plan->explain();
+    }
+}
+
+std::string case_name(const ::testing::TestParamInfo<Case>& info) {
+    return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Battery, SpmmCuda, ::testing::ValuesIn(battery()), case_name);
+
+// What scripts/gpu_check.sh runs under compute-sanitizer: every kernel, dtype and layout in small.
+INSTANTIATE_TEST_SUITE_P(Sanitize, SpmmCuda,
+                         ::testing::ValuesIn(battery_where([](const Case& c) { return c.sanitize; })),
+                         case_name);
+
+class SpmmCudaOffsets : public NeedsCuda<::testing::Test> {};
+
+TEST_F(SpmmCudaOffsets, PassInt32InTheValues) {
+    Case spec = battery_case("full_matrix");
+    spec.m = 65536;
+    spec.k = 33024;
+    spec.n = 8;
+    spec.block_m = 256;
+    spec.block_k = 256;
+    DeviceProblem problem(make_problem(spec));
+    ASSERT_GT(problem.problem().a.values.size() / 2, std::size_t{1} << 31);
+    const TestStream stream;
+    for (const std::string kernel : {"", "spmm_sm80"}) {
+        SCOPED_TRACE(kernel);
+        const Plan plan = problem.plan(kernel);
+        problem.restore_c();
+        problem.launch(plan, stream.get());
+        stream.synchronize();
+        EXPECT_TRUE(problem.check()) << plan.explain();
+    }
+}
+
+}  // namespace
+}  // namespace bsk::test
