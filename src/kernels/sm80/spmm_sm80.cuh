@@ -70,23 +70,50 @@ __device__ constexpr int swizzled(int row, int chunk) {
 
 // ------------------------------------------------------------------------------------------ producer
 
-/// Loads the steps of one tile; all threads take part.
+/// Copies the first `count` elements of a chunk, both 16-byte aligned, and zeros for the rest.
+struct CopyAligned {
+    __device__ void operator()(std::uint16_t* target, const std::uint16_t* source, int count) const {
+        cp_async_16(target, source, count * static_cast<int>(sizeof(std::uint16_t)));
+    }
+};
+
+/// The same for a source at any address.
+struct CopyElements {
+    __device__ void operator()(std::uint16_t* target, const std::uint16_t* source, int count) const {
+        alignas(16) std::uint16_t chunk[kChunk];
+#pragma unroll
+        for (int i = 0; i < kChunk; ++i) {
+            chunk[i] = i < count ? source[i] : 0;
+        }
+        *reinterpret_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(chunk);
+    }
+};
+
+/// Loads the steps of one tile. A thread copies the same chunks of every step: those of its row and chunk in
+/// the tiles of A and B, and those kThreads chunks further on. Rows of B (k) are counted in 32 unsigned bits:
+/// k fits 31, its padding to whole blocks may not.
 template <int kTileM, Layout kBLayout>
 class Producer {
 public:
     __device__ Producer(const SpmmLaunch& launch, int slice_shift, int tile_row, std::int64_t first_column)
-        : launch_(launch),
-          first_column_(first_column),
-          slice_shift_(slice_shift),
-          b_is_aligned_(reinterpret_cast<std::uintptr_t>(launch.b) % 16 == 0 && launch.ldb % kChunk == 0) {
+        : launch_(launch), slice_shift_(slice_shift) {
         const int tiles_per_block = launch.block_m / kTileM;
         const int block_row = tile_row / tiles_per_block;
         const int begin = launch.crow_indices[block_row];
         blocks_ = launch.col_indices + begin;
         slices_ = (launch.crow_indices[block_row + 1] - begin) << slice_shift_;
         block_size_ = static_cast<std::int64_t>(launch.block_m) * launch.block_k;
-        values_ = static_cast<const std::uint16_t*>(launch.values) + begin * block_size_ +
-                  static_cast<std::int64_t>(tile_row % tiles_per_block) * kTileM * launch.block_k;
+        a_source_ =
+            static_cast<const std::uint16_t*>(launch.values) + begin * block_size_ +
+            static_cast<std::int64_t>(tile_row % tiles_per_block * kTileM + a_row()) * launch.block_k +
+            a_chunk() % 2 * kChunk;
+
+        const std::int64_t column = first_column + (kBRowMajor ? b_chunk() * kChunk : b_row());
+        const std::int64_t row = kBRowMajor ? b_row() : b_chunk() % 2 * kChunk;
+        b_source_ = static_cast<const std::uint16_t*>(launch.b) +
+                    (kBRowMajor ? row * launch.ldb + column : column * launch.ldb + row);
+        columns_left_ = static_cast<int>(launch.n - column < kTileN ? launch.n - column : kTileN);
+        b_is_aligned_ = reinterpret_cast<std::uintptr_t>(launch.b) % 16 == 0 && launch.ldb % kChunk == 0;
         fetch_columns(0);
     }
 
@@ -96,13 +123,27 @@ public:
     __device__ void load(Stage<kTileM>& stage, int step) {
         if (step < steps()) {
             load_a(stage.a, step);
-            load_b(stage.b, first_k(2 * step, block_column_[0]), first_k(2 * step + 1, block_column_[1]));
+            if (b_is_aligned_) {
+                load_b(stage.b, step, CopyAligned{});
+            } else {
+                load_b(stage.b, step, CopyElements{});
+            }
             fetch_columns(step + 1);
         }
         cp_async_commit();
     }
 
 private:
+    static constexpr bool kBRowMajor = kBLayout == Layout::row_major;
+    static constexpr int kARowChunks = kTileK / kChunk;
+    static constexpr int kBRow = kBRowMajor ? kTileN : kTileK;
+    static constexpr int kBRowChunks = kBRow / kChunk;
+
+    __device__ static int a_row() { return static_cast<int>(threadIdx.x) / kARowChunks; }
+    __device__ static int a_chunk() { return static_cast<int>(threadIdx.x) % kARowChunks; }
+    __device__ static int b_row() { return static_cast<int>(threadIdx.x) / kBRowChunks; }
+    __device__ static int b_chunk() { return static_cast<int>(threadIdx.x) % kBRowChunks; }
+
     /// Block columns of a step's slices, read one step ahead of their use to hide the latency.
     __device__ void fetch_columns(int step) {
         for (int i = 0; i < 2; ++i) {
@@ -115,68 +156,67 @@ private:
     __device__ int k_in_block(int slice) const { return (slice * kSliceK) & (launch_.block_k - 1); }
 
     /// The row of B that the slice starts at; k, where B ends, for a slice past the last.
-    __device__ std::int64_t first_k(int slice, int block_column) const {
-        return slice < slices_ ? static_cast<std::int64_t>(block_column) * launch_.block_k + k_in_block(slice)
-                               : launch_.k;
+    __device__ std::uint32_t first_k(int slice, int block_column) const {
+        return slice < slices_
+                   ? static_cast<std::uint32_t>(block_column) * launch_.block_k + k_in_block(slice)
+                   : static_cast<std::uint32_t>(launch_.k);
+    }
+
+    /// Rows of B from `k` to its end; not positive past it.
+    __device__ int rows_left(std::uint32_t k) const {
+        return static_cast<int>(static_cast<std::uint32_t>(launch_.k) - k);
     }
 
     __device__ void load_a(std::uint16_t* a, int step) const {
-        constexpr int kRowChunks = kTileK / kChunk;
-        for (int c = threadIdx.x; c < kTileM * kRowChunks; c += kThreads) {
-            const int row = c / kRowChunks;
-            const int chunk = c % kRowChunks;
-            const int slice = 2 * step + chunk / 2;
-            const std::uint16_t* source = values_ + (slice >> slice_shift_) * block_size_ +
-                                          row * launch_.block_k + k_in_block(slice) + chunk % 2 * kChunk;
-            cp_async_16(a + swizzled<kTileK>(row, chunk), source, slice < slices_ ? 16 : 0);
+        constexpr int kChunks = kTileM * kARowChunks;
+        const int slice = 2 * step + a_chunk() / 2;
+        const std::uint16_t* source = a_source_ + (slice >> slice_shift_) * block_size_ + k_in_block(slice);
+        std::uint16_t* target = a + swizzled<kTileK>(a_row(), a_chunk());
+        const int bytes = slice < slices_ ? 16 : 0;
+#pragma unroll
+        for (int i = 0; i * kThreads < kChunks; ++i) {
+            if (kChunks >= kThreads || threadIdx.x < kChunks) {
+                cp_async_16(target + i * kThreads * kChunk,
+                            source + i * (kThreads / kARowChunks) * launch_.block_k, bytes);
+            }
         }
     }
 
-    __device__ void load_b(std::uint16_t* b, std::int64_t k0, std::int64_t k1) const {
-        constexpr int kRow = kBLayout == Layout::row_major ? kTileN : kTileK;
-        constexpr int kRowChunks = kRow / kChunk;
+    template <class Copy>
+    __device__ void load_b(std::uint16_t* b, int step, Copy copy) const {
+        constexpr int kCopies = kTileK * kTileN / kChunk / kThreads;
+        constexpr int kRowStep = kThreads / kBRowChunks;  // rows of the tile from one copy to the next
+        const std::uint32_t k0 = first_k(2 * step, block_column_[0]);
+        const std::uint32_t k1 = first_k(2 * step + 1, block_column_[1]);
+        std::uint16_t* target = b + swizzled<kBRow>(b_row(), b_chunk());
 #pragma unroll
-        for (int i = 0; i < kTileK * kTileN / kChunk / kThreads; ++i) {
-            const int row = (static_cast<int>(threadIdx.x) + i * kThreads) / kRowChunks;
-            const int chunk = threadIdx.x % kRowChunks;
-            std::uint16_t* target = b + swizzled<kRow>(row, chunk);
-            if constexpr (kBLayout == Layout::row_major) {
-                const std::int64_t k = (row < kSliceK ? k0 : k1) + row % kSliceK;
-                const std::int64_t n = first_column_ + chunk * kChunk;
-                copy_chunk(target, k * launch_.ldb + n, k < launch_.k ? launch_.n - n : 0);
+        for (int i = 0; i < kCopies; ++i) {
+            const std::uint16_t* source = nullptr;
+            int count = 0;
+            if constexpr (kBRowMajor) {
+                const std::uint32_t k = (i * kRowStep < kSliceK ? k0 : k1) + i * kRowStep % kSliceK;
+                source = b_source_ + k * launch_.ldb;
+                count = rows_left(k + b_row()) > 0 ? columns_left_ : 0;
             } else {
-                const std::int64_t k = (chunk < 2 ? k0 : k1) + chunk % 2 * kChunk;
-                const std::int64_t n = first_column_ + row;
-                copy_chunk(target, n * launch_.ldb + k, n < launch_.n ? launch_.k - k : 0);
+                const std::uint32_t k = b_chunk() < 2 ? k0 : k1;
+                source = b_source_ + i * kRowStep * launch_.ldb + k;
+                count = i * kRowStep < columns_left_ ? rows_left(k + b_chunk() % 2 * kChunk) : 0;
             }
-        }
-    }
-
-    /// Copies the first `available` elements (8 at most) of a chunk of B and zeros for the rest.
-    __device__ void copy_chunk(std::uint16_t* target, std::int64_t offset, std::int64_t available) const {
-        const std::uint16_t* source = static_cast<const std::uint16_t*>(launch_.b) + offset;
-        const int count = available >= kChunk ? kChunk : available > 0 ? static_cast<int>(available) : 0;
-        if (b_is_aligned_) {
-            cp_async_16(target, source, count * 2);
-        } else {
-            alignas(16) std::uint16_t chunk[kChunk];
-#pragma unroll
-            for (int i = 0; i < kChunk; ++i) {
-                chunk[i] = i < count ? source[i] : 0;
-            }
-            *reinterpret_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(chunk);
+            copy(target + i * kThreads * kChunk, source, max(0, min(count, kChunk)));
         }
     }
 
     const SpmmLaunch& launch_;
-    std::int64_t first_column_;     // of the tile, in B and C
-    int slice_shift_;               // log2 of the slices in a block
-    bool b_is_aligned_;             // every row (column) of B starts at a multiple of 16 bytes
-    const std::int32_t* blocks_;    // block columns of the row's stored blocks
-    int slices_;                    // of the block row
-    std::int64_t block_size_;       // elements
-    const std::uint16_t* values_;   // the tile's first row in the row's first stored block
-    int block_column_[2] = {0, 0};  // of the slices that load() takes next
+    int slice_shift_;             // log2 of the slices in a block
+    const std::int32_t* blocks_;  // block columns of the row's stored blocks
+    int slices_;                  // of the block row
+    std::int64_t block_size_;     // elements
+    const std::uint16_t*
+        a_source_;  // this thread's first chunk in the row's first stored block, less the slice
+    const std::uint16_t* b_source_;  // this thread's first chunk in B, less the slice
+    int columns_left_;               // of B from this thread's first on; not positive past its end
+    bool b_is_aligned_;              // every row (column) of B starts at a multiple of 16 bytes
+    int block_column_[2];            // of the slices that load() takes next
 };
 
 // ------------------------------------------------------------------------------------------ mainloop
