@@ -1,0 +1,162 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <bsk/bsr.h>
+#include <bsk/device.h>
+#include <bsk/error.h>
+#include <bsk/plan.h>
+
+#include "format/indices.h"
+#include "plan/kernels.h"
+#include "plan/planner.h"
+
+namespace bsk {
+namespace {
+
+BsrMatrix square(int size, int block, DType dtype = DType::f16) {
+    return generate(
+        {.m = size, .k = size, .block_m = block, .block_k = block, .density = 0.22, .dtype = dtype});
+}
+
+HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
+                 const std::string& kernel = "") {
+    const BsrView view = a.view();
+    return plan_spmm(view, a.crow_indices, check_problem(view, problem), device_model_by_name(device),
+                     {kernel});
+}
+
+SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
+    return {.n = n, .c_dtype = a.dtype};
+}
+
+ErrorCode code_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
+                  const std::string& kernel = "") {
+    try {
+        (void)plan_of(a, problem, device, kernel);
+    } catch (const Error& error) {
+        return error.code();
+    }
+    return ErrorCode::internal;
+}
+
+TEST(Planner, TakesTheHopperKernelForLargeBlocksOnHopperOnly) {
+    const BsrMatrix a = square(1024, 64);
+    EXPECT_EQ(plan_of(a, problem_of(a, 512), "h200").choice.kernel, KernelId::spmm_sm90);
+    EXPECT_EQ(plan_of(a, problem_of(a, 512), "a100").choice.kernel, KernelId::spmm_sm80);
+    EXPECT_EQ(plan_of(a, problem_of(a, 512), "cpu").choice.kernel, KernelId::spmm_cpu);
+}
+
+TEST(Planner, SaysWhyTheHopperKernelDoesNotFit) {
+    const auto reasons_mention = [](const HostPlan& plan, const std::string& text) {
+        return std::any_of(plan.reasons.begin(), plan.reasons.end(),
+                           [&](const std::string& reason) { return reason.find(text) != std::string::npos; });
+    };
+    const BsrMatrix small = square(512, 32);
+    const HostPlan by_block = plan_of(small, problem_of(small, 512), "h200");
+    EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm80);
+    EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
+
+    const BsrMatrix a = square(512, 64);
+    const HostPlan by_stride = plan_of(a, problem_of(a, 100), "h200");
+    EXPECT_EQ(by_stride.choice.kernel, KernelId::spmm_sm80);
+    EXPECT_TRUE(reasons_mention(by_stride, "ldb = 100"));
+
+    const BsrMatrix wide = square(512, 64, DType::f32);
+    const HostPlan by_dtype = plan_of(wide, problem_of(wide, 512), "h200");
+    EXPECT_EQ(by_dtype.choice.kernel, KernelId::spmm_simt);
+    EXPECT_TRUE(reasons_mention(by_dtype, "float32"));
+}
+
+TEST(Planner, TakesAnyNWhereTheRowsAreAligned) {
+    const BsrMatrix a = square(512, 64);
+    SpmmProblem padded = problem_of(a, 100);
+    padded.ldb = 104;
+    padded.ldc = 104;
+    EXPECT_EQ(plan_of(a, padded, "h200").choice.kernel, KernelId::spmm_sm90);
+    SpmmProblem linear = problem_of(a, 101);
+    linear.b_layout = Layout::col_major;
+    linear.c_layout = Layout::col_major;
+    EXPECT_EQ(plan_of(a, linear, "h200").choice.kernel, KernelId::spmm_sm90);
+}
+
+TEST(Planner, HonoursTheKernelAskedForOrRefuses) {
+    const BsrMatrix a = square(512, 64);
+    EXPECT_EQ(plan_of(a, problem_of(a, 512), "h200", "spmm_sm80").choice.kernel, KernelId::spmm_sm80);
+    EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_simt"), ErrorCode::unsupported);
+    EXPECT_EQ(code_of(a, problem_of(a, 512), "a100", "spmm_sm90"), ErrorCode::unsupported);
+    EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_sm70"), ErrorCode::invalid_argument);
+}
+
+TEST(Planner, CoversEveryTileOfCForEveryBlock) {
+    for (const int block_m : {64, 128, 256}) {
+        const BsrMatrix a =
+            generate({.m = 1000, .k = 512, .block_m = block_m, .block_k = 64, .density = 0.3});
+        for (const std::int64_t n : {8, 256, 264, 520, 2048}) {
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+            const auto [kernel, tile_m, tile_n, cluster] = plan.choice;
+            ASSERT_EQ(kernel, KernelId::spmm_sm90);
+            ASSERT_EQ(block_m % tile_m, 0);
+            const auto tile_rows = (1000 + tile_m - 1) / tile_m;
+            const auto strips = (n + tile_n * cluster - 1) / (tile_n * cluster);
+            EXPECT_EQ(static_cast<std::int64_t>(plan.schedule.items.size()), tile_rows * strips);
+            EXPECT_EQ(static_cast<int>(plan.schedule.offsets.size()) - 1, 132 / cluster);
+        }
+    }
+}
+
+TEST(Planner, UsesSmallTilesWhereLargeOnesLeaveProcessorsIdle) {
+    const BsrMatrix a = square(8192, 128);  // 64 tile rows of 128, 128 of 64, for 132 processors
+    EXPECT_EQ(plan_of(a, problem_of(a, 256), "h200").choice.tile_m, 64);
+    EXPECT_EQ(plan_of(a, problem_of(a, 8192), "h200").choice.tile_m, 128);
+}
+
+TEST(Planner, PredictsMoreTimeForMoreWork) {
+    const BsrMatrix a = square(4096, 128);
+    double previous = 0;
+    for (const std::int64_t n : {512, 2048, 8192}) {
+        const double seconds = plan_of(a, problem_of(a, n), "h200").predicted_seconds;
+        EXPECT_GT(seconds, previous);
+        previous = seconds;
+    }
+}
+
+TEST(Planner, NeverPredictsPastTheChip) {
+    for (const int block : {16, 32, 64, 128, 256}) {
+        const BsrMatrix a = square(4096, block);
+        const HostPlan plan = plan_of(a, problem_of(a, 4096), "h200");
+        const double flops = 2.0 * static_cast<double>(a.nnzb()) * block * block * 4096;
+        EXPECT_LT(flops / plan.predicted_seconds, 989e12) << "block " << block;
+    }
+}
+
+TEST(CheckProblem, FillsInTheTightestLeadingDimensions) {
+    const BsrMatrix a = generate({.m = 128, .k = 192, .block_m = 64, .block_k = 64});
+    const SpmmProblem rows = check_problem(a.view(), {.n = 40});
+    EXPECT_EQ(rows.ldb, 40);
+    EXPECT_EQ(rows.ldc, 40);
+    const SpmmProblem cols =
+        check_problem(a.view(), {.n = 40, .b_layout = Layout::col_major, .c_layout = Layout::col_major});
+    EXPECT_EQ(cols.ldb, 192);
+    EXPECT_EQ(cols.ldc, 128);
+}
+
+TEST(ExplainPlan, NamesTheDeviceTheKernelAndBothSizes) {
+    const BsrMatrix a = square(1024, 128);
+    const std::string text = explain_plan(a.view(), problem_of(a, 2048), device_model_by_name("h100"));
+    for (const char* part : {"H100", "spmm_sm90", "1024 x 2048", "128x128", "executed TFLOP/s"}) {
+        EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
+    }
+}
+
+TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {
+    EXPECT_THROW((void)device_model_by_name("h300"), Error);
+    EXPECT_THROW((void)device_model({DeviceType::cuda, 1000}), Error);
+    EXPECT_THROW((void)device_model({DeviceType::cpu, 1}), Error);
+}
+
+}  // namespace
+}  // namespace bsk

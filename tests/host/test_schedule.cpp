@@ -1,0 +1,83 @@
+#include "plan/schedule.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <set>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace bsk {
+namespace {
+
+std::vector<double> random_costs(int rows) {
+    std::mt19937 random(7);
+    std::vector<double> costs(rows);
+    for (double& cost : costs) {
+        cost = 10.0 + static_cast<double>(random() % 10);
+    }
+    return costs;
+}
+
+double stream_cost(const Schedule& schedule, int stream, const std::vector<double>& costs) {
+    double sum = 0;
+    for (int i = schedule.offsets[stream]; i < schedule.offsets[stream + 1]; ++i) {
+        sum += costs[schedule.items[i].tile_row];
+    }
+    return sum;
+}
+
+TEST(Schedule, GivesEveryTileToExactlyOneStream) {
+    const std::vector<double> costs = random_costs(37);
+    const Schedule schedule = make_schedule(costs, 5, 66);
+    ASSERT_EQ(schedule.offsets.size(), 67U);
+    EXPECT_EQ(schedule.offsets.front(), 0);
+    EXPECT_EQ(schedule.offsets.back(), 37 * 5);
+    EXPECT_TRUE(std::is_sorted(schedule.offsets.begin(), schedule.offsets.end()));
+    std::set<std::pair<int, int>> seen;
+    for (const WorkItem& item : schedule.items) {
+        EXPECT_TRUE(seen.emplace(item.tile_row, item.strip).second);
+        EXPECT_LT(item.tile_row, 37);
+        EXPECT_LT(item.strip, 5);
+    }
+    EXPECT_EQ(seen.size(), 37U * 5U);
+}
+
+TEST(Schedule, MakespanIsTheLongestStream) {
+    const std::vector<double> costs = random_costs(64);
+    const Schedule schedule = make_schedule(costs, 16, 66);
+    double longest = 0;
+    for (int stream = 0; stream < 66; ++stream) {
+        longest = std::max(longest, stream_cost(schedule, stream, costs));
+    }
+    EXPECT_DOUBLE_EQ(schedule.makespan, longest);
+}
+
+TEST(Schedule, BalancesWithinOneLastItem) {
+    // List scheduling: no stream ends later than the average load plus one item (Graham 1969).
+    const std::vector<double> costs = random_costs(64);
+    const Schedule schedule = make_schedule(costs, 16, 66);
+    const double total = 16 * std::accumulate(costs.begin(), costs.end(), 0.0);
+    EXPECT_LE(schedule.makespan, total / 66 + *std::max_element(costs.begin(), costs.end()));
+    EXPECT_LE(schedule.makespan, 1.05 * total / 66);
+}
+
+TEST(Schedule, TakesStripsInOrderBeforeTheLastQuarter) {
+    const Schedule schedule = make_schedule(std::vector<double>(8, 1.0), 8, 1);
+    for (int i = 0; i < 48; ++i) {
+        EXPECT_EQ(schedule.items[i].strip, i / 8);
+        EXPECT_EQ(schedule.items[i].tile_row, i % 8);
+    }
+}
+
+TEST(Schedule, LeavesStreamsWithoutWorkEmpty) {
+    const Schedule schedule = make_schedule({1.0, 1.0}, 1, 4);
+    EXPECT_EQ(schedule.offsets, (std::vector<std::int32_t>{0, 1, 2, 2, 2}));
+    const Schedule nothing = make_schedule({}, 3, 2);
+    EXPECT_EQ(nothing.offsets, (std::vector<std::int32_t>{0, 0, 0}));
+    EXPECT_TRUE(nothing.items.empty());
+}
+
+}  // namespace
+}  // namespace bsk
