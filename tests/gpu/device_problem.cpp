@@ -7,12 +7,17 @@ namespace bsk::test {
 namespace {
 
 void upload_bytes(const DeviceBuffer& to, const std::vector<std::byte>& from) {
-    check_cuda(cudaMemcpy(to.as<void>(), from.data(), from.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    if (!from.empty()) {
+        check_cuda(cudaMemcpy(to.as<void>(), from.data(), from.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    }
 }
 
 std::vector<std::byte> download_bytes(const DeviceBuffer& from) {
     std::vector<std::byte> bytes(from.bytes());
-    check_cuda(cudaMemcpy(bytes.data(), from.as<void>(), bytes.size(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    if (!bytes.empty()) {
+        check_cuda(cudaMemcpy(bytes.data(), from.as<void>(), bytes.size(), cudaMemcpyDeviceToHost),
+                   "cudaMemcpy");
+    }
     return bytes;
 }
 

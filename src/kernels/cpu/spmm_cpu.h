@@ -1,4 +1,4 @@
-// The CPU backend: every BSR case, fp32 accumulation, OpenMP over block rows and column strips.
+// The CPU backend: every BSR case, fp32 accumulation, OpenMP over block rows.
 #pragma once
 
 #include <bsk/bsr.h>
