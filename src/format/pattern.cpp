@@ -53,7 +53,6 @@ std::vector<std::int64_t> sample(std::int64_t population, std::int64_t count, Ra
 }
 
 void end_row(BsrMatrix& a, std::int64_t row) {
-    check_block_count(a.nnzb());
     a.crow_indices[static_cast<std::size_t>(row + 1)] = static_cast<std::int32_t>(a.nnzb());
 }
 
@@ -62,9 +61,14 @@ using Interval = std::pair<std::int64_t, std::int64_t>;
 /// Stores in each block row i the columns [first, last) that `columns(i)` gives.
 template <class Columns>
 void fill_intervals(BsrMatrix& a, const Grid& grid, Columns&& columns) {
+    std::int64_t blocks = 0;
     for (std::int64_t i = 0; i < grid.rows; ++i) {
         const auto [first, last] = columns(i);
-        check_block_count(a.nnzb() + last - first);
+        blocks += last - first;
+    }
+    check_block_count(blocks);
+    for (std::int64_t i = 0; i < grid.rows; ++i) {
+        const auto [first, last] = columns(i);
         for (std::int64_t j = first; j < last; ++j) {
             a.col_indices.push_back(static_cast<std::int32_t>(j));
         }
