@@ -35,11 +35,10 @@ inline constexpr int kStages = 3;
 inline constexpr int kChunk = 8;       // elements of 2 bytes in one 16-byte copy; C is written in runs of 8
 inline constexpr int kStagingPad = 4;  // floats: keeps runs 16-byte aligned and spreads columns over banks
 
-/// CTAs that share a multiprocessor, as many as the registers allow without a spill on any architecture.
-template <int kTileM>
-inline constexpr int kCtasPerSm = kTileM == 64   ? 3
-                                  : kTileM == 32 ? 4
-                                                 : 6;
+/// CTAs that share a multiprocessor: as many as the registers allow without a spill on any architecture.
+constexpr int ctas_per_sm(int tile_m) {
+    return tile_m == 64 ? 4 : tile_m == 32 ? 5 : 6;
+}
 
 // ------------------------------------------------------------------------------------- shared memory
 
@@ -395,7 +394,7 @@ __device__ void store_tile(const SpmmLaunch& launch, const Warp& warp, SharedSto
 /// @param tile_rows    ceil(m / kTileM)
 /// @param slice_shift  log2(block_k / kSliceK)
 template <class T, int kTileM, Layout kBLayout>
-__global__ void __launch_bounds__(kThreads, kCtasPerSm<kTileM>)
+__global__ void __launch_bounds__(kThreads, ctas_per_sm(kTileM))
     spmm_sm80(const __grid_constant__ SpmmLaunch launch, int tile_rows, int slice_shift) {
     __shared__ SharedStorage<kTileM> shared;
     const int tile_row = static_cast<int>(blockIdx.x) % tile_rows;
