@@ -59,7 +59,8 @@ struct Dense {
 };
 
 inline Dense zeros(std::int64_t rows, std::int64_t cols, DType dtype) {
-    return {rows, cols, dtype, std::vector<std::byte>(static_cast<std::size_t>(rows * cols * size_of(dtype)))};
+    return {rows, cols, dtype,
+            std::vector<std::byte>(static_cast<std::size_t>(rows * cols * size_of(dtype)))};
 }
 
 inline Dense to_dense(const BsrMatrix& a) {

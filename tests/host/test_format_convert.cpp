@@ -85,13 +85,15 @@ TEST(Convert, RefusesWrongDenseMatricesAndLeavesThemUntouched) {
     refused(ErrorCode::invalid_argument, "data of the dense", [](MatrixView& v) { v.data = nullptr; });
     refused(ErrorCode::invalid_argument, "-1 x 48", [](MatrixView& v) { v.rows = -1; });
     refused(ErrorCode::dtype_mismatch, "out is float16", [](MatrixView& v) { v.dtype = DType::f16; });
-    refused(ErrorCode::device_mismatch, "CUDA device 0", [](MatrixView& v) { v.device.type = DeviceType::cuda; });
+    refused(ErrorCode::device_mismatch, "CUDA device 0",
+            [](MatrixView& v) { v.device.type = DeviceType::cuda; });
     BsrView without_values = a.view();
     without_values.values = nullptr;
     expect_error(ErrorCode::invalid_argument, "values is null", [&] { bsr_to_dense(without_values, good); });
     EXPECT_EQ(data, std::vector<float>(32 * 48, 5.0F));
-    expect_error(ErrorCode::invalid_argument, "block_k is 24",
-                 [&] { (void)bsr_from_dense({data.data(), DType::f32, 32, 48, Layout::row_major, 48, {}}, 16, 24); });
+    expect_error(ErrorCode::invalid_argument, "block_k is 24", [&] {
+        (void)bsr_from_dense({data.data(), DType::f32, 32, 48, Layout::row_major, 48, {}}, 16, 24);
+    });
 }
 
 /// Every nonzero of a dense matrix, each row from right to left.
@@ -125,8 +127,11 @@ TEST(ConvertCsr, EqualsTheConversionFromDense) {
 
 TEST(ConvertCsr, SumsDuplicatesBeforeRoundingAndDropsZeros) {
     // fp16 has no 2049, so 2048 + 1 + 1 is right only when it is rounded once.
-    const CsrMatrix csr{20, 64, {0, 3, 4, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7},
-                        {5, 5, 5, 20, 40, 40, 63}, {2048, 1, 1, 0, 3, -3, 7}};
+    const CsrMatrix csr{20,
+                        64,
+                        {0, 3, 4, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7},
+                        {5, 5, 5, 20, 40, 40, 63},
+                        {2048, 1, 1, 0, 3, -3, 7}};
     const BsrMatrix a = bsr_from_csr(csr, 16, 16, DType::f16);
     EXPECT_EQ(a.crow_indices, (std::vector<std::int32_t>{0, 1, 2}));
     EXPECT_EQ(a.col_indices, (std::vector<std::int32_t>{0, 3}));
@@ -156,7 +161,8 @@ TEST(ConvertCsr, RefusesMalformedMatrices) {
     refused(kCode, "describes 2 rows but m is 3", [](CsrMatrix& c) { c.m = 3; });
     refused(kCode, "crow_indices[0]", [](CsrMatrix& c) { c.crow_indices[0] = 1; });
     refused(kCode, "from 0 to -1 at row 0", [](CsrMatrix& c) { c.crow_indices[1] = -1; });
-    refused(kCode, "from 3 to 2 at row 1", [](CsrMatrix& c) { c.crow_indices[1] = 3, c.crow_indices[2] = 2; });
+    refused(kCode, "from 3 to 2 at row 1",
+            [](CsrMatrix& c) { c.crow_indices[1] = 3, c.crow_indices[2] = 2; });
     refused(kCode, "from 0 to 9 at row 0", [](CsrMatrix& c) { c.crow_indices[1] = 9; });
     refused(kCode, "ends at 2", [](CsrMatrix& c) { c.crow_indices[2] = 2; });
     refused(kCode, "holds 10 in row 1", [](CsrMatrix& c) { c.col_indices[2] = 10; });

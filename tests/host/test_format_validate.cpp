@@ -42,7 +42,9 @@ protected:
 using IndexTypes = ::testing::Types<std::int32_t, std::int64_t>;
 TYPED_TEST_SUITE(Validate, IndexTypes);
 
-TYPED_TEST(Validate, AcceptsAValidPattern) { EXPECT_NO_THROW(validate(Fixture<TypeParam>().view)); }
+TYPED_TEST(Validate, AcceptsAValidPattern) {
+    EXPECT_NO_THROW(validate(Fixture<TypeParam>().view));
+}
 
 TYPED_TEST(Validate, AcceptsEmptyMatrices) {
     Fixture<TypeParam> fixture;
@@ -85,8 +87,9 @@ TYPED_TEST(Validate, RefusesNullPointersAndDeviceMemory) {
                          [](F& f) { f.view.crow_indices = nullptr; });
     this->expect_refused(ErrorCode::invalid_argument, "col_indices is null",
                          [](F& f) { f.view.col_indices = nullptr; });
-    this->expect_refused(ErrorCode::device_mismatch, "CUDA device 1",
-                         [](F& f) { f.view.device = {DeviceType::cuda, 1}; });
+    this->expect_refused(ErrorCode::device_mismatch, "CUDA device 1", [](F& f) {
+        f.view.device = {DeviceType::cuda, 1};
+    });
 }
 
 TYPED_TEST(Validate, RefusesRowOffsets) {

@@ -81,12 +81,14 @@ TEST(GenerateDense, DependsOnSeedAndStreamOnly) {
     }
     omp_set_num_threads(threads);
     EXPECT_TRUE(generate_dense(0, DType::f16, 1, 2).empty());
-    expect_error(ErrorCode::invalid_argument, "count is -1", [] { (void)generate_dense(-1, DType::f16, 0, 0); });
+    expect_error(ErrorCode::invalid_argument, "count is -1",
+                 [] { (void)generate_dense(-1, DType::f16, 0, 0); });
 }
 
 TEST(Generate, EveryPatternIsValidDeterministicAndPaddedWithZeros) {
     for (const Pattern pattern : kPatterns) {
-        for (const auto& [m, k] : {std::pair{256, 256}, {100, 515}, {515, 100}, {1, 1}, {0, 32}, {32, 0}, {0, 0}}) {
+        for (const auto& [m, k] :
+             {std::pair{256, 256}, {100, 515}, {515, 100}, {1, 1}, {0, 32}, {32, 0}, {0, 0}}) {
             for (const double density : {0.0, 0.07, 0.5, 0.93, 1.0}) {
                 SCOPED_TRACE(fmt::format("{} {} x {} {}", name(pattern), m, k, density));
                 const GenerateOptions options = options_of(pattern, m, k, density);
@@ -200,7 +202,8 @@ TEST(Generate, KnownAnswers) {
     EXPECT_EQ(hash(generate_dense(1 << 16, DType::f16, 1, 0)), 10411736199941287565U);
     EXPECT_EQ(hash(generate_dense(1 << 16, DType::bf16, 1, 0)), 14232424456329092619U);
     EXPECT_EQ(hash(generate_dense(1 << 16, DType::f32, 1, 0)), 16237402624025690942U);
-    const std::uint64_t expected[] = {7351054105178010630U, 7464477816428147124U, 55026004550201211U, 14448264869918826212U, 6644318426739980480U};
+    const std::uint64_t expected[] = {7351054105178010630U, 7464477816428147124U, 55026004550201211U,
+                                      14448264869918826212U, 6644318426739980480U};
     for (const Pattern pattern : kPatterns) {
         const BsrMatrix a = generate(options_of(pattern, 1000, 777, 0.22));
         const std::uint64_t got = hash(a.crow_indices) ^ (3 * hash(a.col_indices)) ^ (5 * hash(a.values));
