@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "kernels/sm80/mma.cuh"
+#include "kernels/sm80/run.cuh"
 #include "kernels/spmm_launch.h"
 
 namespace bsk::sm80 {
@@ -32,7 +33,7 @@ inline constexpr int kTileN = 128;
 inline constexpr int kSliceK = 16;
 inline constexpr int kTileK = 2 * kSliceK;
 inline constexpr int kStages = 3;
-inline constexpr int kChunk = 8;       // elements of 2 bytes in one 16-byte copy; C is written in runs of 8
+inline constexpr int kChunk = 8;       // elements of 2 bytes in one 16-byte copy
 inline constexpr int kStagingPad = 4;  // floats: keeps runs 16-byte aligned and spreads columns over banks
 
 /// CTAs that share a multiprocessor: as many as the registers allow without a spill on any architecture.
@@ -285,83 +286,27 @@ struct WarpTile {
 
 // ------------------------------------------------------------------------------------------ epilogue
 
-__device__ inline float to_float(float x) {
-    return x;
-}
-__device__ inline float to_float(__half x) {
-    return __half2float(x);
-}
-__device__ inline float to_float(__nv_bfloat16 x) {
-    return __bfloat162float(x);
-}
-
-__device__ inline void round_to(float& out, float x) {
-    out = x;
-}
-__device__ inline void round_to(__half& out, float x) {
-    out = __float2half_rn(x);
-}
-__device__ inline void round_to(__nv_bfloat16& out, float x) {
-    out = __float2bfloat16_rn(x);
-}
-
-/// Eight elements that lie side by side in C.
-template <class C>
-struct alignas(16) Run {
-    C value[kChunk];
-};
-
-/// The first `count` elements of a run; one 16-byte access or two where the run is whole and `aligned`.
-template <class C>
-__device__ Run<C> load_run(const C* source, std::int64_t count, bool aligned) {
-    if (aligned && count >= kChunk) {
-        return *reinterpret_cast<const Run<C>*>(source);
-    }
-    Run<C> run = {};
-#pragma unroll
-    for (int i = 0; i < kChunk; ++i) {
-        if (i < count) {
-            run.value[i] = source[i];
-        }
-    }
-    return run;
-}
-
-template <class C>
-__device__ void store_run(const Run<C>& run, C* target, std::int64_t count, bool aligned) {
-    if (aligned && count >= kChunk) {
-        *reinterpret_cast<Run<C>*>(target) = run;
-        return;
-    }
-#pragma unroll
-    for (int i = 0; i < kChunk; ++i) {
-        if (i < count) {
-            target[i] = run.value[i];
-        }
-    }
-}
-
 /// Writes the staged tile: kLines lines of kLength elements, contiguous in C (rows where C is row-major, else
 /// columns), of which `lines` x `length` at `c` exist.
 template <int kLines, int kLength, class C>
 __device__ void write_tile(const SpmmLaunch& launch, const float* staging, C* c, std::int64_t lines,
                            std::int64_t length) {
-    constexpr int kRuns = kLength / kChunk;
+    constexpr int kRuns = kLength / kRun;
     const bool aligned = (reinterpret_cast<std::uintptr_t>(c) | launch.ldc * sizeof(C)) % 16 == 0;
     for (int r = threadIdx.x; r < kLines * kRuns; r += kThreads) {
         const int line = r / kRuns;
-        const int offset = r % kRuns * kChunk;
+        const int offset = r % kRuns * kRun;
         if (line >= lines || offset >= length) {
             continue;
         }
         C* const target = c + line * launch.ldc + offset;
-        const Run<float> sums = load_run(staging + line * (kLength + kStagingPad) + offset, kChunk, true);
+        const Run<float> sums = load_run(staging + line * (kLength + kStagingPad) + offset, kRun, true);
         Run<C> run = {};
         if (launch.beta != 0.0F) {
             run = load_run(target, length - offset, aligned);
         }
 #pragma unroll
-        for (int i = 0; i < kChunk; ++i) {
+        for (int i = 0; i < kRun; ++i) {
             const float old = launch.beta != 0.0F ? launch.beta * to_float(run.value[i]) : 0.0F;
             round_to(run.value[i], launch.alpha * sums.value[i] + old);
         }
