@@ -19,7 +19,7 @@ struct RunOptions {
     std::vector<std::string> peers;  ///< of peer_names()
     TimingOptions timing;
     bool overhead =
-        false;  ///< measure the host's cost of a launch instead of the products; this library only
+        false;  ///< measure the host's cost of a launch instead of the products; this library on CUDA only
 };
 
 /// One implementation of a case.

@@ -30,10 +30,10 @@ struct BenchOptions {
     std::int64_t k = 0;
     std::int64_t size = 0;  ///< 0: the device's default
     std::vector<std::string> blocks{"128", "64"};
-    std::vector<DType> dtypes{DType::f16};
+    std::vector<std::string> dtypes{"float16"};
     std::string c_dtype;  ///< empty: A's
     std::vector<std::string> layouts{"nn"};
-    Pattern pattern = Pattern::uniform;
+    std::string pattern = "uniform";
     double density = 0.22;
     std::uint64_t seed = 0;
     std::string device = "auto";
@@ -72,17 +72,19 @@ Device parse_device(const std::string& text) {
     return device;
 }
 
-std::vector<std::string> parse_peers(const std::vector<std::string>& names) {
-    if (names == std::vector<std::string>{"all"}) {
+/// "all" and "none", where given, speak for the whole list.
+std::vector<std::string> choose_peers(const std::vector<std::string>& names) {
+    if (std::ranges::find(names, "all") != names.end()) {
         return bench::peer_names();
     }
-    if (names == std::vector<std::string>{"none"}) {
-        return {};
-    }
-    for (const std::string& name : names) {
-        static_cast<void>(bench::make_peer(name));  // throws for a name that is not known
-    }
-    return names;
+    return std::ranges::find(names, "none") != names.end() ? std::vector<std::string>{} : names;
+}
+
+/// What --peers takes.
+std::vector<std::string> peer_choices() {
+    std::vector<std::string> choices{"all", "none"};
+    choices.insert(choices.end(), bench::peer_names().begin(), bench::peer_names().end());
+    return choices;
 }
 
 /// Every combination of the listed blocks, dtypes and layouts.
@@ -91,18 +93,24 @@ std::vector<CaseOptions> make_cases(const BenchOptions& options) {
                                   : options.run.device.type == DeviceType::cuda ? kDefaultSizeCuda
                                                                                 : kDefaultSizeCpu;
     const auto size = [&](std::int64_t given) { return given > 0 ? given : fallback; };
+    CaseOptions shared;
+    shared.n = size(options.n);
+    shared.a.m = size(options.m);
+    shared.a.k = size(options.k);
+    shared.a.pattern = patterns().at(options.pattern);
+    shared.a.density = options.density;
+    shared.a.seed = options.seed;
     std::vector<CaseOptions> cases;
-    for (const std::string& block_text : options.blocks) {
-        const BlockSize block = parse_block(block_text);
-        for (const DType dtype : options.dtypes) {
+    for (const std::string& block : options.blocks) {
+        for (const std::string& dtype : options.dtypes) {
             for (const std::string& layout : options.layouts) {
-                const Layout order = layout == "linear" ? Layout::col_major : Layout::row_major;
-                cases.push_back({{options.pattern, size(options.m), size(options.k), block.m, block.k,
-                                  options.density, dtype, options.seed},
-                                 size(options.n),
-                                 options.c_dtype.empty() ? dtype : dtypes().at(options.c_dtype),
-                                 order,
-                                 order});
+                CaseOptions& one = cases.emplace_back(shared);
+                one.a.block_m = parse_block(block).m;
+                one.a.block_k = parse_block(block).k;
+                one.a.dtype = dtypes().at(dtype);
+                one.c_dtype = dtypes().at(options.c_dtype.empty() ? dtype : options.c_dtype);
+                one.b_layout = layout == "linear" ? Layout::col_major : Layout::row_major;
+                one.c_layout = one.b_layout;
             }
         }
     }
@@ -116,10 +124,13 @@ bool has_figures(const Measurement& measurement) {
 
 int run_bench(BenchOptions options) {
     options.run.device = parse_device(options.device);
-    options.run.peers = parse_peers(options.peers);
+    options.run.peers = choose_peers(options.peers);
+    require(!options.run.overhead || options.run.device.type == DeviceType::cuda, ErrorCode::unsupported,
+            "--overhead measures an asynchronous launch and needs a CUDA device: {}",
+            cuda_unavailable_reason());
     const std::vector<CaseOptions> cases = make_cases(options);
     if (options.run.device.type == DeviceType::cpu) {
-        fmt::print(stderr, "bsk bench: running on the CPU backend{}\n",
+        fmt::print(stderr, "Running on the CPU backend{}\n",
                    options.device == "cpu" ? "." : ": " + cuda_unavailable_reason());
     }
     if (!options.records.empty()) {
@@ -181,11 +192,11 @@ void add_bench(CLI::App& app, int& exit_code) {
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
     command->add_option("--pattern", options->pattern, "uniform, banded, block_diagonal, power_law or causal")
-        ->transform(CLI::CheckedTransformer(patterns()).description(""))
+        ->check(CLI::IsMember(patterns()).description(""))
         ->default_str("uniform");
     command->add_option("--dtype", options->dtypes, "float16, bfloat16, float32; a list")
         ->delimiter(',')
-        ->transform(CLI::CheckedTransformer(dtypes()).description(""))
+        ->check(CLI::IsMember(dtypes()).description(""))
         ->default_str("float16");
     command->add_option("--c-dtype", options->c_dtype, "Element type of C: A's or float32; default A's")
         ->check(CLI::IsMember(dtypes()).description(""));
@@ -207,6 +218,7 @@ void add_bench(CLI::App& app, int& exit_code) {
         ->add_option("--peers", options->peers,
                      "all, none, or a list of cublas, cusparse-csr, cusparse-bsr, cusparse-bell")
         ->delimiter(',')
+        ->check(CLI::IsMember(peer_choices()).description(""))
         ->default_str("all");
     command->add_option("--device", options->device, "auto, cpu, cuda or cuda:INDEX")->capture_default_str();
     command->add_option("--seed", options->seed, "Seed of A and B")->capture_default_str();

@@ -1,6 +1,9 @@
 #include "cli/bench_table.h"
 
+#include <map>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace bsk::cli {
 namespace {
@@ -41,6 +44,19 @@ void print_overhead(const Measurement& measurement) {
                bench::quantile(us, 0.5), bench::quantile(us, 0.1), bench::quantile(us, 0.9), us.size());
 }
 
+/// A line a reason.
+void print_skipped(const CaseResult& result) {
+    std::map<std::string, std::vector<std::string>> by_reason;
+    for (const Measurement& measurement : result.measurements) {
+        if (!measurement.skipped.empty()) {
+            by_reason[measurement.skipped].push_back(measurement.implementation);
+        }
+    }
+    for (const auto& [reason, names] : by_reason) {
+        fmt::print("skipped {}: {}\n", fmt::join(names, ", "), reason);
+    }
+}
+
 }  // namespace
 
 std::string describe(const bench::CaseOptions& options) {
@@ -75,11 +91,7 @@ void print_table(const CaseResult& result) {
         fmt::print("bsk executes at {:.2f} of cuBLAS's dense rate.\n",
                    result.executed_flop / result.dense_flop * cublas->median_ms() / own->median_ms());
     }
-    for (const Measurement& measurement : result.measurements) {
-        if (!measurement.skipped.empty()) {
-            fmt::print("{} skipped: {}\n", measurement.implementation, measurement.skipped);
-        }
-    }
+    print_skipped(result);
 }
 
 }  // namespace bsk::cli

@@ -26,7 +26,7 @@ constexpr const char* kDefaultBlock = "64";
 struct CheckOptions {
     std::string path;
     std::string block;  ///< empty: the file's own, or kDefaultBlock where it has none
-    DType dtype = DType::f16;
+    std::string dtype = "float16";
     std::int64_t n = 8192;
     std::string device = "auto";
     bool json = false;
@@ -58,7 +58,7 @@ BsrMatrix read(const CheckOptions& options) {
     const bool knows_blocks = std::filesystem::path(options.path).extension() == ".safetensors";
     const std::string block = options.block.empty() && !knows_blocks ? kDefaultBlock : options.block;
     const BlockSize size = block.empty() ? BlockSize{} : parse_block(block);
-    return read_bsr(options.path, size.m, size.k, options.dtype);
+    return read_bsr(options.path, size.m, size.k, dtypes().at(options.dtype));
 }
 
 Json check_json(const CheckOptions& options, const BsrMatrix& a) {
@@ -131,13 +131,10 @@ void print_check(const Json& json) {
     const Json& plan = json["plan"];
     fmt::print("\nplan for B of {} columns on {}\n{}\n", plan["n"].get<std::int64_t>(),
                plan["device"].get<std::string>(), plan["explanation"].get<std::string>());
-    fmt::print("predicted time {:.4g} ms", 1e3 * plan["predicted_seconds"].get<double>());
-    if (!plan["predicted_executed_tflops"].is_null()) {
-        fmt::print(": {:.4g} executed TFLOP/s, {:.4g} dense-equivalent TFLOP/s",
-                   plan["predicted_executed_tflops"].get<double>(),
+    if (!plan["predicted_dense_equivalent_tflops"].is_null()) {
+        fmt::print("That is {:.4g} dense-equivalent TFLOP/s.\n",
                    plan["predicted_dense_equivalent_tflops"].get<double>());
     }
-    fmt::print("\n");
 }
 
 int run_check(const CheckOptions& options) {
@@ -165,8 +162,8 @@ void add_check(CLI::App& app, int& exit_code) {
     command
         ->add_option("--dtype", options->dtype,
                      "Element type of a file that has none: float16, bfloat16 or float32")
-        ->transform(CLI::CheckedTransformer(dtypes()).description(""))
-        ->default_str("float16");
+        ->check(CLI::IsMember(dtypes()).description(""))
+        ->capture_default_str();
     command->add_option("--n", options->n, "Columns of B")->check(kIsSize)->capture_default_str();
     command
         ->add_option("--device", options->device,

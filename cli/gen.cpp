@@ -15,7 +15,9 @@ namespace {
 
 struct GenOptions {
     std::string path;
+    std::string pattern = "uniform";
     std::string block = "64";
+    std::string dtype = "float16";
     int block_m = 0;  ///< 0: as `block` says
     int block_k = 0;
     GenerateOptions matrix;
@@ -40,6 +42,8 @@ int run_gen(GenOptions options) {
     const BlockSize block = parse_block(options.block);
     options.matrix.block_m = options.block_m > 0 ? options.block_m : block.m;
     options.matrix.block_k = options.block_k > 0 ? options.block_k : block.k;
+    options.matrix.pattern = patterns().at(options.pattern);
+    options.matrix.dtype = dtypes().at(options.dtype);
     const BsrMatrix a = generate(options.matrix);
     write_matrix(options.path, a);
     fmt::print("{}: {} x {}, {} blocks of {}x{}, density {:.4f}, {}\n", options.path, a.m, a.k, a.nnzb(),
@@ -56,9 +60,9 @@ void add_gen(CLI::App& app, int& exit_code) {
     GenerateOptions& matrix = options->matrix;
     command->add_option("OUT", options->path, "File to write: .safetensors, .mtx or .smtx (pattern only)")
         ->required();
-    command->add_option("--pattern", matrix.pattern, "uniform, banded, block_diagonal, power_law or causal")
-        ->transform(CLI::CheckedTransformer(patterns()).description(""))
-        ->default_str("uniform");
+    command->add_option("--pattern", options->pattern, "uniform, banded, block_diagonal, power_law or causal")
+        ->check(CLI::IsMember(patterns()).description(""))
+        ->capture_default_str();
     command->add_option("--m", matrix.m, "Rows")->required()->check(kIsSize);
     command->add_option("--k", matrix.k, "Columns")->required()->check(kIsSize);
     command->add_option("--block", options->block, "Block side, or block_m x block_k as in 128x64")
@@ -71,9 +75,9 @@ void add_gen(CLI::App& app, int& exit_code) {
                      "Share of blocks stored; causal and block_diagonal ignore it")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    command->add_option("--dtype", matrix.dtype, "float16, bfloat16 or float32")
-        ->transform(CLI::CheckedTransformer(dtypes()).description(""))
-        ->default_str("float16");
+    command->add_option("--dtype", options->dtype, "float16, bfloat16 or float32")
+        ->check(CLI::IsMember(dtypes()).description(""))
+        ->capture_default_str();
     command->add_option("--seed", matrix.seed, "Seed")->capture_default_str();
     command->footer(
         "Example:\n  bsk gen weights.safetensors --m 4096 --k 4096 --block 64 --density 0.22 --dtype "

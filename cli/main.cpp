@@ -15,9 +15,12 @@ namespace {
 
 using namespace bsk::cli;
 
-/// One line on stderr, whatever the message holds.
+/// One sentence in one line on stderr, whatever the message holds.
 int report(std::string message, int exit_code) {
     std::ranges::replace(message, '\n', ' ');
+    if (!message.ends_with('.')) {
+        message += '.';
+    }
     fmt::print(stderr, "bsk: {}\n", message);
     return exit_code;
 }

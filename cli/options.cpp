@@ -4,8 +4,9 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "base/check.h"
+#include "base/math.h"
 
 namespace bsk::cli {
 namespace {
@@ -60,10 +61,6 @@ const std::map<std::string, Pattern>& patterns() {
         return result;
     }();
     return names;
-}
-
-std::string text(const BlockSize& block) {
-    return fmt::format("{}x{}", block.m, block.k);
 }
 
 }  // namespace bsk::cli

@@ -24,11 +24,8 @@ extern const CLI::Validator kIsBlock;
 /// Checks for a size from 1 to 2^31 - 1.
 extern const CLI::Range kIsSize;
 
-/// Names as the library gives them, for CLI::CheckedTransformer.
+/// The dtypes by the names the library gives them; CLI::IsMember takes the map.
 [[nodiscard]] const std::map<std::string, DType>& dtypes();
 [[nodiscard]] const std::map<std::string, Pattern>& patterns();
-
-/// "128x64".
-[[nodiscard]] std::string text(const BlockSize& block);
 
 }  // namespace bsk::cli
