@@ -46,6 +46,11 @@ constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
 constexpr int kProducerRegisters = 40;
 constexpr int kConsumerRegisters = 232;
 
+// How long the second consumer of a shared tile waits before its first one. It stays a few stages behind from
+// then on, so that the two epilogues do not coincide and one's runs under the other's wgmma: 2 %
+// (docs/worklog/hopper-kernel.md).
+constexpr unsigned kStaggerNanoseconds = 1000;
+
 // Named barriers; 0 is __syncthreads.
 constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
 constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
@@ -158,6 +163,9 @@ struct SpmmSm90 {
                                    int begin, int end, int rank, int consumer) {
         const int steps_per_block = p.block_k / kTileK;
         const int tile_rows = kCooperative ? consumer * 64 : 0;  // this warpgroup's rows in a tile
+        if (kCooperative && consumer == 1) {
+            __nanosleep(kStaggerNanoseconds);
+        }
         TileEpilogue epilogue(c_map, shared.c[consumer], &shared.c_full[consumer],
                               kEpilogueBarrier + consumer);
         State state;
