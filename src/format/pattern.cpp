@@ -155,7 +155,8 @@ const char* name(Pattern pattern) {
 Pattern pattern_from_name(const std::string& name) {
     const auto found = std::find(kPatternNames.begin(), kPatternNames.end(), name);
     require(found != kPatternNames.end(), ErrorCode::invalid_argument,
-            "there is no pattern '{}'; the patterns are {}", name, fmt::join(kPatternNames, ", "));
+            "there is no pattern '{}'; the patterns are {}, {}, {}, {}, {}", name, kPatternNames[0],
+            kPatternNames[1], kPatternNames[2], kPatternNames[3], kPatternNames[4]);
     return static_cast<Pattern>(found - kPatternNames.begin());
 }
 
