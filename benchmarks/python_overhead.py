@@ -1,0 +1,55 @@
+"""What a call of sparse_mm costs the host: median microseconds of enqueueing one small product.
+
+Prints one JSON record. On CUDA the product runs behind the host, so that only checks, plan look-up, allocation
+of the result and the launch are counted; on the CPU the (tiny) product itself is part of the figure.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+
+import blackwellsparsek as bsk
+
+CALLS, ROUNDS = 200, 50  # a round is short enough for CUDA's launch queue
+
+
+def microseconds(call: Callable[[], object], device: str) -> float:
+    """Median over rounds of the mean time of a call."""
+    samples = []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        for _ in range(CALLS):
+            call()
+        samples.append((time.perf_counter() - begin) / CALLS * 1e6)
+        if device == "cuda":
+            torch.cuda.synchronize()
+    return median(samples)
+
+
+def main() -> None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.float16
+    A = torch.eye(64, dtype=dtype, device=device).to_sparse_bsr((64, 64))
+    B = torch.ones(64, 64, dtype=dtype, device=device)
+    out = torch.empty(64, 64, dtype=dtype, device=device)
+    plan = bsk.make_plan(A, 64)
+    record = {
+        "schema": "bsk.python_overhead/1",
+        "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
+        "torch": torch.__version__,
+        "version": bsk.__version__,
+        "kernel": plan.kernel,
+        "sparse_mm_us": microseconds(lambda: bsk.sparse_mm(A, B), device),
+        "sparse_mm_with_plan_and_out_us": microseconds(
+            lambda: bsk.sparse_mm(A, B, out=out, plan=plan), device
+        ),
+        "torch_dense_us": microseconds(lambda: torch.mm(B, B), device),
+    }
+    print(json.dumps(record))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Timing that the examples share."""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import torch
+
+
+def interleaved_medians(
+    functions: Sequence[Callable[[], object]], repetitions: int, device: torch.device
+) -> list[float]:
+    """Median seconds of each function, called in turn so that clocks and other load meet them alike.
+
+    On CUDA the time between events around each call, on the CPU the wall clock.
+    """
+    times: list[list[float]] = [[] for _ in functions]
+    for function in functions:  # warm-up: makes plans, compiles, fills caches
+        function()
+    for _ in range(repetitions):
+        for function, samples in zip(functions, times, strict=True):
+            samples.append(_seconds(function, device))
+    return [median(samples) for samples in times]
+
+
+def _seconds(function: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cpu":
+        begin = time.perf_counter()
+        function()
+        return time.perf_counter() - begin
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    function()
+    end.record()
+    end.synchronize()
+    return begin.elapsed_time(end) * 1e-3

