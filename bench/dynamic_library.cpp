@@ -2,24 +2,22 @@
 
 #include <dlfcn.h>
 
-#include <fmt/ranges.h>
-
 #include "base/check.h"
 
 namespace bsk::bench {
 
 DynamicLibrary::DynamicLibrary(const std::string& title, const std::vector<std::string>& file_names) {
+    std::string reason;  // of the first, which is the one wanted most
     for (const std::string& name : file_names) {
         handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
         if (handle_ != nullptr) {
             file_name_ = name;
             return;
         }
+        reason = reason.empty() ? dlerror() : reason;
     }
-    fail(ErrorCode::unsupported,
-         "{} is not found by the dynamic loader (looked for {}); install it or add its folder to "
-         "LD_LIBRARY_PATH.",
-         title, fmt::join(file_names, ", "));
+    fail(ErrorCode::unsupported, "{} cannot be loaded ({}); install it or add its folder to LD_LIBRARY_PATH.",
+         title, reason);
 }
 
 void* DynamicLibrary::find(const char* symbol) const {

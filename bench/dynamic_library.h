@@ -9,7 +9,7 @@ namespace bsk::bench {
 class DynamicLibrary {
 public:
     /// Loads the first of `file_names` that the dynamic loader finds and keeps it until the process ends.
-    /// @throws Error unsupported that names what was looked for.
+    /// @throws Error unsupported with the reason the dynamic loader gives.
     DynamicLibrary(const std::string& title, const std::vector<std::string>& file_names);
 
     /// @throws Error unsupported for a function the library does not have.

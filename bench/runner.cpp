@@ -72,6 +72,8 @@ CaseResult run_case(const CaseOptions& options, const RunOptions& run,
     result.executed_flop = problem.executed_flop();
     result.dense_flop = problem.dense_flop();
 
+    // Declared first, so that its stream outlives the libraries that were handed it.
+    const std::unique_ptr<LaunchClock> clock = make_launch_clock(run.device);
     std::vector<Contender> contenders;
     contenders.push_back({make_bsk_spmm(), 0});
     progress("checking bsk");
@@ -100,7 +102,7 @@ CaseResult run_case(const CaseOptions& options, const RunOptions& run,
     for (const Contender& contender : contenders) {
         implementations.push_back(contender.implementation.get());
     }
-    std::vector<Timing> timings = measure(implementations, run.device, run.timing, stop);
+    std::vector<Timing> timings = measure(implementations, run.device, *clock, run.timing, stop);
     for (std::size_t i = 0; i < contenders.size(); ++i) {
         result.measurements[contenders[i].index].timing = std::move(timings[i]);
     }

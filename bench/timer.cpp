@@ -4,8 +4,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "bench/launch_clock.h"
-
 namespace bsk::bench {
 namespace {
 
@@ -52,13 +50,12 @@ double quantile(std::span<const double> ascending, double share) {
 }
 
 std::vector<Timing> measure(std::span<Implementation* const> implementations, Device device,
-                            const TimingOptions& options, const std::atomic<bool>& stop) {
+                            LaunchClock& clock, const TimingOptions& options, const std::atomic<bool>& stop) {
     const std::size_t count = implementations.size();
-    const std::unique_ptr<LaunchClock> clock = make_launch_clock(device);
     const Nvml nvml(device);
     std::vector<Timing> timings(count);
 
-    const std::vector<double> estimate_ms = warm_up(implementations, device, *clock, options, stop);
+    const std::vector<double> estimate_ms = warm_up(implementations, device, clock, options, stop);
     // Half of the budget goes to isolated launches; batches take a quarter and leave room for the warm-up.
     const double share = options.budget_seconds / static_cast<double>(count);
     const int most = std::max(options.runs, 1);
@@ -72,7 +69,7 @@ std::vector<Timing> measure(std::span<Implementation* const> implementations, De
             const std::size_t i = round % 2 == 0 ? turn : count - 1 - turn;
             // Spreads runs[i] launches evenly over the rounds.
             if ((round + 1) * runs[i] / most > round * runs[i] / most) {
-                timings[i].isolated_ms.push_back(clock->isolated_ms(*implementations[i]));
+                timings[i].isolated_ms.push_back(clock.isolated_ms(*implementations[i]));
             }
         }
     }
@@ -82,8 +79,8 @@ std::vector<Timing> measure(std::span<Implementation* const> implementations, De
         const int launches = affordable(share / (4 * kBatches), estimate_ms[i], 1, kBatchLaunches);
         std::vector<double> batch_ms;
         for (int batch = 0; batch < kBatches && !stop; ++batch) {
-            const std::optional<double> ms = clock->back_to_back_ms(*implementations[i], launches,
-                                                                    [&] { timings[i].load = nvml.sample(); });
+            const std::optional<double> ms = clock.back_to_back_ms(*implementations[i], launches,
+                                                                   [&] { timings[i].load = nvml.sample(); });
             if (ms.has_value()) {
                 batch_ms.push_back(*ms);
             }

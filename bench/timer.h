@@ -9,13 +9,14 @@
 #include <bsk/types.h>
 
 #include "bench/implementation.h"
+#include "bench/launch_clock.h"
 #include "bench/nvml.h"
 
 namespace bsk::bench {
 
 struct TimingOptions {
     int runs = 30;               ///< launches timed of each implementation
-    double budget_seconds = 20;  ///< for the whole case; slow implementations get fewer runs, at least 3
+    double budget_seconds = 10;  ///< for the whole case; slow implementations get fewer runs, at least 3
 };
 
 struct Timing {
@@ -31,6 +32,7 @@ struct Timing {
 /// for all; every other round runs in reverse order. Caches stay as the previous launch left them. `stop`
 /// ends it after the current launch; timings may then have fewer runs or none.
 [[nodiscard]] std::vector<Timing> measure(std::span<Implementation* const> implementations, Device device,
-                                          const TimingOptions& options, const std::atomic<bool>& stop);
+                                          LaunchClock& clock, const TimingOptions& options,
+                                          const std::atomic<bool>& stop);
 
 }  // namespace bsk::bench

@@ -84,7 +84,8 @@ def test_check_reads_what_gen_wrote(bsk, extension):
 
 
 def test_check_takes_the_block_of_a_safetensors_file(bsk):
-    bsk("gen", "a.safetensors", *"--m 128 --k 128 --block-m 16 --block-k 128 --dtype bfloat16".split())
+    blocks = ["--block-m", "16", "--block-k", "128"]
+    bsk("gen", "a.safetensors", "--m", "128", "--k", "128", *blocks, "--dtype", "bfloat16")
     check = json.loads(bsk("check", "a.safetensors", "--json").stdout)
     assert (check["block_m"], check["block_k"], check["dtype"]) == (16, 128, "bfloat16")
 
@@ -190,8 +191,45 @@ def test_bench_appends_and_prints_the_same_records(bsk, tmp_path):
     assert read_records(tmp_path / "records.jsonl") == printed[0] + printed[1]
 
 
-def test_overhead_needs_a_gpu(bsk):
-    if len(json.loads(bsk("info", "--json").stdout)["devices"]) > 1:
+@pytest.fixture
+def has_gpu(bsk) -> bool:
+    """Whether the binary itself finds a CUDA device."""
+    return json.loads(bsk("info", "--json").stdout)["cuda_unavailable"] is None
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("layout", ["nn", "linear"])
+def test_bench_on_a_gpu_measures_bsk_and_every_peer_it_finds(bsk, has_gpu, layout):
+    if not has_gpu:
+        pytest.skip("no CUDA device")
+    sizes = ["--m", "1024", "--n", "768", "--k", "512", "--block", "64,32"]
+    result = bsk("bench", *sizes, "--layout", layout, "--dtype", "float16,bfloat16", "--runs", "5", "--json")
+    assert result.returncode == 0, result.stderr
+    records = json.loads(result.stdout)
+    assert len(records) == 4 * 5
+    for record in records:
+        if record["skipped"] is None:
+            assert record["error"]["correct"], record
+            assert record["times"]["back_to_back_ms"] > 0
+        else:
+            assert record["implementation"] != "bsk"
+
+
+@pytest.mark.gpu
+def test_overhead_is_measured_on_a_gpu(bsk, has_gpu):
+    if not has_gpu:
+        pytest.skip("no CUDA device")
+    result = bsk("bench", "--overhead", "--size", "1024", "--block", "64", "--json")
+    assert result.returncode == 0, result.stderr
+    (record,) = json.loads(result.stdout)
+    assert record["times"] is None
+    overhead = record["overhead_us"]
+    assert 0 < overhead["min"] <= overhead["median"] <= overhead["p90"]
+    assert overhead["calls"] == 1000
+
+
+def test_overhead_needs_a_gpu(bsk, has_gpu):
+    if has_gpu:
         pytest.skip("a CUDA device is present")
     result = bsk("bench", "--overhead")
     assert result.returncode == 1
