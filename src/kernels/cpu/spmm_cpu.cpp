@@ -4,8 +4,6 @@
 // parallel region, so that an element's order of additions is fixed.
 #include "kernels/cpu/spmm_cpu.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>
@@ -42,20 +40,23 @@ public:
           c_(c),
           alpha_(alpha),
           beta_(beta),
-          panel_(static_cast<std::size_t>(padded_k() * std::min(c.cols, kPanelN))),
-          scratch_(static_cast<std::size_t>(omp_get_max_threads() * scratch_size())) {}
+          panel_(static_cast<std::size_t>(padded_k() * std::min(c.cols, kPanelN))) {}
 
     void run() {
 #pragma omp parallel
-        for (std::int64_t first = 0; first < c_.cols; first += kPanelN) {
-            const std::int64_t cols = std::min(kPanelN, c_.cols - first);
+        {
+            const std::int64_t tile_n = std::min(c_.cols, kPanelN);
+            std::vector<float> scratch(static_cast<std::size_t>(a_.block_m * (a_.block_k + tile_n)));
+            for (std::int64_t first = 0; first < c_.cols; first += kPanelN) {
+                const std::int64_t cols = std::min(kPanelN, c_.cols - first);
 #pragma omp for
-            for (std::int64_t block_col = 0; block_col < a_.block_cols(); ++block_col) {
-                convert_b(first, cols, block_col * a_.block_k);
-            }
+                for (std::int64_t block_col = 0; block_col < a_.block_cols(); ++block_col) {
+                    convert_b(first, cols, block_col * a_.block_k);
+                }
 #pragma omp for schedule(dynamic)
-            for (std::int64_t block_row = 0; block_row < a_.block_rows(); ++block_row) {
-                compute_block_row(first, cols, block_row);
+                for (std::int64_t block_row = 0; block_row < a_.block_rows(); ++block_row) {
+                    compute_block_row(first, cols, block_row, scratch.data());
+                }
             }
         }
     }
@@ -65,9 +66,6 @@ private:
 
     [[nodiscard]] std::int64_t padded_k() const {
         return a_.block_cols() * a_.block_k;
-    }
-    [[nodiscard]] std::int64_t scratch_size() const {
-        return a_.block_m * (kPanelN + a_.block_k);
     }
 
     /// Rows [row, row + block_k) of the panel of B.
@@ -83,11 +81,11 @@ private:
         target.bottomRows(a_.block_k - rows).setZero();
     }
 
-    void compute_block_row(std::int64_t first, std::int64_t cols, std::int64_t block_row) {
+    /// @param scratch  holds a stored block and a tile of C
+    void compute_block_row(std::int64_t first, std::int64_t cols, std::int64_t block_row, float* scratch) {
         const auto* crow = static_cast<const std::int32_t*>(a_.crow_indices);
         const auto* col = static_cast<const std::int32_t*>(a_.col_indices);
         const std::int64_t block_size = std::int64_t{a_.block_m} * a_.block_k;
-        float* const scratch = scratch_.data() + omp_get_thread_num() * scratch_size();
         Tile block(scratch, a_.block_m, a_.block_k);
         Tile sum(scratch + block_size, a_.block_m, cols);
 
@@ -113,19 +111,18 @@ private:
     const MatrixView c_;
     const float alpha_;
     const float beta_;
-    std::vector<float> panel_;    ///< of B: [padded_k, columns of the panel]
-    std::vector<float> scratch_;  ///< a stored block and a tile of C for each thread
+    std::vector<float> panel_;  ///< of B: [padded_k, columns of the panel]
 };
 
 }  // namespace
 
 void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta) {
     visit_dtype(a.dtype, [&]<class T>(ElementTag<T>) {
-        if (c.dtype == a.dtype) {
-            Product<T, T>(a, b, c, alpha, beta).run();
-        } else {
-            Product<T, float>(a, b, c, alpha, beta).run();
-        }
+        visit_dtype(c.dtype, [&]<class TC>(ElementTag<TC>) {
+            if constexpr (std::is_same_v<TC, T> || std::is_same_v<TC, float>) {
+                Product<T, TC>(a, b, c, alpha, beta).run();
+            }
+        });
     });
 }
 
