@@ -20,6 +20,8 @@ std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std
     require(ld == 0 || ld >= tightest, ErrorCode::invalid_argument,
             "{} = {} is too small: a {} matrix of {} x {} needs at least {}.", argument, ld, name(layout),
             rows, cols, tightest);
+    require(ld <= kInt32Max, ErrorCode::too_large, "{} = {} is too large: expected at most {}.", argument, ld,
+            kInt32Max);
     return ld == 0 ? tightest : ld;
 }
 
