@@ -1,7 +1,7 @@
 """What a call of sparse_mm costs the host: median microseconds of enqueueing one small product.
 
-Prints one JSON record. On CUDA the product runs behind the host, so that only checks, plan look-up, allocation
-of the result and the launch are counted; on the CPU the (tiny) product itself is part of the figure.
+Prints one JSON record. On CUDA the product runs behind the host, so that checks, plan look-up, allocation of
+the result and the launch are counted; on the CPU the (tiny) product itself is part of the figure.
 """
 
 import json

