@@ -25,7 +25,8 @@ struct BsrView {
     const void* crow_indices = nullptr;  ///< [block_rows + 1], non-decreasing from 0 to nnzb
     const void* col_indices = nullptr;   ///< [nnzb], strictly increasing within a block row
     DType dtype = DType::f16;
-    const void* values = nullptr;  ///< [nnzb, block_m, block_k] row-major; may be null where only the pattern is read
+    const void* values =
+        nullptr;  ///< [nnzb, block_m, block_k] row-major; may be null where only the pattern is read
     Device device;
 
     [[nodiscard]] std::int64_t block_rows() const { return block_m > 0 ? (m + block_m - 1) / block_m : 0; }
@@ -67,8 +68,8 @@ BSK_API void validate(const BsrView& a);
 /// Writes all m x k elements of `out`, zeros included. The dtypes must match.
 BSK_API void bsr_to_dense(const BsrView& a, const MatrixView& out);
 
-/// Stored blocks are those that hold an entry with a nonzero value; sizes that are not multiples of the block are padded.
-/// Duplicate entries are summed. @throws Error invalid_pattern for a malformed CSR matrix.
+/// Stored blocks are those that hold an entry with a nonzero value; sizes that are not multiples of the block
+/// are padded. Duplicate entries are summed. @throws Error invalid_pattern for a malformed CSR matrix.
 [[nodiscard]] BSK_API BsrMatrix bsr_from_csr(const CsrMatrix& csr, int block_m, int block_k, DType dtype);
 
 /// A transposed: k x m with blocks of block_k x block_m.
@@ -78,13 +79,13 @@ BSK_API void bsr_to_dense(const BsrView& a, const MatrixView& out);
 [[nodiscard]] BSK_API BsrMatrix reblock(const BsrView& a, int block_m, int block_k);
 
 struct BsrStatistics {
-    double density = 0;               ///< nnzb*block_m*block_k / (padded m * padded k)
-    double fill = 0;                  ///< nonzero share of the stored values; 0 where nothing is stored; NaN without values
+    double density = 0;  ///< nnzb*block_m*block_k / (padded m * padded k)
+    double fill = 0;  ///< nonzero share of the stored values; 0 where nothing is stored; NaN without values
     std::int64_t empty_block_rows = 0;
     std::int64_t min_row_blocks = 0;  ///< stored blocks in the shortest block row
     std::int64_t max_row_blocks = 0;
     double mean_row_blocks = 0;
-    double imbalance = 0;             ///< max_row_blocks / mean_row_blocks; 0 for an empty matrix
+    double imbalance = 0;  ///< max_row_blocks / mean_row_blocks; 0 for an empty matrix
 };
 
 [[nodiscard]] BSK_API BsrStatistics statistics(const BsrView& a);
@@ -97,7 +98,8 @@ struct GenerateOptions {
     std::int64_t k = 0;
     int block_m = 64;
     int block_k = 64;
-    double density = 0.22;   ///< in [0, 1]: share of blocks stored (uniform, banded, power_law), exact to one block; causal and block_diagonal ignore it
+    double density = 0.22;  ///< in [0, 1]: share of blocks stored (uniform, banded, power_law), exact to one
+                            ///< block; causal and block_diagonal ignore it
     DType dtype = DType::f16;
     std::uint64_t seed = 0;
 };
@@ -107,8 +109,8 @@ struct GenerateOptions {
 [[nodiscard]] BSK_API BsrMatrix generate(const GenerateOptions& options);
 
 /// `count` elements of the same distribution, for dense operands; `stream_id` separates matrices of one seed.
-[[nodiscard]] BSK_API std::vector<std::byte> generate_dense(std::int64_t count, DType dtype, std::uint64_t seed,
-                                                    std::uint64_t stream_id);
+[[nodiscard]] BSK_API std::vector<std::byte> generate_dense(std::int64_t count, DType dtype,
+                                                            std::uint64_t seed, std::uint64_t stream_id);
 
 /// "uniform", "banded", "block_diagonal", "power_law", "causal".
 [[nodiscard]] BSK_API const char* name(Pattern pattern);

@@ -11,23 +11,23 @@ namespace bsk {
 
 /// What the planner needs to know of a device, of this machine or not.
 struct DeviceModel {
-    std::string name;            ///< as the driver gives it; "CPU" for the host
+    std::string name;  ///< as the driver gives it; "CPU" for the host
     DeviceType type = DeviceType::cpu;
-    int cc_major = 0;            ///< compute capability
+    int cc_major = 0;  ///< compute capability
     int cc_minor = 0;
-    int sm_count = 0;            ///< streaming multiprocessors; hardware threads on the CPU
-    double tensor_tflops = 0;    ///< sustained dense fp16 rate on random data, TFLOP/s
-    double memory_gbps = 0;      ///< sustained copy bandwidth, GB/s
-    double l2_gbps = 0;          ///< sustained L2 to SM bandwidth, GB/s
+    int sm_count = 0;          ///< streaming multiprocessors; hardware threads on the CPU
+    double tensor_tflops = 0;  ///< sustained dense fp16 rate on random data, TFLOP/s
+    double memory_gbps = 0;    ///< sustained copy bandwidth, GB/s
+    double l2_gbps = 0;        ///< sustained L2 to SM bandwidth, GB/s
     std::int64_t memory_bytes = 0;
 };
 
 /// One kernel of the library and whether it runs on a given device.
 struct KernelSupport {
-    std::string kernel;    ///< e.g. "spmm_sm90"
-    std::string needs;     ///< in words, e.g. "compute capability 9.0, blocks of 64 and more"
-    bool built = false;    ///< this build contains it
-    bool runs = false;     ///< it is built and the device can run it
+    std::string kernel;  ///< e.g. "spmm_sm90"
+    std::string needs;   ///< in words, e.g. "compute capability 9.0, blocks of 64 and more"
+    bool built = false;  ///< this build contains it
+    bool runs = false;   ///< it is built and the device can run it
 };
 
 /// CUDA devices that can be used; empty, never an error, where there is no driver or no GPU.
@@ -40,7 +40,8 @@ struct KernelSupport {
 [[nodiscard]] BSK_API Device default_device();
 /// @throws Error invalid_argument for a device that is not there.
 [[nodiscard]] BSK_API DeviceModel device_model(Device device);
-/// Published or measured figures by name: "h200", "h100", "a100", "l4", "cpu". @throws Error invalid_argument.
+/// Published or measured figures by name: "h200", "h100", "a100", "l4", "cpu". @throws Error
+/// invalid_argument.
 [[nodiscard]] BSK_API DeviceModel device_model_by_name(const std::string& name);
 [[nodiscard]] BSK_API std::vector<KernelSupport> kernel_support(const DeviceModel& device);
 /// "major.minor.patch" of the library.

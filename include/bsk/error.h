@@ -13,12 +13,12 @@ enum class ErrorCode : int {
     invalid_argument = 1,  ///< a shape, layout, leading dimension or option is wrong
     invalid_pattern = 2,   ///< crow_indices / col_indices do not form a BSR pattern
     dtype_mismatch = 3,
-    device_mismatch = 4,   ///< CPU and CUDA data mixed, or two CUDA devices
-    misaligned = 5,        ///< a pointer or leading dimension breaks the alignment a kernel needs
-    too_large = 6,         ///< a size passes int32 where the kernels index with int32
-    unsupported = 7,       ///< no kernel computes this case here
-    file_error = 8,        ///< a file cannot be read, written, or lies about its contents
-    cuda_error = 9,        ///< a CUDA call failed; the message names it
+    device_mismatch = 4,  ///< CPU and CUDA data mixed, or two CUDA devices
+    misaligned = 5,       ///< a pointer or leading dimension breaks the alignment a kernel needs
+    too_large = 6,        ///< a size passes int32 where the kernels index with int32
+    unsupported = 7,      ///< no kernel computes this case here
+    file_error = 8,       ///< a file cannot be read, written, or lies about its contents
+    cuda_error = 9,       ///< a CUDA call failed; the message names it
     out_of_memory = 10,
     internal = 11,
 };

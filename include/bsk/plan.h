@@ -1,5 +1,5 @@
-// A plan: how one sparse pattern is multiplied by dense matrices of one shape on one device. Making it validates,
-// thinks, allocates and may synchronise; running it (spmm.h) only launches.
+// A plan: how one sparse pattern is multiplied by dense matrices of one shape on one device. Making it
+// validates, thinks, allocates and may synchronise; running it (spmm.h) only launches.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +29,17 @@ struct PlanOptions {
 
 struct PlanState;
 
-/// Shareable, immutable; copies refer to one plan. Owns int32 copies of the index arrays and the order of work on its device. Usable for any values of the same pattern,
-/// from any thread and on any stream of its device.
+/// Shareable, immutable; copies refer to one plan. Owns int32 copies of the index arrays and the order of
+/// work on its device. Usable for any values of the same pattern, from any thread and on any stream of its
+/// device.
 class BSK_API Plan {
 public:
     explicit Plan(std::shared_ptr<const PlanState> state) : state_(std::move(state)) {}
 
-    [[nodiscard]] const std::string& kernel() const;       ///< name of the chosen kernel
-    [[nodiscard]] std::string explain() const;             ///< what was chosen and why, several lines
-    [[nodiscard]] double predicted_seconds() const;        ///< by the cost model, for one product
-    [[nodiscard]] std::int64_t memory_bytes() const;       ///< held on the device by the plan
+    [[nodiscard]] const std::string& kernel() const;  ///< name of the chosen kernel
+    [[nodiscard]] std::string explain() const;        ///< what was chosen and why, several lines
+    [[nodiscard]] double predicted_seconds() const;   ///< by the cost model, for one product
+    [[nodiscard]] std::int64_t memory_bytes() const;  ///< held on the device by the plan
     [[nodiscard]] Device device() const;
     [[nodiscard]] const SpmmProblem& problem() const;
     [[nodiscard]] const PlanState& state() const { return *state_; }
@@ -47,16 +48,19 @@ private:
     std::shared_ptr<const PlanState> state_;
 };
 
-/// Plans products of `a` (its pattern; values are not read and may be null) on `device`. The index arrays may live on the host or on
-/// `device`; they are copied, so the caller's may change or go afterwards. Synchronises with the legacy default stream of `device`.
-/// @throws Error invalid_argument, invalid_pattern, dtype_mismatch, too_large, unsupported, out_of_memory, cuda_error.
-[[nodiscard]] BSK_API Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, const PlanOptions& options = {});
+/// Plans products of `a` (its pattern; values are not read and may be null) on `device`. The index arrays may
+/// live on the host or on `device`; they are copied, so the caller's may change or go afterwards.
+/// Synchronises with the legacy default stream of `device`.
+/// @throws Error invalid_argument, invalid_pattern, dtype_mismatch, too_large, unsupported, out_of_memory,
+/// cuda_error.
+[[nodiscard]] BSK_API Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device,
+                                     const PlanOptions& options = {});
 
 /// What make_plan would choose on a device that need not be present; `a` must be a host view.
-[[nodiscard]] BSK_API std::string explain_plan(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                                       const PlanOptions& options = {});
+[[nodiscard]] BSK_API std::string explain_plan(const BsrView& a, const SpmmProblem& problem,
+                                               const DeviceModel& device, const PlanOptions& options = {});
 /// Its predicted time in seconds.
-[[nodiscard]] BSK_API double predict_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                                     const PlanOptions& options = {});
+[[nodiscard]] BSK_API double predict_seconds(const BsrView& a, const SpmmProblem& problem,
+                                             const DeviceModel& device, const PlanOptions& options = {});
 
 }  // namespace bsk

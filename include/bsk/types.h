@@ -56,9 +56,13 @@ struct MatrixView {
 };
 
 /// Bytes of one element.
-constexpr std::int64_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : 2; }
+constexpr std::int64_t size_of(DType dtype) {
+    return dtype == DType::f32 ? 4 : 2;
+}
 /// Bytes of one index.
-constexpr std::int64_t size_of(IndexType type) { return type == IndexType::i32 ? 4 : 8; }
+constexpr std::int64_t size_of(IndexType type) {
+    return type == IndexType::i32 ? 4 : 8;
+}
 
 /// "float16", "bfloat16", "float32": the names PyTorch and safetensors users read.
 constexpr const char* name(DType dtype) {

@@ -1,4 +1,5 @@
-// What every CUDA kernel of C = alpha*A*B + beta*C is launched with. Plain data: the host compiler reads it too.
+// What every CUDA kernel of C = alpha*A*B + beta*C is launched with. Plain data: the host compiler reads it
+// too.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,9 @@ struct SpmmLaunch {
     const std::int32_t* crow_indices = nullptr;  ///< [block_rows + 1]
     const std::int32_t* col_indices = nullptr;   ///< [nnzb]
 
-    DType dtype = DType::f16;        ///< of A and B
-    const void* values = nullptr;    ///< [nnzb, block_m, block_k]
-    const void* b = nullptr;         ///< k x n
+    DType dtype = DType::f16;      ///< of A and B
+    const void* values = nullptr;  ///< [nnzb, block_m, block_k]
+    const void* b = nullptr;       ///< k x n
     Layout b_layout = Layout::row_major;
     std::int64_t ldb = 0;
 
