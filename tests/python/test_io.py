@@ -217,22 +217,8 @@ def run(*command: str | Path) -> str:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_files_of_the_command_line(bsk_binary, tmp_path, dtype):
     path = tmp_path / "a.safetensors"
-    run(
-        bsk_binary,
-        "gen",
-        "--m",
-        "128",
-        "--k",
-        "192",
-        "--block",
-        "32",
-        "--density",
-        "0.4",
-        "--dtype",
-        dtype,
-        "-o",
-        path,
-    )
+    options = ["--m", "128", "--k", "192", "--block", "32", "--density", "0.4", "--dtype", dtype]
+    run(bsk_binary, "gen", path, *options)
     A = bsk.load(path)
     assert A.shape == (128, 192) and A.dtype is getattr(torch, dtype) and A.values().shape[1:] == (32, 32)
     assert A.values().shape[0] == round(0.4 * 4 * 6)
