@@ -99,6 +99,7 @@ CaseResult run_case(const CaseOptions& options, const RunOptions& run,
     progress(fmt::format("timing {} implementation{} in turns", contenders.size(),
                          contenders.size() == 1 ? "" : "s"));
     std::vector<Implementation*> implementations;
+    implementations.reserve(contenders.size());
     for (const Contender& contender : contenders) {
         implementations.push_back(contender.implementation.get());
     }
