@@ -240,11 +240,12 @@ main() {
         step "disassembler" install_disassembler
     fi
     step "configure" configure
-    step "build" cmake --build "$BUILD"
     if [[ $1 == quickstart ]]; then
+        step "build" cmake --build "$BUILD" --target bsk bsk_cli torch_ops
         step "quickstart" quickstart
     else
-        step "host tests" ctest --test-dir "$BUILD" --output-on-failure
+        step "build" cmake --build "$BUILD"
+        step "host tests" ctest --test-dir "$BUILD" --output-on-failure --parallel "$(nproc)"
         step "Python tests" python_tests
         step "lint" scripts/lint.sh "$BUILD"
     fi
