@@ -53,7 +53,7 @@ BlockRow sum_block_row(const CsrMatrix& csr, std::int64_t row, std::int64_t row_
 /// Appends the blocks of `row` whose sums are not all zero.
 template <class T>
 void append_blocks(const BlockRow& row, BsrMatrix& a) {
-    const auto block_size = static_cast<std::size_t>(a.block_m * a.block_k);
+    const auto block_size = static_cast<std::size_t>(a.block_m) * static_cast<std::size_t>(a.block_k);
     for (std::size_t slot = 0; slot < row.cols.size(); ++slot) {
         const float* sums = row.sums.data() + slot * block_size;
         if (std::all_of(sums, sums + block_size, [](float sum) { return sum == 0.0F; })) {

@@ -40,7 +40,7 @@ std::string lower(std::string text) {
 }  // namespace
 
 DeviceModel cpu_model() {
-    const int threads = std::max(1U, std::thread::hardware_concurrency());
+    const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     // 8 fp32 lanes, two fused multiply-adds a cycle at 2.5 GHz: 80 GFLOP/s a thread.
     return {"CPU", DeviceType::cpu, 0, 0, threads, 0.08 * threads, 20, 100, 0};
 }
