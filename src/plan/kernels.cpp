@@ -15,7 +15,14 @@ constexpr bool kHasSm90 =
     false;
 #endif
 
-constexpr std::int64_t kTmaStride = 16;  // bytes: strides of a tensor map are multiples of it
+// Bytes. Strides of a tensor map are multiples of it, and TMA stores whole pieces of it: where a line of C
+// ends inside one, what lies behind the line would be overwritten (seen on an H200).
+constexpr std::int64_t kTmaPiece = 16;
+
+/// Elements of one line of a dense rows x cols matrix.
+std::int64_t line_length(Layout layout, std::int64_t rows, std::int64_t cols) {
+    return layout == Layout::row_major ? cols : rows;
+}
 
 std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
     if (a.dtype == DType::f32) {
@@ -24,11 +31,20 @@ std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
     if (a.block_m % 64 != 0 || a.block_k % 64 != 0) {
         return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
     }
-    if (problem.ldb * size_of(a.dtype) % kTmaStride != 0) {
+    if (problem.ldb * size_of(a.dtype) % kTmaPiece != 0) {
         return fmt::format("ldb = {} is not a multiple of 8 elements, which TMA needs", problem.ldb);
     }
-    if (problem.ldc * size_of(problem.c_dtype) % kTmaStride != 0) {
+    if (problem.ldc * size_of(problem.c_dtype) % kTmaPiece != 0) {
         return fmt::format("ldc = {} is not a multiple of 16 bytes, which TMA needs", problem.ldc);
+    }
+    if (const std::int64_t line = line_length(problem.c_layout, a.m, problem.n);
+        line * size_of(problem.c_dtype) % kTmaPiece != 0) {
+        return fmt::format("lines of C of {} elements do not end at a multiple of 16 bytes, as TMA stores do",
+                           line);
+    }
+    if (problem.b_layout == Layout::col_major && a.k * size_of(a.dtype) % kTmaPiece != 0) {
+        return fmt::format("k = {} is not a multiple of 8, and TMA would read what lies behind B's columns",
+                           a.k);
     }
     if (a.nnzb * a.block_m > kInt32Max) {
         return fmt::format("nnzb*block_m = {} passes the int32 coordinates of TMA", a.nnzb * a.block_m);
@@ -57,7 +73,7 @@ const char* needs(KernelId kernel) {
         case KernelId::spmm_sm90:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that "
                    "are "
-                   "multiples of 64; rows of B and C that start at multiples of 16 bytes";
+                   "multiples of 64; lines of B and C that start and end at multiples of 16 bytes";
     }
     return "";
 }

@@ -81,16 +81,22 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     EXPECT_TRUE(reasons_mention(by_dtype, "float32"));
 }
 
-TEST_F(HopperPlanner, TakesAnyNWhereTheRowsAreAligned) {
+TEST_F(HopperPlanner, WantsLinesThatStartAndEndAtMultiplesOf16Bytes) {
     const BsrMatrix a = square(512, 64);
-    SpmmProblem padded = problem_of(a, 100);
-    padded.ldb = 104;
-    padded.ldc = 104;
-    EXPECT_EQ(plan_of(a, padded, "h200").choice.kernel, KernelId::spmm_sm90);
-    SpmmProblem linear = problem_of(a, 101);
-    linear.b_layout = Layout::col_major;
-    linear.c_layout = Layout::col_major;
-    EXPECT_EQ(plan_of(a, linear, "h200").choice.kernel, KernelId::spmm_sm90);
+    const auto kernel = [&](SpmmProblem problem) { return plan_of(a, problem, "h200").choice.kernel; };
+    EXPECT_EQ(kernel({.n = 104, .ldb = 112, .ldc = 120}), KernelId::spmm_sm90);
+    EXPECT_EQ(kernel({.n = 104, .ldb = 108}), KernelId::spmm_sm80);
+    EXPECT_EQ(kernel({.n = 104, .ldc = 108}), KernelId::spmm_sm80);
+    // TMA would store elements 100 to 103 of each line of C as well.
+    EXPECT_EQ(kernel({.n = 100, .ldb = 104, .ldc = 104}), KernelId::spmm_sm80);
+    EXPECT_EQ(kernel({.n = 100, .c_dtype = DType::f32, .ldb = 104, .ldc = 104}), KernelId::spmm_sm90);
+    // Any n where n does not run along a line.
+    EXPECT_EQ(kernel({.n = 101, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
+              KernelId::spmm_sm90);
+
+    const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
+    EXPECT_EQ(plan_of(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}, "h200").choice.kernel,
+              KernelId::spmm_sm80);
 }
 
 TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {

@@ -73,47 +73,38 @@ public:
     /// Stores 64 x 256 accumulators as C[row ..][col ..]; columns from n on are left out, as are rows outside
     /// C.
     __device__ void store(const float (&acc)[128], int row, int col, int n, float alpha, float beta) {
-        const int thread = threadIdx.x % kWarpgroupThreads;
+        store_chunks(row, col, n, beta != 0.0F, [&](std::uint8_t* buffer, int chunk, int group) {
+            float x[8];
 #pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int chunk_col = col + chunk * kChunkN;
-            if (chunk_col >= n) {
-                break;
+            for (int i = 0; i < 8; ++i) {
+                x[i] = alpha * acc[4 * (chunk * (kChunkN / 8) + group) + i];
             }
-            std::uint8_t* buffer = staging_ + (chunk % kBuffers) * kChunkBytes;
-            if (thread == 0) {
-                ptx::tma_store_wait_read<kBuffers - 1>();
-                if (beta != 0.0F) {
-                    ptx::mbarrier_arrive_expect_tx(loaded_, kChunkBytes);
-                    for (int box = 0; box < kBoxes; ++box) {
-                        const int2 at = coordinates(row, chunk_col, box);
-                        ptx::tma_load(buffer + box * (kChunkBytes / kBoxes), &c_map_, loaded_, at.x, at.y);
-                    }
-                }
-            }
-            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is free
-            if (beta != 0.0F) {
-                ptx::mbarrier_wait(loaded_, loaded_phase_);
-                loaded_phase_ ^= 1;
-            }
+            stage_16_columns(buffer, group, x, beta);
+        });
+    }
+
+    /// Rounds alpha*acc to C's 16-bit type and keeps it: the accumulators are free at once, and flush() can
+    /// store it under the next tile's wgmma.
+    __device__ void hold(const float (&acc)[128], int row, int col, float alpha) {
 #pragma unroll
-            for (int group = 0; group < kChunkN / 8; group += 2) {
-                float x[8];
-#pragma unroll
-                for (int i = 0; i < 8; ++i) {
-                    x[i] = alpha * acc[4 * (chunk * (kChunkN / 8) + group) + i];
-                }
-                stage_16_columns(buffer, group, x, beta, thread);
-            }
-            ptx::fence_proxy_async();
-            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
-            if (thread == 0) {
-                for (int box = 0; box < kBoxes; ++box) {
-                    const int2 at = coordinates(row, chunk_col, box);
-                    ptx::tma_store(&c_map_, buffer + box * (kChunkBytes / kBoxes), at.x, at.y);
-                }
-                ptx::tma_store_commit();
-            }
+        for (int i = 0; i < 64; ++i) {
+            held_[i] = pack<kConfig.c_dtype>(alpha * acc[2 * i], alpha * acc[2 * i + 1]);
+        }
+        held_row_ = row;
+        held_col_ = col;
+        holds_ = true;
+    }
+
+    /// Stores what hold() kept, if anything.
+    __device__ void flush(int n) {
+        if (holds_) {
+            store_chunks(held_row_, held_col_, n, false, [&](std::uint8_t* buffer, int chunk, int group) {
+                const int first = 2 * (chunk * (kChunkN / 8) + group);
+                ptx::store_matrix_x4<kTransposed>(
+                    buffer + matrix_offset(group),
+                    {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
+            });
+            holds_ = false;
         }
     }
 
@@ -125,24 +116,73 @@ public:
     }
 
 private:
+    /// For each chunk of the tile at (row, col): waits for a free buffer, with C in it where `load_c`, calls
+    /// stage(buffer, chunk, group) for every second group of 8 columns, and starts the store.
+    template <class Stage>
+    __device__ void store_chunks(int row, int col, int n, bool load_c, Stage stage) {
+        const bool leader = threadIdx.x % kWarpgroupThreads == 0;
+#pragma unroll
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            const int chunk_col = col + chunk * kChunkN;
+            if (chunk_col >= n) {
+                break;
+            }
+            std::uint8_t* buffer = staging_ + (chunk % kBuffers) * kChunkBytes;
+            if (leader) {
+                ptx::tma_store_wait_read<kBuffers - 1>();
+                if (load_c) {
+                    ptx::mbarrier_arrive_expect_tx(loaded_, kChunkBytes);
+                    for (int box = 0; box < kBoxes; ++box) {
+                        const int2 at = coordinates(row, chunk_col, box);
+                        ptx::tma_load(buffer + box * (kChunkBytes / kBoxes), &c_map_, loaded_, at.x, at.y);
+                    }
+                }
+            }
+            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is free
+            if (load_c) {
+                ptx::mbarrier_wait(loaded_, loaded_phase_);
+                loaded_phase_ ^= 1;
+            }
+#pragma unroll
+            for (int group = 0; group < kChunkN / 8; group += 2) {
+                stage(buffer, chunk, group);
+            }
+            ptx::fence_proxy_async();
+            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
+            if (leader) {
+                for (int box = 0; box < kBoxes; ++box) {
+                    const int2 at = coordinates(row, chunk_col, box);
+                    ptx::tma_store(&c_map_, buffer + box * (kChunkBytes / kBoxes), at.x, at.y);
+                }
+                ptx::tma_store_commit();
+            }
+        }
+    }
+
     /// Where box `box` of the chunk of C at (row, col) lies in the tensor map.
     __device__ static int2 coordinates(int row, int col, int box) {
         return kTransposed ? make_int2(row + box * kBoxCols, col) : make_int2(col, row);
     }
 
+    /// Byte offset in a chunk of the row that this lane addresses in stmatrix and ldmatrix for column groups
+    /// `group` and `group + 1`: lanes 8q .. 8q+7 address matrix q, rows +8 where q is odd, columns +8 where q
+    /// >= 2.
+    __device__ static int matrix_offset(int group) {
+        const int thread = threadIdx.x % kWarpgroupThreads;
+        const int warp = thread / 32;
+        const int lane = thread % 32;
+        const int odd = (lane / 8) % 2;
+        const int column_group = group + lane / 16;
+        return kTransposed ? swizzled(column_group * 8 + lane % 8, 2 * warp + odd)
+                           : swizzled(warp * 16 + odd * 8 + lane % 8, column_group);
+    }
+
     /// Column groups `group` and `group + 1` (8 columns each) of a chunk: x[4*g + 2*i + h] is row lane/4 +
     /// 8*i of the warp, column 2*(lane%4) + h of group g. Adds beta times what the buffer holds, then writes
     /// it.
-    __device__ static void stage_16_columns(std::uint8_t* buffer, int group, float (&x)[8], float beta,
-                                            int thread) {
-        const int warp = thread / 32;
-        const int lane = thread % 32;
+    __device__ static void stage_16_columns(std::uint8_t* buffer, int group, float (&x)[8], float beta) {
         if constexpr (!kWide) {
-            // Lanes 8q .. 8q+7 address the rows of matrix q: rows +8 where q is odd, columns +8 where q >= 2.
-            const int odd = (lane / 8) % 2;
-            const int column_group = group + lane / 16;
-            const int offset = kTransposed ? swizzled(column_group * 8 + lane % 8, 2 * warp + odd)
-                                           : swizzled(warp * 16 + odd * 8 + lane % 8, column_group);
+            const int offset = matrix_offset(group);
             if (beta != 0.0F) {
                 std::uint32_t old[4];
                 ptx::load_matrix_x4<kTransposed>(old, buffer + offset);
@@ -160,6 +200,8 @@ private:
             }
             ptx::store_matrix_x4<kTransposed>(buffer + offset, packed);
         } else {
+            const int warp = threadIdx.x % kWarpgroupThreads / 32;
+            const int lane = threadIdx.x % 32;
 #pragma unroll
             for (int q = 0; q < 4; ++q) {
                 const int row = warp * 16 + lane / 4 + 8 * (q % 2);
@@ -189,6 +231,11 @@ private:
     std::uint64_t* loaded_;
     int barrier_id_;
     std::uint32_t loaded_phase_ = 0;
+    std::uint32_t
+        held_[64];  ///< pairs of columns, in the order of the accumulators; used by hold() and flush() only
+    int held_row_ = 0;
+    int held_col_ = 0;
+    bool holds_ = false;
 };
 
 }  // namespace bsk

@@ -46,11 +46,6 @@ constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
 constexpr int kProducerRegisters = 40;
 constexpr int kConsumerRegisters = 232;
 
-// How long the second consumer of a shared tile waits before its first one. It stays a few stages behind from
-// then on, so that the two epilogues do not coincide and one's runs under the other's wgmma: 2 %
-// (docs/worklog/hopper-kernel.md).
-constexpr unsigned kStaggerNanoseconds = 1000;
-
 // Named barriers; 0 is __syncthreads.
 constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
 constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
@@ -60,6 +55,9 @@ struct SpmmSm90 {
     static constexpr bool kCooperative = kConfig.tile_m == 128;
     static constexpr int kStages = kCooperative ? 4 : 5;   // what fits in 227 KiB
     static constexpr int kReaders = kCooperative ? 2 : 1;  ///< consumer warpgroups that read a stage
+    /// 16-bit results of a shared tile are stored under the next tile's wgmma; consumers in turn overlap
+    /// anyway, and an fp32 tile does not fit beside the accumulators.
+    static constexpr bool kDefersStore = kCooperative && kConfig.c_dtype != DType::f32;
     static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using State = PipelineState<kStages>;
@@ -135,9 +133,10 @@ struct SpmmSm90 {
     }
 
     /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
-    /// is still in flight, its stage held.
+    /// is still in flight, its stage held. Calls meanwhile() when the first step's wgmma are queued.
+    template <class Meanwhile>
     __device__ static void multiply(float (&acc)[128], SharedStorage& shared, State& state, int steps,
-                                    int a_offset, int cluster) {
+                                    int a_offset, int cluster, Meanwhile meanwhile) {
 #pragma unroll 1
         for (int step = 0; step < steps; ++step) {
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
@@ -151,6 +150,9 @@ struct SpmmSm90 {
                                                                   b + (kTransposeB ? 128 : 2) * k16);
             }
             ptx::wgmma_commit();
+            if (step == 0) {
+                meanwhile();
+            }
             ptx::wgmma_wait<1>();
             if (step > 0) {
                 release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, cluster);
@@ -163,9 +165,6 @@ struct SpmmSm90 {
                                    int begin, int end, int rank, int consumer) {
         const int steps_per_block = p.block_k / kTileK;
         const int tile_rows = kCooperative ? consumer * 64 : 0;  // this warpgroup's rows in a tile
-        if (kCooperative && consumer == 1) {
-            __nanosleep(kStaggerNanoseconds);
-        }
         TileEpilogue epilogue(c_map, shared.c[consumer], &shared.c_full[consumer],
                               kEpilogueBarrier + consumer);
         State state;
@@ -185,7 +184,7 @@ struct SpmmSm90 {
                 }
             }
             float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
-            multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster);
+            multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&] { epilogue.flush(p.n); });
             if constexpr (!kCooperative) {
                 if (item + 1 < end) {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
@@ -198,9 +197,16 @@ struct SpmmSm90 {
             }
             if (steps > 0) {
                 release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, p.cluster);
+            } else {
+                epilogue.flush(p.n);
             }
-            epilogue.store(acc, tile.row + tile_rows, tile.col, p.n, p.alpha, p.beta);
+            if (kDefersStore && p.beta == 0.0F) {
+                epilogue.hold(acc, tile.row + tile_rows, tile.col, p.alpha);
+            } else {
+                epilogue.store(acc, tile.row + tile_rows, tile.col, p.n, p.alpha, p.beta);
+            }
         }
+        epilogue.flush(p.n);
         epilogue.finish();
     }
 };
