@@ -77,13 +77,14 @@ void Case::poison_c() {
     }
 }
 
-ErrorFigures Case::check_c() const {
+ErrorFigures Case::check_c(double tolerance) const {
     if (device_.type == DeviceType::cuda) {
         check_cuda(cudaMemcpy(c_.data(), result_.as<void>(), c_.size(), cudaMemcpyDeviceToHost),
                    "cudaMemcpy");
     }
     const MatrixView view = c();
-    return oracle_.compare({c_.data(), view.dtype, view.rows, view.cols, view.layout, view.ld, Device{}});
+    return oracle_.compare({c_.data(), view.dtype, view.rows, view.cols, view.layout, view.ld, Device{}},
+                           tolerance);
 }
 
 double Case::executed_flop() const {

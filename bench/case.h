@@ -37,7 +37,7 @@ public:
     /// Fills C with NaN, so that an element left unwritten shows.
     void poison_c();
     /// Judges what C holds. The device must be idle.
-    [[nodiscard]] ErrorFigures check_c() const;
+    [[nodiscard]] ErrorFigures check_c(double tolerance) const;
 
     /// 2 * nnzb * block_m * block_k * n: the work that the pattern asks for.
     [[nodiscard]] double executed_flop() const;

@@ -25,16 +25,6 @@ std::vector<std::int64_t> draw(std::int64_t bound, std::int64_t count, std::mt19
     return drawn;
 }
 
-/// Rounding to C's dtype dominates for the 16-bit types; fp32 leaves the order of accumulation.
-double tolerance_of(DType dtype) {
-    switch (dtype) {
-        case DType::f16: return 5e-4;
-        case DType::bf16: return 4e-3;
-        case DType::f32: break;
-    }
-    return 1e-4;
-}
-
 /// B's columns `cols` in double precision: [k, cols.size()] row-major.
 std::vector<double> gather_columns(const ConstMatrixView& b, const std::vector<std::int64_t>& cols) {
     std::vector<double> gathered;
@@ -73,6 +63,15 @@ void add_row(const BsrMatrix& a, std::int64_t row, const std::vector<double>& b,
 
 }  // namespace
 
+double rounding_tolerance(DType c_dtype) {
+    switch (c_dtype) {
+        case DType::f16: return 5e-4;
+        case DType::bf16: return 4e-3;
+        case DType::f32: break;
+    }
+    return 1e-4;
+}
+
 Oracle::Oracle(const BsrMatrix& a, const ConstMatrixView& b, std::uint64_t seed) {
     std::mt19937_64 random(seed);
     for (const std::int64_t block_row : draw(ceil_div(a.m, a.block_m), kSampledBlockRows, random)) {
@@ -93,9 +92,9 @@ Oracle::Oracle(const BsrMatrix& a, const ConstMatrixView& b, std::uint64_t seed)
     });
 }
 
-ErrorFigures Oracle::compare(const ConstMatrixView& c) const {
+ErrorFigures Oracle::compare(const ConstMatrixView& c, double tolerance) const {
     ErrorFigures figures;
-    figures.tolerance = tolerance_of(c.dtype);
+    figures.tolerance = tolerance;
     double error_squares = 0;
     double squares = 0;
     bool finite = true;
