@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "base/check.h"
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/spmm_sm90.h"
 
@@ -20,40 +19,39 @@ constexpr SpmmSm90Config config_at(std::size_t i) {
             (i & 16U) != 0 ? Layout::col_major : Layout::row_major};
 }
 
+constexpr std::size_t index_of(const SpmmSm90Config& config) {
+    return (config.dtype == DType::bf16 ? 1U : 0U) | (config.c_dtype == DType::f32 ? 2U : 0U) |
+           (config.tile_m == 64 ? 4U : 0U) | (config.b_layout == Layout::col_major ? 8U : 0U) |
+           (config.c_layout == Layout::col_major ? 16U : 0U);
+}
+
 struct Instance {
-    SpmmSm90Config config;
     void (*prepare)();
     void (*launch)(const SpmmLaunch&, Stream);
 };
 
 template <std::size_t... kIndex>
 constexpr std::array<Instance, kInstances> make_table(std::index_sequence<kIndex...> /*indices*/) {
-    return {{{config_at(kIndex), &prepare_spmm_sm90_instance<config_at(kIndex)>,
-              &launch_spmm_sm90_instance<config_at(kIndex)>}...}};
+    static_assert(((index_of(config_at(kIndex)) == kIndex) && ...));
+    return {
+        {{&prepare_spmm_sm90_instance<config_at(kIndex)>, &launch_spmm_sm90_instance<config_at(kIndex)>}...}};
 }
 
 constexpr std::array<Instance, kInstances> kTable = make_table(std::make_index_sequence<kInstances>{});
 
-const Instance& find(const SpmmLaunch& launch) {
-    const SpmmSm90Config config{launch.dtype, launch.c_dtype, launch.choice.tile_m, launch.b_layout,
-                                launch.c_layout};
-    for (const Instance& instance : kTable) {
-        if (instance.config == config) {
-            return instance;
-        }
-    }
-    fail(ErrorCode::internal, "spmm_sm90 has no instance for {} -> {} in tiles of {} rows.",
-         name(launch.dtype), name(launch.c_dtype), launch.choice.tile_m);
+const Instance& instance_for(const SpmmLaunch& launch) {
+    return kTable[index_of(
+        {launch.dtype, launch.c_dtype, launch.choice.tile_m, launch.b_layout, launch.c_layout})];
 }
 
 }  // namespace
 
 void prepare_spmm_sm90(const SpmmLaunch& launch) {
-    find(launch).prepare();
+    instance_for(launch).prepare();
 }
 
 void launch_spmm_sm90(const SpmmLaunch& launch, Stream stream) {
-    find(launch).launch(launch, stream);
+    instance_for(launch).launch(launch, stream);
 }
 
 }  // namespace bsk
