@@ -1,12 +1,10 @@
 #include <bsk/spmm.h>
 
 #include <cstddef>
-#include <string>
-
-#include <fmt/format.h>
 
 #include "api/plan_state.h"
 #include "base/check.h"
+#include "base/format_device.h"
 #include "kernels/cpu/spmm_cpu.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
@@ -17,23 +15,18 @@ namespace bsk {
 
 namespace {
 
-std::string describe(const Device& device) {
-    return device.type == DeviceType::cpu ? "the CPU" : fmt::format("CUDA device {}", device.index);
-}
-
 void check_pattern(const BsrView& planned, const BsrView& a) {
     require(a.m == planned.m && a.k == planned.k && a.block_m == planned.block_m &&
                 a.block_k == planned.block_k && a.nnzb == planned.nnzb,
             ErrorCode::invalid_argument,
             "A is {} x {} with {} blocks of {}x{}, but the plan was made for {} x {} with {} blocks of "
-            "{}x{}; make "
-            "a plan for this pattern.",
+            "{}x{}; make a plan for this pattern.",
             a.m, a.k, a.nnzb, a.block_m, a.block_k, planned.m, planned.k, planned.nnzb, planned.block_m,
             planned.block_k);
     require(a.dtype == planned.dtype, ErrorCode::dtype_mismatch, "A is {}, but the plan was made for {}.",
             name(a.dtype), name(planned.dtype));
     require(a.device == planned.device, ErrorCode::device_mismatch,
-            "The values of A are on {}, the plan on {}.", describe(a.device), describe(planned.device));
+            "The values of A are on {}, the plan on {}.", a.device, planned.device);
     require(a.values != nullptr || a.nnzb == 0, ErrorCode::invalid_argument,
             "The values of A are null although nnzb = {}.", a.nnzb);
 }
@@ -46,7 +39,7 @@ void check_dense(const char* argument, const ConstMatrixView& x, std::int64_t ro
     require(x.dtype == dtype, ErrorCode::dtype_mismatch, "{} is {}: expected {}.", argument, name(x.dtype),
             name(dtype));
     require(x.device == device, ErrorCode::device_mismatch, "{} is on {}, the plan on {}.", argument,
-            describe(x.device), describe(device));
+            x.device, device);
     require(x.layout == layout && x.ld == ld, ErrorCode::invalid_argument,
             "{} is {} with ld = {}, but the plan was made for {} with ld = {}.", argument, name(x.layout),
             x.ld, name(layout), ld);
@@ -95,7 +88,7 @@ void check_pointer(const char* argument, const void* pointer, int alignment, con
     check_cuda(cudaPointerGetAttributes(&attributes, pointer), "cudaPointerGetAttributes");
     require(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
             ErrorCode::device_mismatch, "{} points to host memory, but the plan is for {}; copy it there.",
-            argument, describe(device));
+            argument, device);
     require(attributes.device == device.index || attributes.type == cudaMemoryTypeManaged,
             ErrorCode::device_mismatch,
             "{} points to memory of CUDA device {}, but the plan is for device {}.", argument,
