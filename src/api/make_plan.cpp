@@ -6,6 +6,7 @@
 
 #include "api/plan_state.h"
 #include "base/check.h"
+#include "base/format_device.h"
 #include "format/indices.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
@@ -34,11 +35,9 @@ std::vector<std::int32_t> fetch(const void* data, IndexType type, std::int64_t c
 
 /// Validates everything of `a` but the values and returns its indices.
 HostIndices checked_indices(const BsrView& a, const Device& device) {
-    require(
-        a.device.type == DeviceType::cpu || a.device == device, ErrorCode::device_mismatch,
-        "The index arrays of A are on {} {}, the plan is for {} {}; move them to the host or to that device.",
-        a.device.type == DeviceType::cpu ? "cpu" : "cuda", a.device.index,
-        device.type == DeviceType::cpu ? "cpu" : "cuda", device.index);
+    require(a.device.type == DeviceType::cpu || a.device == device, ErrorCode::device_mismatch,
+            "The index arrays of A are on {}, the plan is for {}; move them to the host or to that device.",
+            a.device, device);
     if (a.device.type == DeviceType::cpu) {
         validate(a);
         return {copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
