@@ -43,7 +43,7 @@ HostIndices checked_indices(const BsrView& a, const Device& device) {
         return {copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
                 copy_indices(a.col_indices, a.index_type, a.nnzb)};
     }
-    BsrView sizes = a;  // what can be checked before anything is read from the device
+    // What must hold before anything is read from the device; validate() checks the rest on the copies.
     require(a.m >= 0 && a.k >= 0 && a.nnzb >= 0 && a.nnzb <= kInt32Max && a.block_m > 0 && a.block_k > 0 &&
                 a.m <= kInt32Max && a.k <= kInt32Max,
             ErrorCode::invalid_argument, "A has sizes m = {}, k = {}, block {}x{}, nnzb = {}: out of range.",
@@ -52,11 +52,12 @@ HostIndices checked_indices(const BsrView& a, const Device& device) {
             ErrorCode::invalid_argument, "crow_indices or col_indices of A is null.");
     HostIndices indices{fetch(a.crow_indices, a.index_type, a.block_rows() + 1, a.device),
                         fetch(a.col_indices, a.index_type, a.nnzb, a.device)};
-    sizes.index_type = IndexType::i32;
-    sizes.crow_indices = indices.crow.data();
-    sizes.col_indices = indices.col.data();
-    sizes.device = {};
-    validate(sizes);
+    BsrView on_host = a;
+    on_host.index_type = IndexType::i32;
+    on_host.crow_indices = indices.crow.data();
+    on_host.col_indices = indices.col.data();
+    on_host.device = {};
+    validate(on_host);
     return indices;
 }
 
