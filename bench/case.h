@@ -1,5 +1,5 @@
 // One product to measure: A in BSR form, dense B, room for C, and the oracle that judges what was computed.
-// All implementations read the same A and B and write the same C.
+// All implementations read the same B and write the same C; all but a dense reference read the same A.
 #pragma once
 
 #include <cstddef>

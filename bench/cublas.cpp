@@ -1,4 +1,4 @@
-// cuBLAS on A expanded to dense: cublasGemmEx with 16-bit inputs and fp32 accumulation.
+// cuBLAS on A expanded to dense, and on a random A of the same size: cublasGemmEx with fp32 accumulation.
 // Prototypes and enumerators follow "cuBLAS, Using the cuBLAS API" of the CUDA 13 documentation
 // (cublas_api.h).
 #include <optional>
@@ -21,6 +21,9 @@ constexpr int kCompute32F = 68;           // CUBLAS_COMPUTE_32F
 constexpr int kGemmDefaultTensorOp = 99;  // CUBLAS_GEMM_DEFAULT_TENSOR_OP
 constexpr int kOldestVersion = 110000;    // the first whose cublasGemmEx takes a cublasComputeType_t
 constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;  // what NVIDIA advises for Hopper
+
+/// generate_dense() stream of the random A, other than B's.
+constexpr std::uint64_t kStreamOfDenseA = 0xA;
 
 /// The functions used; cublasHandle_t is opaque, cublasStatus_t and the enumerations are int.
 struct CublasApi {
@@ -51,7 +54,8 @@ struct Factor {
     int ld = 0;
 };
 
-class Cublas final : public Implementation {
+/// m x k times k x n; where A comes from is up to the derived class.
+class Cublas : public Implementation {
 public:
     ~Cublas() override {
         if (handle_ != nullptr) {
@@ -59,9 +63,7 @@ public:
         }
     }
 
-    [[nodiscard]] std::string name() const override { return "cublas"; }
-
-    void prepare(const Case& problem) override {
+    void prepare(const Case& problem) final {
         const BsrMatrix& a = problem.a_host();
         b_ = problem.b();
         c_ = problem.c();
@@ -73,8 +75,7 @@ public:
         require(version_ >= kOldestVersion, ErrorCode::unsupported,
                 "cuBLAS {} is too old; 11 or newer is needed.", version_);
 
-        std::vector<std::byte> dense(static_cast<std::size_t>(a.m * a.k * size_of(a.dtype)));
-        bsr_to_dense(a.view(), {dense.data(), a.dtype, a.m, a.k, Layout::row_major, a.k, Device{}});
+        const std::vector<std::byte> dense = dense_a(problem);
         a_ = DeviceBuffer(dense.data(), dense.size());
         a_rows_ = static_cast<int>(a.m);
         a_cols_ = static_cast<int>(a.k);
@@ -83,7 +84,7 @@ public:
     }
 
     /// cuBLAS is column-major. Row-major A is A^T there; C in row-major is computed as C^T = B^T A^T.
-    void launch(Stream stream) override {
+    void launch(Stream stream) final {
         if (stream != stream_) {
             use_stream(stream);
         }
@@ -104,12 +105,16 @@ public:
                     "cublasGemmEx");
     }
 
-    [[nodiscard]] std::string kernel() const override { return "cublasGemmEx"; }
-    [[nodiscard]] std::string configuration() const override {
-        return fmt::format(
-            "A expanded to dense, fp32 compute, default tensor-op algorithm, {} MiB workspace, cuBLAS {}",
-            kWorkspaceBytes >> 20, version_);
+    [[nodiscard]] std::string kernel() const final { return "cublasGemmEx"; }
+    [[nodiscard]] std::string configuration() const final {
+        return fmt::format("{}, fp32 compute, default tensor-op algorithm, {} MiB workspace, cuBLAS {}",
+                           origin_of_a(), kWorkspaceBytes >> 20, version_);
     }
+
+protected:
+    /// A on the host, [m, k] row-major.
+    [[nodiscard]] virtual std::vector<std::byte> dense_a(const Case& problem) const = 0;
+    [[nodiscard]] virtual std::string origin_of_a() const = 0;
 
 private:
     /// cublasSetStream puts the default workspace back, so the workspace is set after it.
@@ -132,10 +137,41 @@ private:
     MatrixView c_;
 };
 
+class CublasExpanded final : public Cublas {
+public:
+    [[nodiscard]] std::string name() const override { return "cublas"; }
+
+protected:
+    [[nodiscard]] std::vector<std::byte> dense_a(const Case& problem) const override {
+        const BsrMatrix& a = problem.a_host();
+        std::vector<std::byte> dense(static_cast<std::size_t>(a.m * a.k * size_of(a.dtype)));
+        bsr_to_dense(a.view(), {dense.data(), a.dtype, a.m, a.k, Layout::row_major, a.k, Device{}});
+        return dense;
+    }
+    [[nodiscard]] std::string origin_of_a() const override { return "A expanded to dense"; }
+};
+
+class CublasDense final : public Cublas {
+public:
+    [[nodiscard]] std::string name() const override { return kDenseReference; }
+    [[nodiscard]] bool computes_the_case() const override { return false; }
+
+protected:
+    [[nodiscard]] std::vector<std::byte> dense_a(const Case& problem) const override {
+        const GenerateOptions& a = problem.options().a;
+        return generate_dense(a.m * a.k, a.dtype, a.seed, kStreamOfDenseA);
+    }
+    [[nodiscard]] std::string origin_of_a() const override { return "another A, random without zeros"; }
+};
+
 }  // namespace
 
 std::unique_ptr<Implementation> make_cublas() {
-    return std::make_unique<Cublas>();
+    return std::make_unique<CublasExpanded>();
+}
+
+std::unique_ptr<Implementation> make_cublas_dense() {
+    return std::make_unique<CublasDense>();
 }
 
 }  // namespace bsk::bench

@@ -15,6 +15,7 @@ struct Peer {
 
 const std::vector<Peer>& peers() {
     static const std::vector<Peer> list{{"cublas", make_cublas},
+                                        {kDenseReference, make_cublas_dense},
                                         {"cusparse-csr", make_cusparse_csr},
                                         {"cusparse-bsr", make_cusparse_bsr},
                                         {"cusparse-bell", make_cusparse_bell}};

@@ -76,6 +76,16 @@ Json times_json(const Measurement& measurement) {
             {"runs", ms.size()}};
 }
 
+Json error_json(const std::optional<ErrorFigures>& error) {
+    if (!error.has_value()) {
+        return nullptr;
+    }
+    return {{"rel_frobenius", error->rel_frobenius},
+            {"max_abs", error->max_abs},
+            {"tolerance", error->tolerance},
+            {"correct", error->correct}};
+}
+
 Json overhead_json(const std::vector<double>& us) {
     if (us.empty()) {
         return nullptr;
@@ -106,29 +116,27 @@ Json make_record(const CaseResult& result, const Measurement& measurement) {
         {"dense_equivalent_tflops", nullptr},
         {"speedup_over_cublas", nullptr},
         {"share_of_cublas_dense_rate", nullptr},
+        {"share_of_cublas_dense_rate_back_to_back", nullptr},
         {"overhead_us", overhead_json(measurement.overhead_us)}};
     if (!measurement.skipped.empty()) {
         record["skipped"] = measurement.skipped;
         return record;
     }
-    const ErrorFigures& error = measurement.error;
-    record["error"] = {{"rel_frobenius", error.rel_frobenius},
-                       {"max_abs", error.max_abs},
-                       {"tolerance", error.tolerance},
-                       {"correct", error.correct}};
+    record["error"] = error_json(measurement.error);
     if (!measurement.timed()) {
         return record;
     }
     const double ms = measurement.median_ms();
     record["times"] = times_json(measurement);
-    record["executed_tflops"] = result.executed_flop / ms / 1e9;
+    record["executed_tflops"] = measurement.executed_flop / ms / 1e9;
     record["dense_equivalent_tflops"] = result.dense_flop / ms / 1e9;
     const Measurement* cublas = result.trusted("cublas");
-    if (cublas != nullptr && error.correct) {
+    if (cublas != nullptr && measurement.correct()) {
         record["speedup_over_cublas"] = cublas->median_ms() / ms;
-        record["share_of_cublas_dense_rate"] =
-            result.executed_flop / result.dense_flop * cublas->median_ms() / ms;
     }
+    const ShareOfDenseRate share = result.share_of_dense_rate(measurement);
+    record["share_of_cublas_dense_rate"] = or_null(share.isolated);
+    record["share_of_cublas_dense_rate_back_to_back"] = or_null(share.back_to_back);
     return record;
 }
 

@@ -11,7 +11,7 @@
 namespace bsk::bench {
 
 /// Changes whenever a field changes its name or meaning.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 /// Figures that were not measured are null.
 [[nodiscard]] nlohmann::ordered_json make_record(const CaseResult& result, const Measurement& measurement);

@@ -18,7 +18,7 @@ struct Contender {
     std::size_t index = 0;  ///< into CaseResult::measurements
 };
 
-/// Prepares, launches once and judges the result by `slack` times what rounding allows.
+/// Prepares, launches once and judges the case's product by `slack` times what rounding allows.
 void prepare_and_check(Implementation& implementation, Case& problem, Device device, double slack,
                        Measurement& measurement) {
     implementation.prepare(problem);
@@ -27,7 +27,12 @@ void prepare_and_check(Implementation& implementation, Case& problem, Device dev
     if (device.type == DeviceType::cuda) {
         check_cuda(cudaDeviceSynchronize(), ("the first launch of " + measurement.implementation).c_str());
     }
-    measurement.error = problem.check_c(slack * rounding_tolerance(problem.options().c_dtype));
+    if (implementation.computes_the_case()) {
+        measurement.error = problem.check_c(slack * rounding_tolerance(problem.options().c_dtype));
+        measurement.executed_flop = problem.executed_flop();
+    } else {
+        measurement.executed_flop = problem.dense_flop();
+    }
     measurement.kernel = implementation.kernel();
     measurement.configuration = implementation.configuration();
 }
@@ -56,7 +61,22 @@ void add_peer(const std::string& name, Case& problem, Device device, CaseResult&
 
 const Measurement* CaseResult::trusted(const std::string& implementation) const {
     const auto found = std::ranges::find(measurements, implementation, &Measurement::implementation);
-    return found != measurements.end() && found->timed() && found->error.correct ? &*found : nullptr;
+    return found != measurements.end() && found->timed() && found->correct() ? &*found : nullptr;
+}
+
+ShareOfDenseRate CaseResult::share_of_dense_rate(const Measurement& measurement) const {
+    const auto dense = std::ranges::find(measurements, kDenseReference, &Measurement::implementation);
+    if (dense == measurements.end() || !dense->timed() || !measurement.timed() || !measurement.correct()) {
+        return {};
+    }
+    const double flop_share = measurement.executed_flop / dense->executed_flop;
+    ShareOfDenseRate share{flop_share * dense->median_ms() / measurement.median_ms(), std::nullopt};
+    const std::optional<double>& dense_ms = dense->timing.back_to_back_ms;
+    const std::optional<double>& ms = measurement.timing.back_to_back_ms;
+    if (dense_ms.has_value() && ms.has_value()) {
+        share.back_to_back = flop_share * *dense_ms / *ms;
+    }
+    return share;
 }
 
 CaseResult run_case(const CaseOptions& options, const RunOptions& run,
@@ -73,7 +93,6 @@ CaseResult run_case(const CaseOptions& options, const RunOptions& run,
     result.driver_version = Nvml(run.device).driver_version();
     result.nnzb = problem.a_host().nnzb();
     result.density = statistics(problem.a_host().view()).density;
-    result.executed_flop = problem.executed_flop();
     result.dense_flop = problem.dense_flop();
 
     // Declared first, so that its stream outlives the libraries that were handed it.

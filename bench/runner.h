@@ -27,13 +27,21 @@ struct Measurement {
     std::string implementation;
     std::string kernel;
     std::string configuration;
-    std::string skipped;  ///< why it was not measured; empty when it was
-    ErrorFigures error;
+    std::string skipped;                ///< why it was not measured; empty when it was
+    std::optional<ErrorFigures> error;  ///< empty unless the case's own product was computed
+    double executed_flop = 0;           ///< of one launch: what is stored of A, times n
     Timing timing;
     std::vector<double> overhead_us;  ///< ascending; filled by RunOptions::overhead only
 
     [[nodiscard]] bool timed() const { return !timing.isolated_ms.empty(); }
+    [[nodiscard]] bool correct() const { return error.has_value() && error->correct; }
     [[nodiscard]] double median_ms() const { return quantile(timing.isolated_ms, 0.5); }
+};
+
+/// Executed FLOP a second over those of the dense reference in the same run; each empty where there is none.
+struct ShareOfDenseRate {
+    std::optional<double> isolated;
+    std::optional<double> back_to_back;
 };
 
 struct CaseResult {
@@ -43,12 +51,12 @@ struct CaseResult {
     std::optional<std::string> driver_version;
     std::int64_t nnzb = 0;
     double density = 0;
-    double executed_flop = 0;
     double dense_flop = 0;
     std::vector<Measurement> measurements;  ///< this library's first
 
-    /// Null where it is not there, not timed or wrong.
+    /// Null where it is not there, not timed, wrong or of another product.
     [[nodiscard]] const Measurement* trusted(const std::string& implementation) const;
+    [[nodiscard]] ShareOfDenseRate share_of_dense_rate(const Measurement& measurement) const;
 };
 
 /// `progress` gets a few words at each step. A peer that cannot run is recorded with the reason; an error of

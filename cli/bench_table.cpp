@@ -12,8 +12,11 @@ using bench::CaseResult;
 using bench::Measurement;
 
 std::string error_text(const Measurement& measurement) {
-    const std::string figure = fmt::format("{:.1e}", measurement.error.rel_frobenius);
-    return measurement.error.correct ? figure : figure + " wrong";
+    if (!measurement.error.has_value()) {
+        return "another product";
+    }
+    const std::string figure = fmt::format("{:.1e}", measurement.error->rel_frobenius);
+    return measurement.correct() ? figure : figure + " wrong";
 }
 
 /// Time of the peer over time of bsk; nothing for bsk itself or where either is not to be trusted.
@@ -30,12 +33,21 @@ void print_line(const CaseResult& result, const Measurement& measurement) {
     const double ms = measurement.median_ms();
     const auto& runs = measurement.timing.isolated_ms;
     const auto& full_queue = measurement.timing.back_to_back_ms;
-    fmt::print("{:<14} {:>10.4f} {:>19} {:>5} {:>12} {:>9.4g} {:>16.4g} {:>8} {:>13}\n",
+    fmt::print("{:<14} {:>10.4f} {:>19} {:>5} {:>12} {:>9.4g} {:>16.4g} {:>8} {:>15}\n",
                measurement.implementation, ms,
                fmt::format("{:.4f}..{:.4f}", bench::quantile(runs, 0.1), bench::quantile(runs, 0.9)),
                runs.size(), full_queue.has_value() ? fmt::format("{:.4f}", *full_queue) : "-",
-               result.executed_flop / ms / 1e9, result.dense_flop / ms / 1e9, ratio_text(result, measurement),
-               error_text(measurement));
+               measurement.executed_flop / ms / 1e9, result.dense_flop / ms / 1e9,
+               ratio_text(result, measurement), error_text(measurement));
+}
+
+void print_share(const bench::ShareOfDenseRate& share) {
+    if (share.isolated.has_value()) {
+        const std::string full_queue =
+            share.back_to_back.has_value() ? fmt::format(" ({:.2f} back to back)", *share.back_to_back) : "";
+        fmt::print("bsk executes at {:.2f}{} of cuBLAS's dense rate on random data.\n", *share.isolated,
+                   full_queue);
+    }
 }
 
 void print_overhead(const Measurement& measurement) {
@@ -77,20 +89,15 @@ void print_table(const CaseResult& result) {
             continue;
         }
         if (!header) {
-            fmt::print("{:<14} {:>10} {:>19} {:>5} {:>12} {:>9} {:>16} {:>8} {:>13}\n", "", "", "", "",
+            fmt::print("{:<14} {:>10} {:>19} {:>5} {:>12} {:>9} {:>16} {:>8} {:>15}\n", "", "", "", "",
                        "back-to-back", "executed", "dense-equivalent", "", "error against");
-            fmt::print("{:<14} {:>10} {:>19} {:>5} {:>12} {:>9} {:>16} {:>8} {:>13}\n", "implementation",
+            fmt::print("{:<14} {:>10} {:>19} {:>5} {:>12} {:>9} {:>16} {:>8} {:>15}\n", "implementation",
                        "median ms", "p10..p90 ms", "runs", "ms", "TFLOP/s", "TFLOP/s", "bsk is", "double");
             header = true;
         }
         print_line(result, measurement);
     }
-    const Measurement* own = result.trusted("bsk");
-    const Measurement* cublas = result.trusted("cublas");
-    if (own != nullptr && cublas != nullptr) {
-        fmt::print("bsk executes at {:.2f} of cuBLAS's dense rate.\n",
-                   result.executed_flop / result.dense_flop * cublas->median_ms() / own->median_ms());
-    }
+    print_share(result.share_of_dense_rate(result.measurements.front()));
     print_skipped(result);
 }
 

@@ -61,7 +61,7 @@ def row(run: Run) -> list[str]:
     """Return the cells of one case."""
     ours, case = run[OURS], run[OURS]["case"]
     layout = "X[n, k] → Y[n, m]" if case["b_layout"] == "col_major" else "B[k, n] → C[m, n]"
-    share = ours["share_of_cublas_dense_rate"]
+    shares = (ours["share_of_cublas_dense_rate"], ours["share_of_cublas_dense_rate_back_to_back"])
     return [
         TIMES.join(str(case[size]) for size in "mnk"),
         f"{case['block_m']}{TIMES}{case['block_k']}",
@@ -71,7 +71,7 @@ def row(run: Run) -> list[str]:
         f"{ours['times']['median_ms']:.3f}",
         f"{ours['executed_tflops']:.0f}",
         f"{ours['dense_equivalent_tflops']:.0f}",
-        NONE if share is None else f"{share:.2f}",
+        *(NONE if share is None else f"{share:.2f}" for share in shares),
         *(times_faster(run, peer) for peer in PEERS),
     ]
 
@@ -88,7 +88,8 @@ def render(runs: list[Run]) -> str:
     if not runs:
         return NO_RECORDS
     header = [TIMES.join("mnk"), "block", "density", "dtype", "layout", "median ms", "executed TFLOP/s",
-              "dense-equivalent TFLOP/s", "executed, share of cuBLAS's dense rate", *PEERS.values()]
+              "dense-equivalent TFLOP/s", "executed, share of cuBLAS's dense rate", "that share back to back",
+              *PEERS.values()]
     parts = []
     for device in sorted({run[OURS]["environment"]["name"] for run in runs}):
         mine = sorted((run for run in runs if run[OURS]["environment"]["name"] == device), key=order)

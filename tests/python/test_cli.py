@@ -165,9 +165,9 @@ def test_bench_records_are_consistent(bsk, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "executed" in result.stdout and "dense-equivalent" in result.stdout
     records = read_records(tmp_path / "records.jsonl")
-    assert len(records) == 8 * 5  # cases x (bsk and four peers)
+    assert len(records) == 8 * 6  # cases x (bsk and five peers)
     for record in records:
-        assert record["schema_version"] == 1
+        assert record["schema_version"] == 2
         assert len(record["source"]["kernels_sha256"]) == 64
         if record["implementation"] != "bsk":
             assert record["skipped"] and record["times"] is None and record["executed_tflops"] is None
@@ -206,13 +206,24 @@ def test_bench_on_a_gpu_measures_bsk_and_every_peer_it_finds(bsk, has_gpu, layou
     result = bsk("bench", *sizes, "--layout", layout, "--dtype", "float16,bfloat16", "--runs", "5", "--json")
     assert result.returncode == 0, result.stderr
     records = json.loads(result.stdout)
-    assert len(records) == 4 * 5
-    for record in records:
-        if record["skipped"] is None:
-            assert record["error"]["correct"], record
+    assert len(records) == 4 * 6
+    for case in (records[start : start + 6] for start in range(0, len(records), 6)):
+        bsk_record = case[0]
+        for record in case:
+            if record["skipped"] is not None:
+                assert record["implementation"] != "bsk"
+                continue
             assert record["times"]["back_to_back_ms"] > 0
-        else:
-            assert record["implementation"] != "bsk"
+            if record["implementation"] == "cublas-dense":
+                assert record["error"] is None and record["speedup_over_cublas"] is None
+                assert record["executed_tflops"] == record["dense_equivalent_tflops"]
+                share = bsk_record["executed_tflops"] / record["executed_tflops"]
+                assert bsk_record["share_of_cublas_dense_rate"] == pytest.approx(share)
+                assert bsk_record["share_of_cublas_dense_rate_back_to_back"] > 0
+            else:
+                assert record["error"]["correct"], record
+                slack = 1 if record["implementation"] == "bsk" else 10
+                assert record["error"]["tolerance"] == pytest.approx(slack * bsk_record["error"]["tolerance"])
 
 
 @pytest.mark.gpu
