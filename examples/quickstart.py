@@ -51,7 +51,8 @@ def random_bsr(
     stored = torch.randperm(side * side)[: round(density * side * side)].sort().values
     crow = torch.zeros(side + 1, dtype=torch.int64)
     crow[1:] = torch.bincount(stored // side, minlength=side).cumsum(0)
-    values = torch.randn(len(stored), block, block, device=device).to(dtype)
+    # Scaled so that the elements of A @ B are of order 1, which gives their largest difference a meaning.
+    values = (torch.randn(len(stored), block, block, device=device) / (density * size) ** 0.5).to(dtype)
     return torch.sparse_bsr_tensor(
         crow.to(device), (stored % side).to(device), values, size=(size, size), check_invariants=True
     )
