@@ -1,9 +1,10 @@
 #include "battery/battery.h"
 
-#include <fstream>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
+
+#include "battery/cases_json.h"
 
 namespace bsk::test {
 
@@ -63,11 +64,7 @@ Case parse_case(const json& defaults, const json& given) {
 }
 
 std::vector<Case> read_cases() {
-    std::ifstream file(BSK_BATTERY_FILE);
-    if (!file) {
-        throw std::runtime_error("cannot read " BSK_BATTERY_FILE);
-    }
-    const json document = json::parse(file);
+    const json document = json::parse(kCasesJson);
     std::vector<Case> cases;
     for (const json& given : document.at("cases")) {
         cases.push_back(parse_case(document.at("defaults"), given));
