@@ -5,24 +5,26 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'HELP'
-Usage: scripts/gpu_check.sh [--build-dir DIR] [--out DIR] [--quick]
+Usage: scripts/gpu_check.sh [--build-dir DIR] [--out DIR] [--model-dir DIR] [--quick]
 
 Runs all GPU tests, compute-sanitizer, the bench, the host overhead and the examples of an existing build, goes on
 after a failure, and writes a log for each step, the records of the bench and summary.json.
 
   --build-dir DIR   the build (default: build)
   --out DIR         where logs and records go (default: build/gpu_check)
+  --model-dir DIR   the model of examples/real_weights.py, where its package is not installed
   --quick           a smaller bench and no racecheck
 
 Exit codes: 0 every step passed, 1 a step failed, 2 wrong usage.
 HELP
 }
 
-BUILD=build OUT=build/gpu_check QUICK=false
+BUILD=build OUT=build/gpu_check MODEL='' QUICK=false
 while (($# > 0)); do
     case $1 in
         --build-dir) BUILD=${2-} && shift ;;
         --out) OUT=${2-} && shift ;;
+        --model-dir) MODEL=${2-} && shift ;;
         --quick) QUICK=true ;;
         --help | -h) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
@@ -92,7 +94,7 @@ main() {
     check overhead "$BSK" bench --overhead --size 1024 --records "$OUT/overhead.jsonl"
     check python_overhead "$PYTHON" benchmarks/python_overhead.py
     check quickstart "$PYTHON" examples/quickstart.py
-    check real_weights "$PYTHON" examples/real_weights.py
+    check real_weights "$PYTHON" examples/real_weights.py ${MODEL:+--model-dir "$MODEL"}
 
     printf '[%s]\n' "$SUMMARY" >"$OUT/summary.json.tmp"
     mv "$OUT/summary.json.tmp" "$OUT/summary.json"
