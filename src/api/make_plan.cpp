@@ -10,6 +10,7 @@
 #include "format/indices.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
+#include "kernels/sm90/spmm_sm90_small.h"
 #endif
 
 namespace bsk {
@@ -61,15 +62,15 @@ HostIndices checked_indices(const BsrView& a, const Device& device) {
     return indices;
 }
 
-/// Packs arrays of 4-byte elements behind each other, each aligned for a WorkItem.
+/// Packs arrays behind each other, each aligned for the widest load of a kernel.
 class Packer {
 public:
     template <class T>
     std::size_t add(const std::vector<T>& array) {
         const std::size_t offset = bytes_.size();
         const std::size_t size = array.size() * sizeof(T);
-        bytes_.resize(offset + static_cast<std::size_t>(
-                                   round_up(static_cast<std::int64_t>(size), alignof(std::int64_t))));
+        bytes_.resize(offset +
+                      static_cast<std::size_t>(round_up(static_cast<std::int64_t>(size), kAlignment)));
         if (size > 0) {
             std::memcpy(bytes_.data() + offset, array.data(), size);
         }
@@ -78,6 +79,7 @@ public:
     [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
 
 private:
+    static constexpr std::int64_t kAlignment = 16;
     std::vector<std::byte> bytes_;
 };
 
@@ -88,6 +90,12 @@ void upload(PlanState& state, const HostIndices& indices) {
     const std::size_t col = packer.add(indices.col);
     const std::size_t offsets = packer.add(schedule.offsets);
     const std::size_t items = packer.add(schedule.items);
+    const UnionLists& lists = state.host.lists;
+    const std::size_t group_chunks = packer.add(lists.group_chunks);
+    const std::size_t group_stages = packer.add(lists.group_stages);
+    const std::size_t steps = packer.add(lists.steps);
+    const std::size_t stage_units = packer.add(lists.stage_units);
+    const std::size_t units = packer.add(lists.units);
     const DeviceGuard guard(state.device.index);
     state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
     const std::byte* base = state.arrays.as<std::byte>();
@@ -111,10 +119,17 @@ void upload(PlanState& state, const HostIndices& indices) {
     launch.choice = state.host.choice;
     launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
     launch.work = reinterpret_cast<const WorkItem*>(base + items);
+    launch.group_chunks = reinterpret_cast<const std::int32_t*>(base + group_chunks);
+    launch.group_stages = reinterpret_cast<const std::int32_t*>(base + group_stages);
+    launch.steps = reinterpret_cast<const UnionStep*>(base + steps);
+    launch.stage_units = reinterpret_cast<const std::int32_t*>(base + stage_units);
+    launch.units = reinterpret_cast<const std::int32_t*>(base + units);
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
 #ifdef BSK_HAS_SM90
     if (launch.choice.kernel == KernelId::spmm_sm90) {
         prepare_spmm_sm90(launch);
+    } else if (launch.choice.kernel == KernelId::spmm_sm90_small) {
+        prepare_spmm_sm90_small(launch);
     }
 #endif
     state.pattern.crow_indices = launch.crow_indices;
@@ -144,7 +159,8 @@ HostPlan plan_on_host(const BsrView& a, const SpmmProblem& problem, const Device
                       const PlanOptions& options) {
     validate(a);
     return plan_spmm(a, copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
-                     check_problem(a, problem), device, options);
+                     copy_indices(a.col_indices, a.index_type, a.nnzb), check_problem(a, problem), device,
+                     options);
 }
 
 }  // namespace
@@ -184,7 +200,7 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;
     state->pattern.device = device;
-    state->host = plan_spmm(a, indices.crow, check_problem(a, problem), model, options);
+    state->host = plan_spmm(a, indices.crow, indices.col, check_problem(a, problem), model, options);
     state->kernel = name(state->host.choice.kernel);
     if (device.type == DeviceType::cuda) {
         upload(*state, indices);

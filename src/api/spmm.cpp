@@ -9,6 +9,7 @@
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
+#include "kernels/sm90/spmm_sm90_small.h"
 #endif
 
 namespace bsk {
@@ -99,7 +100,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
                  float alpha, float beta, Stream stream) {
     constexpr int kTmaAlignment = 16;
     const KernelId kernel = plan.host.choice.kernel;
-    const bool tma = kernel == KernelId::spmm_sm90;
+    const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
     check_pointer("values", a.values, kTmaAlignment, plan.device);
     check_pointer("B", b.data, tma ? kTmaAlignment : static_cast<int>(size_of(b.dtype)), plan.device);
     check_pointer("C", c.data, tma ? kTmaAlignment : static_cast<int>(size_of(c.dtype)), plan.device);
@@ -116,6 +117,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
+        case KernelId::spmm_sm90_small: launch_spmm_sm90_small(launch, stream); break;
 #endif
         default: fail(ErrorCode::internal, "Kernel {} is not a CUDA kernel of this build.", plan.kernel);
     }

@@ -8,6 +8,7 @@
 
 #include "plan/kernels.h"
 #include "plan/schedule.h"
+#include "plan/union_lists.h"
 
 namespace bsk {
 
@@ -37,9 +38,15 @@ struct SpmmLaunch {
     float beta = 0.0F;
 
     KernelChoice choice;
-    const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; spmm_sm90 only
-    const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; spmm_sm90 only
-    int streams = 0;                             ///< clusters launched; spmm_sm90 only
+    const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only
+    const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; sm90 kernels only
+    int streams = 0;                             ///< clusters launched; sm90 kernels only
+
+    const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
+    const std::int32_t* group_stages = nullptr;
+    const UnionStep* steps = nullptr;
+    const std::int32_t* stage_units = nullptr;
+    const std::int32_t* units = nullptr;
 };
 
 }  // namespace bsk

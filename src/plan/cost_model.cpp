@@ -33,6 +33,20 @@ double sm90_tile_seconds(const KernelChoice& choice) {
     return choice.tile_m == 128 ? 1.0e-6 : 0.2e-6;
 }
 
+double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
+                               const DeviceModel& device) {
+    // Shares of the dense rate that m64n32k16 and m64n16k16 reach with an operand in registers.
+    const double share = unit == 32 ? 0.6 : 0.45;
+    const double unit_size = static_cast<double>(unit) * unit;
+    const double flops = 2.0 * static_cast<double>(work.units) * unit_size * choice.tile_n;
+    const double math = flops / (share * device.tensor_tflops * 1e12 / device.sm_count);
+    // Units come once for the whole cluster, pieces of B for each CTA.
+    const double bytes = kElementBytes * (static_cast<double>(work.units) * unit_size / choice.cluster +
+                                          static_cast<double>(work.columns) * unit * choice.tile_n);
+    const double l2 = bytes / (device.l2_gbps * 1e9 / device.sm_count);
+    return 1.5e-6 + std::max(math, l2);  // both consumers store at once, after the first stage has come
+}
+
 double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
     const double a_bytes =
         static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
@@ -50,7 +64,8 @@ double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem&
         case KernelId::spmm_cpu: share = 0.5; break;
         case KernelId::spmm_sm80: share = sm80_share(a.block_m); break;
         case KernelId::spmm_simt: share = 0.02; break;
-        case KernelId::spmm_sm90: break;
+        case KernelId::spmm_sm90:
+        case KernelId::spmm_sm90_small: break;
     }
     const double flops =
         2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(problem.n);

@@ -9,6 +9,7 @@
 #include <bsk/plan.h>
 
 #include "plan/kernels.h"
+#include "plan/union_lists.h"
 
 namespace bsk {
 
@@ -19,6 +20,10 @@ namespace bsk {
 /// What a tile of spmm_sm90 costs beside its steps: filling the pipeline and the part of the epilogue that no
 /// other tile hides.
 [[nodiscard]] double sm90_tile_seconds(const KernelChoice& choice);
+
+/// A tile of spmm_sm90_small: a group of rows times tile_n columns on one SM.
+[[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
+                                             const DeviceModel& device);
 
 /// Time to move A's values, B and C through device memory once.
 [[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "plan/union_lists.h"
 
 namespace bsk {
 
@@ -24,12 +25,10 @@ std::int64_t line_length(Layout layout, std::int64_t rows, std::int64_t cols) {
     return layout == Layout::row_major ? cols : rows;
 }
 
-std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
+/// What TMA and wgmma ask of both Hopper kernels.
+std::string why_not_hopper(const BsrView& a, const SpmmProblem& problem) {
     if (a.dtype == DType::f32) {
         return "float32 has no wgmma at full precision";
-    }
-    if (a.block_m % 64 != 0 || a.block_k % 64 != 0) {
-        return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
     }
     if (problem.ldb * size_of(a.dtype) % kTmaPiece != 0) {
         return fmt::format("ldb = {} is not a multiple of 8 elements, which TMA needs", problem.ldb);
@@ -52,6 +51,22 @@ std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
     return "";
 }
 
+std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
+    if (a.block_m % 64 != 0 || a.block_k % 64 != 0) {
+        return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
+    }
+    return why_not_hopper(a, problem);
+}
+
+std::string why_not_sm90_small(const BsrView& a, const SpmmProblem& problem) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);
+    if (units > kInt32Max) {
+        return fmt::format("its {} units of {}x{} pass the int32 indices of its lists", units, unit, unit);
+    }
+    return why_not_hopper(a, problem);
+}
+
 }  // namespace
 
 const char* name(KernelId kernel) {
@@ -60,6 +75,7 @@ const char* name(KernelId kernel) {
         case KernelId::spmm_simt: return "spmm_simt";
         case KernelId::spmm_sm80: return "spmm_sm80";
         case KernelId::spmm_sm90: return "spmm_sm90";
+        case KernelId::spmm_sm90_small: return "spmm_sm90_small";
     }
     return "unknown";
 }
@@ -74,12 +90,16 @@ const char* needs(KernelId kernel) {
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that "
                    "are "
                    "multiples of 64; lines of B and C that start and end at multiples of 16 bytes";
+        case KernelId::spmm_sm90_small:
+            return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; lines of B and C "
+                   "that "
+                   "start and end at multiples of 16 bytes";
     }
     return "";
 }
 
 bool is_built(KernelId kernel) {
-    return kernel != KernelId::spmm_sm90 || kHasSm90;
+    return (kernel != KernelId::spmm_sm90 && kernel != KernelId::spmm_sm90_small) || kHasSm90;
 }
 
 bool runs_on(KernelId kernel, const DeviceModel& device) {
@@ -88,6 +108,7 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
         case KernelId::spmm_simt:
         case KernelId::spmm_sm80: return device.type == DeviceType::cuda && device.cc_major >= 8;
         case KernelId::spmm_sm90:
+        case KernelId::spmm_sm90_small:
             return device.type == DeviceType::cuda && device.cc_major == 9 && device.cc_minor == 0;
     }
     return false;
@@ -106,6 +127,7 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& proble
         case KernelId::spmm_simt: return a.dtype == DType::f32 ? "" : "it computes float32 only";
         case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
         case KernelId::spmm_sm90: return why_not_sm90(a, problem);
+        case KernelId::spmm_sm90_small: return why_not_sm90_small(a, problem);
     }
     return "";
 }

@@ -11,16 +11,16 @@
 
 namespace bsk {
 
-enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90 };
+enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small };
 
 /// Fastest first: the planner takes the first that can compute a product.
-inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm80, KernelId::spmm_simt,
-                                     KernelId::spmm_cpu};
+inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
+                                     KernelId::spmm_simt, KernelId::spmm_cpu};
 
 /// How a kernel cuts C.
 struct KernelChoice {
     KernelId kernel = KernelId::spmm_cpu;
-    int tile_m = 0;   ///< rows of C a CTA computes at a time; spmm_sm90 only, as are the next two
+    int tile_m = 0;   ///< rows of C a CTA computes at a time; sm90 kernels only, as are the next two
     int tile_n = 0;   ///< columns of C a CTA computes at a time
     int cluster = 1;  ///< CTAs of a cluster: neighbouring column tiles that share A by multicast
 };

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kStepK = 64;
 constexpr int kTileN = 256;
+constexpr int kSmallTileN = 128;
 
 std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
                        std::int64_t cols) {
@@ -39,7 +40,8 @@ KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const Devic
             }
         }
         fail(ErrorCode::invalid_argument,
-             "kernel \"{}\" is not known; expected spmm_sm90, spmm_sm80, spmm_simt or spmm_cpu.",
+             "kernel \"{}\" is not known; expected spmm_sm90, spmm_sm90_small, spmm_sm80, spmm_simt or "
+             "spmm_cpu.",
              options.kernel);
     }
     for (const KernelId kernel : kKernels) {
@@ -75,31 +77,24 @@ std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int3
     return costs;
 }
 
-/// Tries every tile height and cluster size and keeps the shortest schedule.
-void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                   const DeviceModel& device) {
-    const std::int64_t column_tiles = ceil_div(plan.problem.n, kTileN);
-    bool first = true;
-    for (const int tile_m : {128, 64}) {
-        for (const int cluster : {2, 1}) {
-            if (a.block_m % tile_m != 0 || (cluster == 2 && column_tiles == 1)) {
-                continue;
-            }
-            const KernelChoice choice{KernelId::spmm_sm90, tile_m, kTileN, cluster};
-            const std::int64_t strips = ceil_div(column_tiles, cluster);
-            const int streams = device.sm_count / cluster;
-            Schedule schedule = make_schedule(tile_row_costs(a, crow, choice, device), strips, streams);
-            if (first || schedule.makespan < plan.schedule.makespan) {
-                plan.choice = choice;
-                plan.schedule = std::move(schedule);
-                first = false;
-            }
-        }
+/// Schedules tile rows of these costs, and keeps the choice if that ends sooner than what the plan holds.
+void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
+              const DeviceModel& device) {
+    const std::int64_t strips =
+        ceil_div(plan.problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
+    Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
+    if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
+        plan.choice = choice;
+        plan.schedule = std::move(schedule);
     }
+}
+
+/// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
+void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
     const double memory = memory_seconds(a, plan.problem, device);
     plan.predicted_seconds = launch_seconds(device) + std::max(plan.schedule.makespan, memory);
     plan.reasons.push_back(fmt::format(
-        "Tiles of {}x{} of C, {} of A a step; {}.", plan.choice.tile_m, kTileN, kStepK,
+        "{}; {}.", tiles,
         plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
                                  : "no clusters, because one column tile or more streams finish sooner"));
     plan.reasons.push_back(
@@ -108,6 +103,55 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
                     "ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
+}
+
+/// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
+std::vector<int> clusters(std::int64_t n, int tile_n) {
+    return n > tile_n ? std::vector<int>{2, 1} : std::vector<int>{1};
+}
+
+/// Tries every tile height and cluster size and keeps the shortest schedule.
+void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                   const DeviceModel& device) {
+    for (const int tile_m : {128, 64}) {
+        for (const int cluster : clusters(plan.problem.n, kTileN)) {
+            if (a.block_m % tile_m == 0) {
+                const KernelChoice choice{KernelId::spmm_sm90, tile_m, kTileN, cluster};
+                consider(plan, choice, tile_row_costs(a, crow, choice, device), device);
+            }
+        }
+    }
+    explain_schedule(plan, a, device,
+                     fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kTileN, kStepK));
+}
+
+void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, const DeviceModel& device) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    plan.lists = make_union_lists(a, crow, col);
+    const std::vector<GroupWork> works = group_work(plan.lists);
+    GroupWork total;
+    for (const GroupWork& work : works) {
+        total.columns += work.columns;
+        total.units += work.units;
+    }
+    for (const int cluster : clusters(plan.problem.n, kSmallTileN)) {
+        const KernelChoice choice{KernelId::spmm_sm90_small, kGroupRows, kSmallTileN, cluster};
+        std::vector<double> costs;
+        costs.reserve(works.size());
+        for (const GroupWork& work : works) {
+            costs.push_back(sm90_small_tile_seconds(choice, work, unit, device));
+        }
+        consider(plan, choice, costs, device);
+    }
+    explain_schedule(
+        plan, a, device,
+        fmt::format(
+            "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
+            "each piece of B",
+            kGroupRows, kSmallTileN, kGroupRows,
+            static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
+            unit, unit));
 }
 
 }  // namespace
@@ -126,13 +170,16 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
     return problem;
 }
 
-HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow, const SpmmProblem& problem,
+HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
+                   const std::vector<std::int32_t>& col, const SpmmProblem& problem,
                    const DeviceModel& device, const PlanOptions& options) {
     HostPlan plan;
     plan.problem = problem;
     plan.choice.kernel = choose_kernel(a, problem, device, options, plan.reasons);
     if (plan.choice.kernel == KernelId::spmm_sm90) {
         schedule_sm90(plan, a, crow, device);
+    } else if (plan.choice.kernel == KernelId::spmm_sm90_small) {
+        schedule_sm90_small(plan, a, crow, col, device);
     } else {
         plan.predicted_seconds =
             launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);

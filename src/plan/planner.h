@@ -12,13 +12,15 @@
 
 #include "plan/kernels.h"
 #include "plan/schedule.h"
+#include "plan/union_lists.h"
 
 namespace bsk {
 
 struct HostPlan {
     SpmmProblem problem;  ///< with ldb and ldc filled in
     KernelChoice choice;
-    Schedule schedule;  ///< empty for kernels that order their own work (all but spmm_sm90)
+    Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
+    UnionLists lists;   ///< spmm_sm90_small only
     double predicted_seconds = 0;
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
@@ -29,9 +31,10 @@ struct HostPlan {
 
 /// @param a     sizes, block, dtype and nnzb of A; its pointers are not read
 /// @param crow  A's crow_indices on the host [block_rows + 1]
+/// @param col   A's col_indices on the host [nnzb]
 /// @throws Error unsupported where the kernel asked for cannot compute the product
 [[nodiscard]] HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                 const SpmmProblem& problem, const DeviceModel& device,
-                                 const PlanOptions& options);
+                                 const std::vector<std::int32_t>& col, const SpmmProblem& problem,
+                                 const DeviceModel& device, const PlanOptions& options);
 
 }  // namespace bsk

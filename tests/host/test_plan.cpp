@@ -25,8 +25,8 @@ BsrMatrix square(int size, int block, DType dtype = DType::f16) {
 HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
                  const std::string& kernel = "") {
     const BsrView view = a.view();
-    return plan_spmm(view, a.crow_indices, check_problem(view, problem), device_model_by_name(device),
-                     {kernel});
+    return plan_spmm(view, a.crow_indices, a.col_indices, check_problem(view, problem),
+                     device_model_by_name(device), {kernel});
 }
 
 SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
@@ -67,7 +67,7 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     };
     const BsrMatrix small = square(512, 32);
     const HostPlan by_block = plan_of(small, problem_of(small, 512), "h200");
-    EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm80);
+    EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm90_small);
     EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
 
     const BsrMatrix a = square(512, 64);

@@ -1,5 +1,5 @@
 // Epilogue of the wgmma kernels: alpha*acc + beta*C of 64 x 256 accumulators, through shared memory to C by
-// TMA.
+// TMA. A kernel that accumulates the transpose of C passes the transpose's layout and sizes.
 //
 // A consumer warpgroup stages its 64 rows in chunks of 8 KiB, laid out as the tensor map of C wants its boxes
 // (rows of 128 bytes, the 16-byte pieces of row r permuted by XOR with r % 8):
@@ -18,7 +18,8 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include "kernels/sm90/config.h"
+#include <bsk/types.h>
+
 #include "kernels/sm90/ptx.cuh"
 
 namespace bsk {
@@ -51,18 +52,18 @@ __device__ inline int swizzled(int row, int piece) {
     return row * 128 + ((piece ^ (row & 7)) << 4);
 }
 
-template <SpmmSm90Config kConfig>
+template <DType kTypeC, Layout kLayoutC, int kBufferCount>
 class Epilogue {
 public:
-    static constexpr bool kWide = kConfig.c_dtype == DType::f32;
-    static constexpr bool kTransposed = kConfig.c_layout == Layout::col_major;
+    static constexpr bool kWide = kTypeC == DType::f32;
+    static constexpr bool kTransposed = kLayoutC == Layout::col_major;
     static constexpr int kChunkN =
         kWide ? 32 : 64;  ///< columns of C in a chunk; its rows are the warpgroup's 64
     static constexpr int kChunks = 256 / kChunkN;
     static constexpr int kBoxRows = kTransposed ? kChunkN : 64;  ///< lines of the tensor map of C in a box
     static constexpr int kBoxCols = kWide ? 32 : 64;             ///< elements of a line
     static constexpr int kBoxes = kWide && kTransposed ? 2 : 1;  ///< boxes of a chunk, side by side along m
-    static constexpr int kBuffers = kConfig.tile_m == 128 ? 2 : 1;
+    static constexpr int kBuffers = kBufferCount;
 
     /// `staging`: kBuffers chunks of this warpgroup; `loaded`: its barrier for C, one arrival; `barrier_id`:
     /// its own.
@@ -70,10 +71,11 @@ public:
                         int barrier_id)
         : c_map_(c_map), staging_(staging), loaded_(loaded), barrier_id_(barrier_id) {}
 
-    /// Stores 64 x 256 accumulators as C[row ..][col ..]; columns from n on are left out, as are rows outside
-    /// C.
-    __device__ void store(const float (&acc)[128], int row, int col, int n, float alpha, float beta) {
-        store_chunks(row, col, n, beta != 0.0F, [&](std::uint8_t* buffer, int chunk, int group) {
+    /// Stores 64 x 256 accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
+    /// {row, col} = place_of(offset). Chunks from column n on are left out, as are rows outside C.
+    template <class PlaceOf>
+    __device__ void store(const float (&acc)[128], PlaceOf place_of, int n, float alpha, float beta) {
+        store_chunks(place_of, n, beta != 0.0F, [&](std::uint8_t* buffer, int chunk, int group) {
             float x[8];
 #pragma unroll
             for (int i = 0; i < 8; ++i) {
@@ -88,7 +90,7 @@ public:
     __device__ void hold(const float (&acc)[128], int row, int col, float alpha) {
 #pragma unroll
         for (int i = 0; i < 64; ++i) {
-            held_[i] = pack<kConfig.c_dtype>(alpha * acc[2 * i], alpha * acc[2 * i + 1]);
+            held_[i] = pack<kTypeC>(alpha * acc[2 * i], alpha * acc[2 * i + 1]);
         }
         held_row_ = row;
         held_col_ = col;
@@ -98,7 +100,8 @@ public:
     /// Stores what hold() kept, if anything.
     __device__ void flush(int n) {
         if (holds_) {
-            store_chunks(held_row_, held_col_, n, false, [&](std::uint8_t* buffer, int chunk, int group) {
+            const auto place_of = [&](int offset) { return int2{held_row_, held_col_ + offset}; };
+            store_chunks(place_of, n, false, [&](std::uint8_t* buffer, int chunk, int group) {
                 const int first = 2 * (chunk * (kChunkN / 8) + group);
                 ptx::store_matrix_x4<kTransposed>(
                     buffer + matrix_offset(group),
@@ -116,18 +119,19 @@ public:
     }
 
 private:
-    /// For each chunk of the tile at (row, col): waits for a free buffer, with C in it where `load_c`, calls
+    /// For each chunk of the tile: waits for a free buffer, with C in it where `load_c`, calls
     /// stage(buffer, chunk, group) for every second group of 8 columns, and starts the store.
-    template <class Stage>
-    __device__ void store_chunks(int row, int col, int n, bool load_c, Stage stage) {
+    template <class PlaceOf, class Stage>
+    __device__ void store_chunks(PlaceOf place_of, int n, bool load_c, Stage stage) {
         const bool leader = threadIdx.x % kWarpgroupThreads == 0;
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int chunk_col = col + chunk * kChunkN;
+            const auto [row, chunk_col] = place_of(chunk * kChunkN);
             if (chunk_col >= n) {
-                break;
+                continue;
             }
-            std::uint8_t* buffer = staging_ + (chunk % kBuffers) * kChunkBytes;
+            std::uint8_t* buffer = staging_ + next_buffer_ * kChunkBytes;
+            next_buffer_ = (next_buffer_ + 1) % kBuffers;  // by chunks stored: some may be left out
             if (leader) {
                 ptx::tma_store_wait_read<kBuffers - 1>();
                 if (load_c) {
@@ -188,7 +192,7 @@ private:
                 ptx::load_matrix_x4<kTransposed>(old, buffer + offset);
 #pragma unroll
                 for (int q = 0; q < 4; ++q) {
-                    const float2 pair = unpack<kConfig.c_dtype>(old[q]);
+                    const float2 pair = unpack<kTypeC>(old[q]);
                     x[2 * q] += beta * pair.x;
                     x[2 * q + 1] += beta * pair.y;
                 }
@@ -196,7 +200,7 @@ private:
             std::uint32_t packed[4];
 #pragma unroll
             for (int q = 0; q < 4; ++q) {
-                packed[q] = pack<kConfig.c_dtype>(x[2 * q], x[2 * q + 1]);
+                packed[q] = pack<kTypeC>(x[2 * q], x[2 * q + 1]);
             }
             ptx::store_matrix_x4<kTransposed>(buffer + offset, packed);
         } else {
@@ -231,6 +235,7 @@ private:
     std::uint64_t* loaded_;
     int barrier_id_;
     std::uint32_t loaded_phase_ = 0;
+    int next_buffer_ = 0;
     std::uint32_t
         held_[64];  ///< pairs of columns, in the order of the accumulators; used by hold() and flush() only
     int held_row_ = 0;

@@ -180,4 +180,30 @@ __device__ inline void load_matrix_x4(std::uint32_t (&r)[4], const void* shared)
     }
 }
 
+/// The same from a shared-memory address, where `wanted` (the same in the whole warp) is not 0; else r stays.
+template <bool kTranspose>
+__device__ inline void load_matrix_x4_if(std::uint32_t wanted, std::uint32_t (&r)[4], std::uint32_t address) {
+    if constexpr (kTranspose) {
+        asm volatile(
+            "{\n"
+            ".reg .pred wanted;\n"
+            "setp.ne.u32 wanted, %5, 0;\n"
+            "@wanted ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+            "}"
+            : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
+            : "r"(address), "r"(wanted)
+            : "memory");
+    } else {
+        asm volatile(
+            "{\n"
+            ".reg .pred wanted;\n"
+            "setp.ne.u32 wanted, %5, 0;\n"
+            "@wanted ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+            "}"
+            : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
+            : "r"(address), "r"(wanted)
+            : "memory");
+    }
+}
+
 }  // namespace bsk::ptx

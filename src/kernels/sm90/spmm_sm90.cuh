@@ -61,7 +61,7 @@ struct SpmmSm90 {
     static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using State = PipelineState<kStages>;
-    using TileEpilogue = Epilogue<kConfig>;
+    using TileEpilogue = Epilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];
@@ -203,7 +203,10 @@ struct SpmmSm90 {
             if (kDefersStore && p.beta == 0.0F) {
                 epilogue.hold(acc, tile.row + tile_rows, tile.col, p.alpha);
             } else {
-                epilogue.store(acc, tile.row + tile_rows, tile.col, p.n, p.alpha, p.beta);
+                const auto place_of = [&](int offset) {
+                    return int2{tile.row + tile_rows, tile.col + offset};
+                };
+                epilogue.store(acc, place_of, p.n, p.alpha, p.beta);
             }
         }
         epilogue.flush(p.n);
@@ -270,7 +273,7 @@ void prepare_spmm_sm90_instance() {
 
 template <SpmmSm90Config kConfig>
 void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
-    using TileEpilogue = Epilogue<kConfig>;
+    using TileEpilogue = typename SpmmSm90<kConfig>::TileEpilogue;
     const int cluster = launch.choice.cluster;
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;

@@ -32,6 +32,12 @@ CUtensorMapDataType element_type(DType dtype) {
     return CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
 }
 
+CUtensorMapSwizzle swizzle_of(std::int64_t row_bytes) {
+    return row_bytes == 128  ? CU_TENSOR_MAP_SWIZZLE_128B
+           : row_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B
+                             : CU_TENSOR_MAP_SWIZZLE_32B;
+}
+
 }  // namespace
 
 CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
@@ -44,9 +50,10 @@ CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, st
     const cuuint64_t strides[1] = {static_cast<cuuint64_t>(ld * size_of(dtype))};
     const cuuint32_t box[2] = {static_cast<cuuint32_t>(box_cols), static_cast<cuuint32_t>(box_rows)};
     const cuuint32_t element_strides[2] = {1, 1};
-    const CUresult status = encode(&map, element_type(dtype), 2, const_cast<void*>(data), sizes, strides, box,
-                                   element_strides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                                   CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    const CUresult status =
+        encode(&map, element_type(dtype), 2, const_cast<void*>(data), sizes, strides, box, element_strides,
+               CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle_of(box_cols * size_of(dtype)),
+               CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     require(status == CUDA_SUCCESS, ErrorCode::cuda_error,
             "cuTensorMapEncodeTiled failed with code {} for {} x {} elements of {} at {}, ld = {}.",
             static_cast<int>(status), rows, cols, name(dtype), data, ld);

@@ -1,4 +1,4 @@
-// Warpgroup matrix multiply-accumulate, PTX ISA 9.0 section 9.7.15: d[64 x 256] += a[64 x 16] * b[16 x 256].
+// Warpgroup matrix multiply-accumulate, PTX ISA 9.0 section 9.7.15: d[64 x n] += a[64 x 16] * b[16 x n].
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,8 @@ namespace bsk::ptx {
 __device__ inline std::uint64_t matrix_descriptor(const void* shared, std::uint32_t leading_bytes) {
     constexpr std::uint64_t kStrideBytes = 1024;
     constexpr std::uint64_t kSwizzle128 = std::uint64_t{1} << 62;
-    const std::uint64_t address = (shared_address(shared) & 0x3FFFF) >> 4;
     return kSwizzle128 | (kStrideBytes >> 4) << 32 | static_cast<std::uint64_t>(leading_bytes >> 4) << 16 |
-           address;
+           (shared_address(shared) & 0x3FFFF) >> 4;
 }
 
 /// Before the first wgmma of a series and after registers of the accumulators were touched.
@@ -97,5 +96,56 @@ __device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::u
 }
 
 #undef BSK_WGMMA_ACCUMULATORS
+
+/// The part of a descriptor that says where its operand starts, in units of 16 bytes.
+__device__ inline std::uint32_t descriptor_address(const void* shared) {
+    return (shared_address(shared) & 0x3FFFF) >> 4;
+}
+
+/// The rest of the descriptor of a K-major operand whose rows are 64 or 32 bytes, swizzled by as many; groups
+/// of 8 rows follow each other, 16 columns of k are 32 bytes on.
+template <int kRowBytes>
+__device__ constexpr std::uint64_t narrow_matrix_descriptor_base() {
+    static_assert(kRowBytes == 64 || kRowBytes == 32);
+    constexpr std::uint64_t kSwizzle = kRowBytes == 64 ? 2 : 3;
+    return kSwizzle << 62 | std::uint64_t{8 * kRowBytes >> 4} << 32;
+}
+
+/// Starts d += a*b, d 64 x kN, kN = 32 or 16. a lies in registers: lane l of warp w holds in a[2*j + i] row
+/// 16*w + l/4 + 8*i, columns 8*j + 2*(l%4) and the next of k. b is K-major in shared memory; d as above.
+/// The registers of a must not be written before a wait has covered this instruction.
+template <DType kType, int kN>
+__device__ inline void wgmma_m64k16(float (&d)[kN / 2], const std::uint32_t (&a)[4], std::uint64_t b) {
+    static_assert(kN == 32 || kN == 16);
+#define BSK_WGMMA_N32(type)                                                                                \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type                               \
+                 " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "               \
+                 "{%16, %17, %18, %19}, %20, 1, 1, 1, 0;"                                                  \
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),     \
+                   "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), \
+                   "+f"(d[14]), "+f"(d[15])                                                                \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+#define BSK_WGMMA_N16(type)                                                                            \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32." type "." type                           \
+                 " {%0, %1, %2, %3, %4, %5, %6, %7}, {%8, %9, %10, %11}, %12, 1, 1, 1, 0;"             \
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), \
+                   "+f"(d[7])                                                                          \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+    if constexpr (kN == 32) {
+        if constexpr (kType == DType::f16) {
+            BSK_WGMMA_N32("f16");
+        } else {
+            BSK_WGMMA_N32("bf16");
+        }
+    } else {
+        if constexpr (kType == DType::f16) {
+            BSK_WGMMA_N16("f16");
+        } else {
+            BSK_WGMMA_N16("bf16");
+        }
+    }
+#undef BSK_WGMMA_N16
+#undef BSK_WGMMA_N32
+}
 
 }  // namespace bsk::ptx

@@ -1,0 +1,217 @@
+// The lists that spmm_sm90_small walks: every unit once, in the order and within the sizes its ring relies
+// on.
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <bsk/bsr.h>
+#include <bsk/device.h>
+#include <bsk/plan.h>
+
+#include "plan/planner.h"
+#include "plan/union_lists.h"
+
+namespace bsk::test {
+namespace {
+
+struct Shape {
+    int block_m;
+    int block_k;
+    double density;
+    Pattern pattern;
+};
+
+BsrMatrix matrix(const Shape& shape, std::int64_t m = 1000, std::int64_t k = 700) {
+    GenerateOptions options;
+    options.m = m;
+    options.k = k;
+    options.block_m = shape.block_m;
+    options.block_k = shape.block_k;
+    options.density = shape.density;
+    options.pattern = shape.pattern;
+    return generate(options);
+}
+
+using Unit = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // unit row, unit column, index
+
+/// What the arrays of A say, sorted.
+std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
+    const int rows = a.block_m / unit;
+    const int columns = a.block_k / unit;
+    std::vector<Unit> units;
+    for (std::int64_t row = 0; row + 1 < static_cast<std::int64_t>(a.crow_indices.size()); ++row) {
+        for (std::int64_t block = a.crow_indices[row]; block < a.crow_indices[row + 1]; ++block) {
+            for (int i = 0; i < rows; ++i) {
+                for (int j = 0; j < columns; ++j) {
+                    units.emplace_back(row * rows + i, a.col_indices[block] * columns + j,
+                                       (block * rows + i) * columns + j);
+                }
+            }
+        }
+    }
+    std::sort(units.begin(), units.end());
+    return units;
+}
+
+/// Walks the lists as the kernel does, checking the sizes and the order of every stage.
+std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
+    const int steps_per_stage = kGroupStageK / unit;
+    const int rows_per_chunk = kGroupChunkRows / unit;
+    std::vector<Unit> units;
+    for (std::size_t group = 0; group + 1 < lists.group_stages.size(); ++group) {
+        std::int32_t previous_column = -1;
+        for (int stage = lists.group_stages[group]; stage < lists.group_stages[group + 1]; ++stage) {
+            std::int32_t next = lists.stage_units[stage];
+            bool filled_up = false;
+            for (int i = 0; i < steps_per_stage; ++i) {
+                const UnionStep step = lists.steps[stage * steps_per_stage + i];
+                EXPECT_TRUE(i > 0 || step.rows != 0) << "stage " << stage << " starts with an empty step";
+                EXPECT_FALSE(filled_up && step.rows != 0) << "a step after an empty one in stage " << stage;
+                filled_up = step.rows == 0;
+                EXPECT_TRUE(filled_up || step.column > previous_column) << "stage " << stage;
+                previous_column = filled_up ? previous_column : step.column;
+                for (int row = 0; row < kGroupRows / unit; ++row) {
+                    if ((step.rows >> row & 1) != 0) {
+                        const std::int64_t chunk =
+                            lists.group_chunks[group * kGroupChunks + row / rows_per_chunk];
+                        units.emplace_back(chunk * rows_per_chunk + row % rows_per_chunk, step.column,
+                                           lists.units[next++]);
+                    }
+                }
+            }
+            EXPECT_EQ(next, lists.stage_units[stage + 1]) << "stage " << stage;
+            EXPECT_LE((next - lists.stage_units[stage]) * 2 * unit * unit, kGroupStageBytes);
+        }
+    }
+    std::sort(units.begin(), units.end());
+    return units;
+}
+
+class UnionListsOf : public ::testing::TestWithParam<Shape> {};
+
+TEST_P(UnionListsOf, HoldEveryUnitOnce) {
+    const BsrMatrix a = matrix(GetParam());
+    const int unit = unit_of(a.block_m, a.block_k);
+    const UnionLists lists = make_union_lists(a.view(), a.crow_indices, a.col_indices);
+    EXPECT_EQ(walked_units(lists, unit), expected_units(a, unit));
+    EXPECT_EQ(lists.group_stages.size(), static_cast<std::size_t>((1000 + kGroupRows - 1) / kGroupRows + 1));
+    const std::size_t stages = lists.group_stages.back();
+    EXPECT_EQ(lists.steps.size(), stages * (kGroupStageK / unit));
+    EXPECT_EQ(lists.stage_units.size(), stages + 2);
+    // A warp reads 32 units from the end of the last stage on.
+    EXPECT_GE(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back()) + 32);
+}
+
+TEST_P(UnionListsOf, CountTheirWork) {
+    const BsrMatrix a = matrix(GetParam());
+    const int unit = unit_of(a.block_m, a.block_k);
+    std::int64_t units = 0;
+    for (const GroupWork& work : group_work(make_union_lists(a.view(), a.crow_indices, a.col_indices))) {
+        EXPECT_LE(work.columns, work.units);
+        EXPECT_LE(work.units, work.columns * (kGroupRows / unit));
+        units += work.units;
+    }
+    EXPECT_EQ(units, a.nnzb() * (a.block_m / unit) * (a.block_k / unit));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Blocks, UnionListsOf,
+    ::testing::Values(Shape{32, 32, 0.22, Pattern::uniform}, Shape{16, 16, 0.22, Pattern::uniform},
+                      Shape{32, 32, 1.0, Pattern::uniform}, Shape{16, 16, 1.0, Pattern::uniform},
+                      Shape{64, 32, 0.3, Pattern::uniform}, Shape{32, 128, 0.3, Pattern::uniform},
+                      Shape{16, 64, 0.3, Pattern::uniform}, Shape{256, 16, 0.3, Pattern::uniform},
+                      Shape{32, 32, 0.1, Pattern::power_law}, Shape{16, 16, 0.0, Pattern::uniform}),
+    [](const auto& info) {
+        return std::to_string(info.param.block_m) + "x" + std::to_string(info.param.block_k) + "_" +
+               name(info.param.pattern) + "_" + std::to_string(static_cast<int>(100 * info.param.density));
+    });
+
+TEST(UnionListsOfRows, ShareAColumn) {
+    // Rows 0 and 2 store column 1, row 2 column 3 too; row 1 stores nothing.
+    const std::vector<std::int32_t> crow{0, 1, 1, 3};
+    const std::vector<std::int32_t> col{1, 1, 3};
+    BsrView a;
+    a.m = 96;
+    a.k = 128;
+    a.block_m = 32;
+    a.block_k = 32;
+    a.nnzb = 3;
+    const UnionLists lists = make_union_lists(a, crow, col);
+    EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
+    ASSERT_EQ(lists.steps.size(), 2U);
+    EXPECT_EQ(lists.steps[0].column, 1);
+    EXPECT_EQ(lists.steps[0].rows, 0b101U);
+    EXPECT_EQ(lists.steps[1].column, 3);
+    EXPECT_EQ(lists.steps[1].rows, 0b100U);
+    EXPECT_EQ(std::vector<std::int32_t>(lists.units.begin(), lists.units.begin() + 3),
+              (std::vector<std::int32_t>{0, 1, 2}));
+}
+
+TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {
+    const BsrMatrix a = matrix({32, 32, 0.2, Pattern::uniform}, 1100);  // 18 chunks of 64 rows
+    std::vector<std::int32_t> chunks = make_row_groups(a.view(), a.crow_indices, a.col_indices);
+    std::sort(chunks.begin(), chunks.end());
+    std::vector<std::int32_t> expected(18);
+    std::iota(expected.begin(), expected.end(), 0);
+    expected.insert(expected.end(), 2, 18);
+    EXPECT_EQ(chunks, expected);
+}
+
+TEST(RowGroups, PutLikeRowsTogether) {
+    // Blocks of 64 rows that store columns 0-3 and 4-7 in turn.
+    BsrView a;
+    a.m = 512;
+    a.k = 512;
+    a.block_m = 64;
+    a.block_k = 64;
+    std::vector<std::int32_t> crow{0};
+    std::vector<std::int32_t> col;
+    for (int row = 0; row < 8; ++row) {
+        for (int i = 0; i < 4; ++i) {
+            col.push_back(row % 2 * 4 + i);
+        }
+        crow.push_back(static_cast<std::int32_t>(col.size()));
+    }
+    EXPECT_EQ(make_row_groups(a, crow, col), (std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7}));
+}
+
+TEST(RowGroups, KeepTheOrderOfEqualRows) {
+    const BsrMatrix a = matrix({32, 32, 1.0, Pattern::uniform}, 1024);
+    std::vector<std::int32_t> expected(16);
+    std::iota(expected.begin(), expected.end(), 0);
+    EXPECT_EQ(make_row_groups(a.view(), a.crow_indices, a.col_indices), expected);
+}
+
+TEST(UnitOf, IsTheLargestThatDividesBothSides) {
+    EXPECT_EQ(unit_of(32, 32), 32);
+    EXPECT_EQ(unit_of(32, 128), 32);
+    EXPECT_EQ(unit_of(64, 16), 16);
+    EXPECT_EQ(unit_of(16, 16), 16);
+}
+
+std::string chosen(const Shape& shape, const char* device) {
+    const BsrMatrix a = matrix(shape, 1024, 1024);
+    SpmmProblem problem;
+    problem.n = 512;
+    return name(plan_spmm(a.view(), a.crow_indices, a.col_indices, check_problem(a.view(), problem),
+                          device_model_by_name(device), {})
+                    .choice.kernel);
+}
+
+TEST(SmallBlocks, GoToTheirKernelOnHopperOnly) {
+    if (!is_built(KernelId::spmm_sm90_small)) {
+        GTEST_SKIP() << "this build has no Hopper kernels";
+    }
+    EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_small");
+    EXPECT_EQ(chosen({16, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_small");
+    EXPECT_EQ(chosen({64, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90");
+    EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform}, "a100"), "spmm_sm80");
+}
+
+}  // namespace
+}  // namespace bsk::test
