@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "base/check.h"
 #include "kernels/sm90/small_config.h"
 #include "kernels/sm90/spmm_sm90_small.h"
 
@@ -20,40 +19,39 @@ constexpr SpmmSm90SmallConfig config_at(std::size_t i) {
             (i & 16U) != 0 ? Layout::col_major : Layout::row_major};
 }
 
+constexpr std::size_t index_of(const SpmmSm90SmallConfig& config) {
+    return (config.dtype == DType::bf16 ? 1U : 0U) | (config.c_dtype == DType::f32 ? 2U : 0U) |
+           (config.unit == 16 ? 4U : 0U) | (config.b_layout == Layout::col_major ? 8U : 0U) |
+           (config.c_layout == Layout::col_major ? 16U : 0U);
+}
+
 struct Instance {
-    SpmmSm90SmallConfig config;
     void (*prepare)();
     void (*launch)(const SpmmLaunch&, Stream);
 };
 
 template <std::size_t... kIndex>
 constexpr std::array<Instance, kInstances> make_table(std::index_sequence<kIndex...> /*indices*/) {
-    return {{{config_at(kIndex), &prepare_spmm_sm90_small_instance<config_at(kIndex)>,
+    static_assert(((index_of(config_at(kIndex)) == kIndex) && ...));
+    return {{{&prepare_spmm_sm90_small_instance<config_at(kIndex)>,
               &launch_spmm_sm90_small_instance<config_at(kIndex)>}...}};
 }
 
 constexpr std::array<Instance, kInstances> kTable = make_table(std::make_index_sequence<kInstances>{});
 
-const Instance& find(const SpmmLaunch& launch) {
-    const SpmmSm90SmallConfig config{launch.dtype, launch.c_dtype, unit_of(launch.block_m, launch.block_k),
-                                     launch.b_layout, launch.c_layout};
-    for (const Instance& instance : kTable) {
-        if (instance.config == config) {
-            return instance;
-        }
-    }
-    fail(ErrorCode::internal, "spmm_sm90_small has no instance for {} -> {} and blocks of {}x{}.",
-         name(launch.dtype), name(launch.c_dtype), launch.block_m, launch.block_k);
+const Instance& instance_for(const SpmmLaunch& launch) {
+    return kTable[index_of({launch.dtype, launch.c_dtype, unit_of(launch.block_m, launch.block_k),
+                            launch.b_layout, launch.c_layout})];
 }
 
 }  // namespace
 
 void prepare_spmm_sm90_small(const SpmmLaunch& launch) {
-    find(launch).prepare();
+    instance_for(launch).prepare();
 }
 
 void launch_spmm_sm90_small(const SpmmLaunch& launch, Stream stream) {
-    find(launch).launch(launch, stream);
+    instance_for(launch).launch(launch, stream);
 }
 
 }  // namespace bsk
