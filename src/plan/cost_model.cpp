@@ -9,10 +9,10 @@ namespace {
 constexpr double kElementBytes = 2;  // fp16 and bf16
 constexpr double kStepK = 64;        // columns of A in one step of spmm_sm90
 
-/// Share of the dense fp16 rate that spmm_sm80 reaches, by the height of its tiles: 72, 132 and 180 of 760
-/// TFLOP/s on an H200 (docs/worklog/hopper-kernel.md).
+/// Share of the dense fp16 rate that spmm_sm80 reaches: 120 and 208 of 760 TFLOP/s at blocks of 16 and 32 on an H200
+/// (docs/worklog/small-blocks.md).
 double sm80_share(int block_m) {
-    return block_m >= 64 ? 0.24 : block_m == 32 ? 0.17 : 0.09;
+    return block_m >= 32 ? 0.27 : 0.16;
 }
 
 }  // namespace
@@ -35,15 +35,16 @@ double sm90_tile_seconds(const KernelChoice& choice) {
 
 double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                const DeviceModel& device) {
-    // Shares of the dense rate that m64n32k16 and m64n16k16 reach with an operand in registers.
-    const double share = unit == 32 ? 0.6 : 0.45;
+    // What units of 32 and of 16 reach of the dense rate and of the L2 rate (docs/worklog/small-blocks.md).
+    const double math_share = unit == 32 ? 0.62 : 0.34;
+    const double l2_share = unit == 32 ? 0.70 : 0.41;
     const double unit_size = static_cast<double>(unit) * unit;
     const double flops = 2.0 * static_cast<double>(work.units) * unit_size * choice.tile_n;
-    const double math = flops / (share * device.tensor_tflops * 1e12 / device.sm_count);
+    const double math = flops / (math_share * device.tensor_tflops * 1e12 / device.sm_count);
     // Units come once for the whole cluster, pieces of B for each CTA.
     const double bytes = kElementBytes * (static_cast<double>(work.units) * unit_size / choice.cluster +
                                           static_cast<double>(work.columns) * unit * choice.tile_n);
-    const double l2 = bytes / (device.l2_gbps * 1e9 / device.sm_count);
+    const double l2 = bytes / (l2_share * device.l2_gbps * 1e9 / device.sm_count);
     return 1.5e-6 + std::max(math, l2);  // both consumers store at once, after the first stage has come
 }
 

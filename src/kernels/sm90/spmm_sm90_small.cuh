@@ -14,8 +14,7 @@
 // fragments twice. B^T lies in registers as wgmma's A operand, loaded once by ldmatrix and reused over the
 // units of its unit column.
 //
-//   for each unit column:  for each unit row that stores a unit there: wgmma into the row's accumulators,
-//   commit
+//   for each unit column:  for each unit row that stores a unit there: wgmma into the row's accumulators, commit
 //                          wait until the unit column before is done; load the next unit column's fragments
 //
 // Fragments. wgmma reads them from registers while it is in flight, so they must not change until a wait
@@ -30,10 +29,9 @@
 //               B row major: 2 x (unit rows of k x 64 columns of n), 128-byte swizzle
 //               B col major: 128 rows of n x unit columns of k, swizzled by the row's 64 or 32 bytes
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)   16 KiB each
-//   barriers    full[stages]: 2 arrivals (own producer warps 0 and 1) + the bytes of the stage; consumers
-//   wait
-//               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster; producer
-//               warps wait c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
+//   barriers    full[stages]: 2 arrivals (own producer warps 0 and 1) + the bytes of the stage; consumers wait
+//               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster; producer warps wait
+//               c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
 #pragma once
 
 #include <atomic>
@@ -46,32 +44,16 @@
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/small_config.h"
 #include "kernels/sm90/small_fragments.cuh"
+#include "kernels/sm90/small_producer.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/sm90/tile_walk.cuh"
 #include "kernels/sm90/wgmma.cuh"
 
 namespace bsk {
 
-/// What a CTA of spmm_sm90_small needs beside the tensor maps.
-struct SpmmSm90SmallParams {
-    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next four
-    const std::int32_t* group_stages;
-    const UnionStep* steps;
-    const std::int32_t* stage_units;
-    const std::int32_t* units;
-    const std::int32_t* work_offsets;  ///< [streams + 1]
-    const WorkItem* work;
-    int m;                   ///< rows of C
-    int units_per_row_log2;  ///< block_k / unit
-    int cluster;             ///< CTAs of a cluster, 1 or 2
-    float alpha;
-    float beta;
-};
-
 template <SpmmSm90SmallConfig kConfig>
 struct SpmmSm90Small {
     static constexpr int kTileN = kSmallTileN;
-    static constexpr int kUnitWarps = 3;  ///< producer warps that load units
     static constexpr int kConsumers = 2;
     static constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
     static constexpr int kStages = 6;  // what fits in 227 KiB
@@ -111,107 +93,7 @@ struct SpmmSm90Small {
     };
     static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
-    // ---- Producers: one warp for B, three for A
-    // ---------------------------------------------------------------------------------
-
-    /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Indices are read one stage ahead, a lane
-    /// each. No warp can fall a round behind: a stage is full only when the units of all of them are there.
-    __device__ static void produce_units(SharedStorage& shared, const CUtensorMap& a_map,
-                                         const SpmmSm90SmallParams& p, int begin, int end, int rank,
-                                         int part) {
-        const int lane = threadIdx.x % 32;
-        const int column_mask = (1 << p.units_per_row_log2) - 1;
-        State state;
-        for (int item = begin; item < end; ++item) {
-            const int group = p.work[item].tile_row;
-            const int stage_end = __ldg(p.group_stages + group + 1);
-            const int stage_begin = __ldg(p.group_stages + group);
-            int first = __ldg(p.stage_units + stage_begin);
-            int next_first = __ldg(p.stage_units + stage_begin + 1);
-            int next_unit = __ldg(p.units + first + lane);
-#pragma unroll 1
-            for (int stage = stage_begin; stage < stage_end; ++stage) {
-                const int units = next_first - first;
-                const int unit = next_unit;
-                first = next_first;
-                next_first = __ldg(p.stage_units + stage + 2);
-                next_unit = __ldg(p.units + first + lane);
-
-                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
-                std::uint64_t* full = &shared.full[state.stage];
-                if (part == 0 && lane == 0) {
-                    ptx::mbarrier_arrive_expect_tx(full, units * kUnitBytes);
-                }
-#pragma unroll 1
-                for (int i = rank + part * p.cluster; i < units; i += kUnitWarps * p.cluster) {
-                    const int index = __shfl_sync(0xFFFFFFFF, unit, i);
-                    const int x = (index & column_mask) * kUnit;
-                    const int y = (index >> p.units_per_row_log2) * kUnit;
-                    std::uint8_t* slot = shared.a[state.stage] + i * kUnitBytes;
-                    if (lane == 0) {
-                        if (p.cluster == 1) {
-                            ptx::tma_load(slot, &a_map, full, x, y);
-                        } else {
-                            ptx::tma_load_multicast(slot, &a_map, full, x, y, 0b11);
-                        }
-                    }
-                }
-                state.advance();
-            }
-        }
-    }
-
-    /// Pieces of B for the tile's columns; zeros outside B.
-    __device__ static void produce_pieces(SharedStorage& shared, const CUtensorMap& b_map,
-                                          const SpmmSm90SmallParams& p, int begin, int end, int rank) {
-        const int lane = threadIdx.x % 32;
-        const int step_lane = lane % kSteps;
-        State state;
-        for (int item = begin; item < end; ++item) {
-            const WorkItem work = p.work[item];
-            const int col = (work.strip * p.cluster + rank) * kTileN;
-            const int stage_end = __ldg(p.group_stages + work.tile_row + 1);
-            const int stage_begin = __ldg(p.group_stages + work.tile_row);
-            if (stage_begin == stage_end) {
-                continue;
-            }
-            UnionStep next = load_step(p, stage_begin, step_lane);
-#pragma unroll 1
-            for (int stage = stage_begin; stage < stage_end; ++stage) {
-                const UnionStep step = next;
-                next = load_step(p, min(stage + 1, stage_end - 1), step_lane);
-                const int steps = __popc(__ballot_sync(0xFFFFFFFF, lane < kSteps && step.rows != 0));
-
-                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
-                std::uint64_t* full = &shared.full[state.stage];
-                if (lane == 0) {
-                    ptx::mbarrier_arrive_expect_tx(full, steps * kPieceBytes);
-                }
-#pragma unroll 1
-                for (int i = 0; i < steps; ++i) {
-                    const int k = __shfl_sync(0xFFFFFFFF, step.column, i) * kUnit;
-                    std::uint8_t* piece = shared.b[state.stage] + i * kPieceBytes;
-                    if (lane == 0) {
-                        if constexpr (kRowMajorB) {
-                            ptx::tma_load(piece, &b_map, full, col, k);
-                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k);
-                        } else {
-                            ptx::tma_load(piece, &b_map, full, k, col);
-                        }
-                    }
-                }
-                state.advance();
-            }
-        }
-    }
-
-    __device__ static UnionStep load_step(const SpmmSm90SmallParams& p, int stage, int step) {
-        const int2 raw = __ldg(reinterpret_cast<const int2*>(p.steps + stage * kSteps + step));
-        return {raw.x, static_cast<std::uint32_t>(raw.y)};
-    }
-
-    // ---- Consumers: 128 threads each
-    // -------------------------------------------------------------------------------
+    // ---- Consumers: 128 threads each -----------------------------------------------------------------------
 
     using UnitColumnOfB = SmallFragments<kUnit, kConfig.b_layout>;
     using Fragments = typename UnitColumnOfB::Fragments;
@@ -416,9 +298,9 @@ __global__ void __launch_bounds__(384, 1)
     if (warpgroup == 0) {
         ptx::give_registers<Kernel::kProducerRegisters>();
         if (warp == 1) {
-            Kernel::produce_pieces(shared, b_map, p, begin, end, rank);
+            SmallProducer<Kernel>::pieces(shared, b_map, p, begin, end, rank);
         } else {
-            Kernel::produce_units(shared, a_map, p, begin, end, rank, warp == 0 ? 0 : warp - 1);
+            SmallProducer<Kernel>::units(shared, a_map, p, begin, end, rank, warp == 0 ? 0 : warp - 1);
         }
     } else {
         ptx::take_registers<Kernel::kConsumerRegisters>();

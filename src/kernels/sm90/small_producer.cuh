@@ -1,0 +1,134 @@
+// Producer warps of spmm_sm90_small: one for B, three for A.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/tile_walk.cuh"
+
+namespace bsk {
+
+/// What a CTA of spmm_sm90_small needs beside the tensor maps.
+struct SpmmSm90SmallParams {
+    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next four
+    const std::int32_t* group_stages;
+    const UnionStep* steps;
+    const std::int32_t* stage_units;
+    const std::int32_t* units;
+    const std::int32_t* work_offsets;  ///< [streams + 1]
+    const WorkItem* work;
+    int m;                   ///< rows of C
+    int units_per_row_log2;  ///< block_k / unit
+    int cluster;             ///< CTAs of a cluster, 1 or 2
+    float alpha;
+    float beta;
+};
+
+template <class Kernel>
+struct SmallProducer {
+    using SharedStorage = typename Kernel::SharedStorage;
+    using State = typename Kernel::State;
+    static constexpr int kUnit = Kernel::kUnit;
+    static constexpr int kUnitBytes = Kernel::kUnitBytes;
+    static constexpr int kPieceBytes = Kernel::kPieceBytes;
+    static constexpr int kSteps = Kernel::kSteps;
+    static constexpr int kTileN = Kernel::kTileN;
+    static constexpr int kUnitWarps = 3;  ///< warps that load units
+
+    /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Indices are read one stage ahead, a lane
+    /// each. No warp can fall a round behind: a stage is full only when the units of all of them are there.
+    __device__ static void units(SharedStorage& shared, const CUtensorMap& a_map,
+                                 const SpmmSm90SmallParams& p, int begin, int end, int rank, int part) {
+        const int lane = threadIdx.x % 32;
+        const int column_mask = (1 << p.units_per_row_log2) - 1;
+        State state;
+        for (int item = begin; item < end; ++item) {
+            const int group = p.work[item].tile_row;
+            const int stage_end = __ldg(p.group_stages + group + 1);
+            const int stage_begin = __ldg(p.group_stages + group);
+            int first = __ldg(p.stage_units + stage_begin);
+            int next_first = __ldg(p.stage_units + stage_begin + 1);
+            int next_unit = __ldg(p.units + first + lane);
+#pragma unroll 1
+            for (int stage = stage_begin; stage < stage_end; ++stage) {
+                const int units = next_first - first;
+                const int unit = next_unit;
+                first = next_first;
+                next_first = __ldg(p.stage_units + stage + 2);
+                next_unit = __ldg(p.units + first + lane);
+
+                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+                std::uint64_t* full = &shared.full[state.stage];
+                if (part == 0 && lane == 0) {
+                    ptx::mbarrier_arrive_expect_tx(full, units * kUnitBytes);
+                }
+#pragma unroll 1
+                for (int i = rank + part * p.cluster; i < units; i += kUnitWarps * p.cluster) {
+                    const int index = __shfl_sync(0xFFFFFFFF, unit, i);
+                    const int x = (index & column_mask) * kUnit;
+                    const int y = (index >> p.units_per_row_log2) * kUnit;
+                    std::uint8_t* slot = shared.a[state.stage] + i * kUnitBytes;
+                    if (lane == 0) {
+                        if (p.cluster == 1) {
+                            ptx::tma_load(slot, &a_map, full, x, y);
+                        } else {
+                            ptx::tma_load_multicast(slot, &a_map, full, x, y, 0b11);
+                        }
+                    }
+                }
+                state.advance();
+            }
+        }
+    }
+
+    /// Pieces of B for the tile's columns; zeros outside B.
+    __device__ static void pieces(SharedStorage& shared, const CUtensorMap& b_map,
+                                  const SpmmSm90SmallParams& p, int begin, int end, int rank) {
+        const int lane = threadIdx.x % 32;
+        const int step_lane = lane % kSteps;
+        State state;
+        for (int item = begin; item < end; ++item) {
+            const WorkItem work = p.work[item];
+            const int col = (work.strip * p.cluster + rank) * kTileN;
+            const int stage_end = __ldg(p.group_stages + work.tile_row + 1);
+            const int stage_begin = __ldg(p.group_stages + work.tile_row);
+            if (stage_begin == stage_end) {
+                continue;
+            }
+            UnionStep next = load_step(p, stage_begin, step_lane);
+#pragma unroll 1
+            for (int stage = stage_begin; stage < stage_end; ++stage) {
+                const UnionStep step = next;
+                next = load_step(p, min(stage + 1, stage_end - 1), step_lane);
+                const int steps = __popc(__ballot_sync(0xFFFFFFFF, lane < kSteps && step.rows != 0));
+
+                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+                std::uint64_t* full = &shared.full[state.stage];
+                if (lane == 0) {
+                    ptx::mbarrier_arrive_expect_tx(full, steps * kPieceBytes);
+                }
+#pragma unroll 1
+                for (int i = 0; i < steps; ++i) {
+                    const int k = __shfl_sync(0xFFFFFFFF, step.column, i) * kUnit;
+                    std::uint8_t* piece = shared.b[state.stage] + i * kPieceBytes;
+                    if (lane == 0) {
+                        if constexpr (Kernel::kRowMajorB) {
+                            ptx::tma_load(piece, &b_map, full, col, k);
+                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k);
+                        } else {
+                            ptx::tma_load(piece, &b_map, full, k, col);
+                        }
+                    }
+                }
+                state.advance();
+            }
+        }
+    }
+
+    __device__ static UnionStep load_step(const SpmmSm90SmallParams& p, int stage, int step) {
+        const int2 raw = __ldg(reinterpret_cast<const int2*>(p.steps + stage * kSteps + step));
+        return {raw.x, static_cast<std::uint32_t>(raw.y)};
+    }
+};
+
+}  // namespace bsk
