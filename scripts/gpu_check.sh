@@ -33,7 +33,7 @@ while (($# > 0)); do
 done
 [[ -n $BUILD && -n $OUT ]] || { usage >&2 && exit 2; }
 
-readonly PYTHON=${PYTHON:-python3} STEP_LIMIT=240 # seconds
+readonly PYTHON=${PYTHON:-python3} STEP_LIMIT=300 # seconds
 readonly BSK=$BUILD/cli/bsk TESTS=$BUILD/tests/gpu/bsk_gpu_tests
 export PYTHONPATH=python
 mkdir -p "$OUT"
@@ -90,7 +90,7 @@ main() {
     done
     check python_tests "$PYTHON" -m pytest -m gpu tests/python
     check bench "$BSK" bench --size "$size" --block 128,64,32,16 --dtype float16,bfloat16 --layout nn,linear \
-        --records "$OUT/bench.jsonl"
+        --time-budget 4 --records "$OUT/bench.jsonl"
     check overhead "$BSK" bench --overhead --size 1024 --records "$OUT/overhead.jsonl"
     check python_overhead "$PYTHON" benchmarks/python_overhead.py
     check quickstart "$PYTHON" examples/quickstart.py
