@@ -23,7 +23,6 @@ struct CusparseApi {
     static constexpr int kOrderCol = 1;               // CUSPARSE_ORDER_COL
     static constexpr int kOrderRow = 2;               // CUSPARSE_ORDER_ROW
     static constexpr int kSpmmDefault = 0;            // CUSPARSE_SPMM_ALG_DEFAULT
-    static constexpr int kSpmmCsr1 = 4;               // CUSPARSE_SPMM_CSR_ALG1
     static constexpr int kSpmmCsr2 = 6;               // CUSPARSE_SPMM_CSR_ALG2
 
     DynamicLibrary library{"cuSPARSE", {"libcusparse.so.12", "libcusparse.so"}};
