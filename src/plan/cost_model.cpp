@@ -7,7 +7,6 @@ namespace bsk {
 namespace {
 
 constexpr double kElementBytes = 2;  // fp16 and bf16
-constexpr double kStepK = 64;        // columns of A in one step of spmm_sm90
 
 /// Share of the dense fp16 rate that spmm_sm80 reaches: 120 and 208 of 760 TFLOP/s at blocks of 16 and 32 on an H200
 /// (docs/worklog/small-blocks.md).
@@ -18,11 +17,11 @@ double sm80_share(int block_m) {
 }  // namespace
 
 double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device) {
-    const double flops = 2.0 * choice.tile_m * choice.tile_n * kStepK;
+    const double flops = 2.0 * choice.tile_m * choice.tile_n * kSm90TileK;
     const double math = flops / (device.tensor_tflops * 1e12 / device.sm_count);
     // A comes once for the whole cluster, B for each CTA.
     const double bytes =
-        kElementBytes * kStepK * (static_cast<double>(choice.tile_m) / choice.cluster + choice.tile_n);
+        kElementBytes * kSm90TileK * (static_cast<double>(choice.tile_m) / choice.cluster + choice.tile_n);
     const double l2 = bytes / (device.l2_gbps * 1e9 / device.sm_count);
     return std::max(math, l2);
 }

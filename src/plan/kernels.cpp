@@ -88,12 +88,10 @@ const char* needs(KernelId kernel) {
             return "a CUDA device of compute capability 8.0 or later; float16, bfloat16";
         case KernelId::spmm_sm90:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that "
-                   "are "
-                   "multiples of 64; lines of B and C that start and end at multiples of 16 bytes";
+                   "are multiples of 64; lines of B and C that start and end at multiples of 16 bytes";
         case KernelId::spmm_sm90_small:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; lines of B and C "
-                   "that "
-                   "start and end at multiples of 16 bytes";
+                   "that start and end at multiples of 16 bytes";
     }
     return "";
 }

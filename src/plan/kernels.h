@@ -25,6 +25,11 @@ struct KernelChoice {
     int cluster = 1;  ///< CTAs of a cluster: neighbouring column tiles that share A by multicast
 };
 
+// Tile sizes on which planner and kernels agree.
+inline constexpr int kSm90TileN = 256;       ///< spmm_sm90: columns of C a CTA computes at a time
+inline constexpr int kSm90TileK = 64;        ///< spmm_sm90: columns of A in a step
+inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C a CTA computes at a time
+
 [[nodiscard]] const char* name(KernelId kernel);
 /// The device and the cases a kernel needs, in words.
 [[nodiscard]] const char* needs(KernelId kernel);

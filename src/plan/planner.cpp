@@ -11,10 +11,6 @@ namespace bsk {
 
 namespace {
 
-constexpr int kStepK = 64;
-constexpr int kTileN = 256;
-constexpr int kSmallTileN = 128;
-
 std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
                        std::int64_t cols) {
     const std::int64_t tightest = std::max<std::int64_t>(layout == Layout::row_major ? cols : rows, 1);
@@ -67,7 +63,7 @@ std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int3
     const double step = sm90_step_seconds(choice, device);
     const double fixed = sm90_tile_seconds(choice);
     const int tiles_per_block = a.block_m / choice.tile_m;
-    const int steps_per_block = a.block_k / kStepK;
+    const int steps_per_block = a.block_k / kSm90TileK;
     std::vector<double> costs(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
     for (std::size_t row = 0; row < costs.size(); ++row) {
         const std::size_t block_row = row / tiles_per_block;
@@ -96,11 +92,10 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
     plan.reasons.push_back(fmt::format(
         "{}; {}.", tiles,
         plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
-                                 : "no clusters, because one column tile or more streams finish sooner"));
+                                 : "no clusters: there is one column tile, or more streams finish sooner"));
     plan.reasons.push_back(
         fmt::format("{} tiles for {} streams, strip by strip, the last quarter longest first; the longest "
-                    "stream takes {:.3f} "
-                    "ms, moving everything through memory once {:.3f} ms.",
+                    "stream takes {:.3f} ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
 }
@@ -114,15 +109,16 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                    const DeviceModel& device) {
     for (const int tile_m : {128, 64}) {
-        for (const int cluster : clusters(plan.problem.n, kTileN)) {
+        for (const int cluster : clusters(plan.problem.n, kSm90TileN)) {
             if (a.block_m % tile_m == 0) {
-                const KernelChoice choice{KernelId::spmm_sm90, tile_m, kTileN, cluster};
+                const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
                 consider(plan, choice, tile_row_costs(a, crow, choice, device), device);
             }
         }
     }
-    explain_schedule(plan, a, device,
-                     fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kTileN, kStepK));
+    explain_schedule(
+        plan, a, device,
+        fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -135,8 +131,8 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         total.columns += work.columns;
         total.units += work.units;
     }
-    for (const int cluster : clusters(plan.problem.n, kSmallTileN)) {
-        const KernelChoice choice{KernelId::spmm_sm90_small, kGroupRows, kSmallTileN, cluster};
+    for (const int cluster : clusters(plan.problem.n, kSm90SmallTileN)) {
+        const KernelChoice choice{KernelId::spmm_sm90_small, kGroupRows, kSm90SmallTileN, cluster};
         std::vector<double> costs;
         costs.reserve(works.size());
         for (const GroupWork& work : works) {
@@ -149,7 +145,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         fmt::format(
             "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
             "each piece of B",
-            kGroupRows, kSmallTileN, kGroupRows,
+            kGroupRows, kSm90SmallTileN, kGroupRows,
             static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
             unit, unit));
 }

@@ -8,16 +8,15 @@
 
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
+#include "plan/kernels.h"
 
 namespace bsk {
-
-constexpr int kSmallTileN = 128;  ///< columns of C in a tile
 
 template <int kUnit>
 struct SmallUnit {
     static constexpr int kSlices = kUnit / 16;           ///< of 16 columns of k
     static constexpr int kHalves = kUnit == 16 ? 2 : 1;  ///< 64-column halves of the tile a consumer computes
-    static constexpr int kPieceBytes = kUnit * kSmallTileN * 2;  ///< of B for a unit column
+    static constexpr int kPieceBytes = kUnit * kSm90SmallTileN * 2;  ///< of B for a unit column
 };
 
 template <int kUnit, Layout kLayoutB>

@@ -37,8 +37,8 @@
 
 namespace bsk {
 
-constexpr int kTileN = 256;
-constexpr int kTileK = 64;
+constexpr int kTileN = kSm90TileN;
+constexpr int kTileK = kSm90TileK;
 constexpr int kConsumers = 2;
 constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
 

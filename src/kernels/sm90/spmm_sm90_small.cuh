@@ -53,7 +53,7 @@ namespace bsk {
 
 template <SpmmSm90SmallConfig kConfig>
 struct SpmmSm90Small {
-    static constexpr int kTileN = kSmallTileN;
+    static constexpr int kTileN = kSm90SmallTileN;
     static constexpr int kConsumers = 2;
     static constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
     static constexpr int kStages = 6;  // what fits in 227 KiB
