@@ -236,8 +236,8 @@ private:
     int barrier_id_;
     std::uint32_t loaded_phase_ = 0;
     int next_buffer_ = 0;
-    std::uint32_t
-        held_[64];  ///< pairs of columns, in the order of the accumulators; used by hold() and flush() only
+    /// Pairs of columns in the order of the accumulators; used by hold() and flush() only.
+    std::uint32_t held_[64];
     int held_row_ = 0;
     int held_col_ = 0;
     bool holds_ = false;

@@ -11,8 +11,7 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-// ---- Clusters
-// -----------------------------------------------------------------------------------------------
+// ---- Clusters -------------------------------------------------------------------------------------------
 
 /// 10.33 %cluster_ctarank: index of this CTA in its cluster.
 __device__ inline std::uint32_t cluster_rank() {
@@ -27,8 +26,7 @@ __device__ inline void cluster_sync() {
     asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-// ---- Barriers in shared memory (mbarrier, 9.7.13.15)
-// -----------------------------------------------------------
+// ---- Barriers in shared memory (mbarrier, 9.7.13.15) ----------------------------------------------------
 
 __device__ inline void mbarrier_init(std::uint64_t* barrier, int arrivals) {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals)
@@ -73,8 +71,7 @@ __device__ inline void mbarrier_wait(std::uint64_t* barrier, std::uint32_t parit
         : "memory");
 }
 
-// ---- Barriers of part of a CTA (9.7.13.1 barrier)
-// -------------------------------------------------------------
+// ---- Barriers of part of a CTA (9.7.13.1 barrier) -------------------------------------------------------
 
 __device__ inline void named_barrier_sync(int id, int threads) {
     asm volatile("barrier.sync.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
@@ -84,8 +81,7 @@ __device__ inline void named_barrier_arrive(int id, int threads) {
     asm volatile("barrier.arrive.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-// ---- Tensor memory accelerator (9.7.9.27)
-// ---------------------------------------------------------------------
+// ---- Tensor memory accelerator (9.7.9.27) ---------------------------------------------------------------
 
 __device__ inline void prefetch_tensor_map(const CUtensorMap* map) {
     asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
@@ -133,8 +129,7 @@ __device__ inline void fence_proxy_async() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-// ---- Register budget (9.7.20.5 setmaxnreg)
-// ----------------------------------------------------------------------
+// ---- Register budget (9.7.20.5 setmaxnreg) --------------------------------------------------------------
 
 template <int kRegisters>
 __device__ inline void give_registers() {
@@ -146,8 +141,7 @@ __device__ inline void take_registers() {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
-// ---- 8x8 matrices of 16-bit elements between registers and shared memory (9.7.14.5.15, .16)
-// ----------------------
+// ---- 8x8 matrices of 16-bit elements between registers and shared memory (9.7.14.5.15, .16) -------------
 
 /// Four matrices; the lanes' addresses are those of their rows (kTranspose: of their columns).
 template <bool kTranspose>

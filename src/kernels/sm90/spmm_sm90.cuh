@@ -17,12 +17,11 @@
 //               B col major: 256 rows of n x 64 columns of k        K-major
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 or 8 KiB each
 //   barriers    full[stages]: 1 arrival (own producer) + the bytes of the stage; consumers wait
-//               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster that reads the
-//               stage; the producer waits c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer
-//               warpgroup waits
+//               empty[stages]: 1 arrival of each consumer warpgroup that reads the stage, of each CTA of the
+//                              cluster; the producer waits
+//               c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
 #pragma once
 
-#include <atomic>
 #include <bit>
 
 #include <cuda_runtime.h>
@@ -34,6 +33,7 @@
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/sm90/tile_walk.cuh"
 #include "kernels/sm90/wgmma.cuh"
+#include "plan/kernels.h"
 
 namespace bsk {
 
@@ -73,8 +73,7 @@ struct SpmmSm90 {
     };
     static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
-    // ---- Producer: one thread
-    // -------------------------------------------------------------------------------------
+    // ---- Producer: one thread ---------------------------------------------------------------------------
 
     __device__ static void produce(SharedStorage& shared, const CUtensorMap& a_map, const CUtensorMap& b_map,
                                    const SpmmSm90Params& p, int begin, int end, int rank) {
@@ -121,8 +120,7 @@ struct SpmmSm90 {
         }
     }
 
-    // ---- Consumers: 128 threads each
-    // -------------------------------------------------------------------------------
+    // ---- Consumers: 128 threads each --------------------------------------------------------------------
 
     /// Tells the producers of all CTAs of the cluster that this warpgroup has read `stage`.
     __device__ static void release(SharedStorage& shared, int stage, int cluster) {

@@ -34,7 +34,6 @@
 //               c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
 #pragma once
 
-#include <atomic>
 #include <bit>
 
 #include <cuda_runtime.h>
