@@ -36,9 +36,7 @@
 
 #include <bit>
 
-#include <cuda_runtime.h>
-
-#include "base/cuda.h"
+#include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/small_config.h"
@@ -276,20 +274,7 @@ __global__ void __launch_bounds__(384, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    if (threadIdx.x == 0) {
-        ptx::prefetch_tensor_map(&a_map);
-        ptx::prefetch_tensor_map(&b_map);
-        ptx::prefetch_tensor_map(&c_map);
-        for (int stage = 0; stage < Kernel::kStages; ++stage) {
-            ptx::mbarrier_init(&shared.full[stage], 2);
-            ptx::mbarrier_init(&shared.empty[stage], Kernel::kConsumers * p.cluster);
-        }
-        for (std::uint64_t& barrier : shared.c_full) {
-            ptx::mbarrier_init(&barrier, 1);
-        }
-        ptx::fence_mbarrier_init();
-    }
-    ptx::cluster_sync();  // every CTA's barriers exist before another CTA arrives at them
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, c_map, 2, Kernel::kConsumers * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
@@ -315,9 +300,7 @@ constexpr auto kSpmmSm90Small =
 
 template <SpmmSm90SmallConfig kConfig>
 void prepare_spmm_sm90_small_instance() {
-    check_cuda(cudaFuncSetAttribute(kSpmmSm90Small<kConfig>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage)),
-               "cudaFuncSetAttribute of spmm_sm90_small");
+    prepare_clusters(kSpmmSm90Small<kConfig>, sizeof(typename SpmmSm90Small<kConfig>::SharedStorage));
 }
 
 template <SpmmSm90SmallConfig kConfig>
@@ -350,18 +333,9 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                                      launch.alpha,
                                      launch.beta};
 
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(static_cast<unsigned>(launch.streams * cluster));
-    config.blockDim = dim3(Kernel::kThreads);
-    config.dynamicSmemBytes = sizeof(typename Kernel::SharedStorage);
-    config.stream = static_cast<cudaStream_t>(stream);
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-    check_cuda(cudaLaunchKernelEx(&config, kSpmmSm90Small<kConfig>, a_map, b_map, c_map, params),
-               "Launch of spmm_sm90_small");
+    launch_clusters(kSpmmSm90Small<kConfig>, launch.streams, cluster, Kernel::kThreads,
+                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage), stream, a_map, b_map, c_map,
+                    params);
 }
 
 }  // namespace bsk
