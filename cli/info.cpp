@@ -71,7 +71,7 @@ void print_device(Device device, const Json& json) {
         const char* verdict = kernel["runs"].get<bool>()    ? "runs here"
                               : kernel["built"].get<bool>() ? "does not run here"
                                                             : "not in this build";
-        fmt::print("  {:<12} {:<18} needs {}\n", kernel["kernel"].get<std::string>(), verdict,
+        fmt::print("  {:<15} {:<18} needs {}\n", kernel["kernel"].get<std::string>(), verdict,
                    kernel["needs"].get<std::string>());
     }
 }

@@ -38,6 +38,14 @@ std::string cuda_unavailable_reason() {
     if (query.count > 0) {
         return "";
     }
+    const int driver = cuda_driver_version();
+    if (driver == 0) {
+        return "no CUDA driver is installed";
+    }
+    if (query.status == cudaErrorInsufficientDriver) {
+        return fmt::format("the driver is for CUDA {}.{} and this build needs {}.{}", driver / 1000,
+                           driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    }
     return query.status == cudaSuccess ? "the driver reports no CUDA device"
                                        : cudaGetErrorString(query.status);
 }
