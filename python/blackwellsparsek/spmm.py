@@ -61,8 +61,8 @@ def sparse_mm(
 
     Notes
     -----
-    Changes made to `A` in place are noticed, except those through a tensor from which `A` was built and those
-    to inference-mode tensors.
+    Changes made to `A` in place are noticed, except those through a tensor from which `A` was built, those
+    through `A.data`, and those to inference-mode tensors.
     """
     require_bsr(A)
     _require_dense("B", B, A)
