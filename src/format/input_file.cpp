@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <locale>
+#include <sstream>
 #include <system_error>
 
 namespace bsk {
@@ -97,13 +99,17 @@ float TextFile::next_float(const char* what) {
     float value = 0;
     auto result = std::from_chars(begin, end, value);
     if (result.ec == std::errc::result_out_of_range) {
-        // Too small or too large for a float; a double tells which, and the small one becomes zero.
+        // Too small or too large for a float, which from_chars does not tell apart. A stream does, for any
+        // exponent: it reads the small one as (nearly) zero.
+        std::istringstream stream(std::string(begin, result.ptr));
+        stream.imbue(std::locale::classic());
         double wide = 0;
-        result = std::from_chars(begin, end, wide);
-        value = 0;
+        stream >> wide;
         if (std::abs(wide) >= 1) {
             refuse("{} is '{}'; it does not fit float32", what, field.substr(0, 32));
         }
+        value = 0;
+        result.ec = std::errc();
     }
     if (result.ec != std::errc() || result.ptr != end) {
         refuse("{} is '{}'; it must be a number", what, field.substr(0, 32));

@@ -17,9 +17,9 @@
 namespace bsk {
 namespace {
 
-// A file of a few bytes may claim any number of rows; beyond this many they must not pass the bytes of the
-// file.
-constexpr std::int64_t kUnprovenRows = 1 << 20;
+// Rows may be empty, so that a file of a few bytes may claim any number of them. Beyond this many, whose
+// offsets take 1 GiB, they must not pass the bytes of the file.
+constexpr std::int64_t kUnprovenRows = 1 << 27;
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kFlushBytes = 1 << 20;
 
@@ -68,7 +68,8 @@ Header read_header(TextFile& file) {
         file.refuse("a symmetric matrix of {} x {}; it must be square", header.m, header.k);
     }
     if (header.m > std::max(kUnprovenRows, file.size())) {
-        file.refuse("{} rows in a file of {} bytes; this cannot be right", header.m, file.size());
+        file.refuse("{} rows in a file of {} bytes; more than {} rows need a file of as many bytes", header.m,
+                    file.size(), kUnprovenRows);
     }
     return header;
 }

@@ -33,6 +33,23 @@ TEST_F(MatrixMarket, ReadsWhatItSays) {
     EXPECT_EQ(csr.values[4], 0.0F);
 }
 
+TEST_F(MatrixMarket, ReadsManyRowsWithFewEntries) {
+    const CsrMatrix csr = read_matrix_market(
+        write("a.mtx", "%%MatrixMarket matrix coordinate real general\n4000000 3 1\n4000000 2 5\n"));
+    EXPECT_EQ(csr.m, 4000000);
+    EXPECT_EQ(csr.crow_indices[3999999], 0);
+    EXPECT_EQ(csr.crow_indices[4000000], 1);
+    EXPECT_EQ(csr.col_indices, std::vector<std::int32_t>{1});
+    EXPECT_EQ(csr.values, std::vector<float>{5});
+}
+
+TEST_F(MatrixMarket, RoundsTinyValuesToZero) {
+    const CsrMatrix csr = read_matrix_market(write("a.mtx",
+                                                   "%%MatrixMarket matrix coordinate real general\n1 4 4\n"
+                                                   "1 1 1e-60\n1 2 +1e-400\n1 3 -1.5E-400\n1 4 1e-99999\n"));
+    EXPECT_EQ(csr.values, std::vector<float>(4, 0.0F));
+}
+
 TEST_F(MatrixMarket, ReadsSymmetricPatternsAndIntegers) {
     const CsrMatrix pattern = read_matrix_market(
         write("s.mtx", "%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 2\n3 1\n"));
@@ -94,6 +111,7 @@ TEST_F(MatrixMarket, RefusesSizes) {
     expect_refused("the number of entries is '99999999999999999999'", banner + "3 3 99999999999999999999\n");
     expect_refused("the number of columns is '3.5'", banner + "3 3.5 0\n");
     expect_refused("2000000000 rows in a file of", banner + "2000000000 3 1\n1 1 1\n");
+    expect_refused("134217729 rows in a file of", banner + "134217729 3 1\n1 1 1\n");
     expect_refused("ends after 1 of 9000000000000000000 entries",
                    banner + "3 3 9000000000000000000\n1 1 1\n");
     expect_refused("'7' follows", banner + "3 3 0 7\n");
@@ -110,6 +128,8 @@ TEST_F(MatrixMarket, RefusesEntries) {
     expect_refused("line 4: the value is 'x'", start + "1 2 x\n");
     expect_refused("line 4: the value is '1.5z'", start + "1 2 1.5z\n");
     expect_refused("'1e39'; it does not fit float32", start + "1 2 1e39\n");
+    expect_refused("'-1e400'; it does not fit float32", start + "1 2 -1e400\n");
+    expect_refused("'1e-400z'; it must be a number", start + "1 2 1e-400z\n");
     expect_refused("line 4: '9' follows", start + "1 2 1 9\n");
     expect_refused("line 5: the file goes on", start + "1 2 1\n1 3 1\n");
     expect_refused("(1, 2) is above the diagonal",
