@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Block = tuple[int, int]
 
+MAX_SIZE = 2**31 - 1  # rows, columns or entries
+UNPROVEN_ROWS = 2**27  # rows may be empty: more of them than this need a file of as many bytes
+
 
 def from_scipy(
     matrix: "scipy.sparse.spmatrix", block: Block | None = None, dtype: torch.dtype = torch.float16
@@ -99,7 +102,7 @@ def load(
     matrix = readers[path.suffix](path)
     try:
         return from_scipy(matrix, block, dtype)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -140,17 +143,23 @@ def _bsr_tensor(
 
 def _read_mtx(path: Path) -> "scipy.sparse.spmatrix":
     import scipy.io
-    import scipy.sparse
 
     try:
-        matrix = scipy.io.mmread(path)
+        rows, cols, entries, form, _, _ = scipy.io.mminfo(path)
+        if form != "coordinate":
+            raise ValueError(f"the header says `{form}`; expected `coordinate`.")
+        size = path.stat().st_size
+        if max(rows, cols) > MAX_SIZE or rows > max(UNPROVEN_ROWS, size) or entries > size:
+            raise ValueError(
+                f"the size line says {rows} rows, {cols} columns and {entries} entries, in a file of {size} "
+                f"bytes; expected at most {max(UNPROVEN_ROWS, min(size, MAX_SIZE))} rows, {MAX_SIZE} columns "
+                "and an entry per byte."
+            )
+        return scipy.io.mmread(path)
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, OverflowError) as error:
+    except (ValueError, OSError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path}: {error}") from error
-    if not scipy.sparse.issparse(matrix):
-        raise ValueError(f"{path}: the header says `array`; expected `coordinate`.")
-    return matrix
 
 
 def _write_mtx(path: Path, A: torch.Tensor) -> None:
@@ -173,9 +182,12 @@ def _read_npz(path: Path) -> "scipy.sparse.spmatrix":
             matrix.check_format(full_check=True)
     except FileNotFoundError:
         raise
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"{path}, fields format, shape and data: {error}") from error
     except (
         ValueError,
         KeyError,
+        MemoryError,
         OSError,
         EOFError,
         zipfile.BadZipFile,
@@ -215,6 +227,13 @@ def _read_smtx(path: Path) -> "scipy.sparse.csr_matrix":
         raise ValueError(
             f"{path}, line 1 (rows, cols, nnz): {rows}, {cols}, {nnz}; expected none to be negative."
         )
+    if max(rows, cols, nnz) > MAX_SIZE:
+        raise ValueError(
+            f"{path}, line 1 (rows, cols, nnz): {rows}, {cols}, {nnz}; expected at most {MAX_SIZE} each."
+        )
+    for number, line in enumerate(lines[3:], start=4):
+        if line.strip():
+            raise ValueError(f"{path}, line {number}: {line[:32]!r} follows; expected three lines.")
     offsets = integers(1, "row offsets", rows + 1)
     columns = integers(2, "column indices", nnz)
     if offsets[0] != 0 or offsets[-1] != nnz or (np.diff(offsets) < 0).any():

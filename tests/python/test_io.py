@@ -100,6 +100,8 @@ def test_smtx(tmp_path):
         ("3, 4, 2\n0 1 1 2\n0\n", "line 3.*1 numbers; expected 2"),
         ("3, 4, 2\n0 1 1 2\n0 4\n", r"line 3.*\[0, 4\)"),
         ("3, 4, 2\n0 1 1 2\n0 99999999999999999999\n", "line 3"),
+        ("1, 9000000000000000000, 1\n0 1\n0\n", "line 1.*at most 2147483647"),
+        ("3, 4, 2\n0 1 1 2\n0 1\n\n7\n", "line 5.*'7' follows"),
     ],
 )
 def test_malformed_smtx(tmp_path, text, complaint):
@@ -131,6 +133,31 @@ def test_malformed_mtx(tmp_path, text):
         bsk.load(path, block=(16, 16))
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        "64 64 999999999999999",
+        "9000000000000000 64 1",
+        "64 9000000000000000 1",
+        "134217729 64 1",
+        "99999999999999999999 64 1",
+    ],
+)
+def test_mtx_sizes_that_cannot_be(tmp_path, sizes):
+    path = tmp_path / "a.mtx"
+    path.write_text(HEADER + sizes + "\n1 1 1.0\n")
+    with pytest.raises(ValueError, match=r"a\.mtx: (the size line says|Integer out of range)"):
+        bsk.load(path, block=(16, 16))
+
+
+def test_an_mtx_of_many_empty_rows(tmp_path):
+    path = tmp_path / "a.mtx"
+    path.write_text(HEADER + "4000000 16 1\n4000000 2 5\n")
+    A = bsk.load(path, block=(16, 16))
+    assert A.shape == (4000000, 16) and A.crow_indices()[-2:].tolist() == [0, 1]
+    assert A.values()[0, 15, 1] == 5
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".mtx"])
 def test_truncated_files(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
@@ -153,6 +180,28 @@ def test_an_npz_with_columns_out_of_range(tmp_path):
     np.savez(tmp_path / "a.npz", format=b"bsr", shape=np.array([16, 32]), **arrays)
     with pytest.raises(ValueError, match=r"a\.npz"):
         bsk.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "lie, complaint",
+    [
+        ({"format": np.array(3)}, "fields format"),
+        ({"shape": np.array(16)}, "fields format, shape"),
+        ({"shape": np.array([9 * 10**15, 32])}, "9000000000000001"),
+        ({"format": b"coo", "row": [0], "col": [0], "shape": [9 * 10**15, 32]}, "9000000000000001"),
+    ],
+)
+def test_a_lying_npz(tmp_path, lie, complaint):
+    truth = {
+        "format": b"csr",
+        "shape": [16, 32],
+        "data": np.ones(1),
+        "indices": [0],
+        "indptr": [0] + 16 * [1],
+    }
+    np.savez(tmp_path / "a.npz", **{**truth, **lie})
+    with pytest.raises(ValueError, match=rf"a\.npz.*{complaint}"):
+        bsk.load(tmp_path / "a.npz", block=(16, 16))
 
 
 METADATA = {"format": "bsr", "shape": "32,48", "block": "16,16"}
