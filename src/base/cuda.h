@@ -55,10 +55,12 @@ public:
             check_cuda(cudaMalloc(&data_, bytes), "cudaMalloc");
         }
     }
-    /// A copy of host memory.
+    /// A copy of host memory, there for every stream when this returns: cudaMemcpy from pageable memory returns
+    /// once the data is staged, so the legacy stream is waited for.
     DeviceBuffer(const void* host, std::size_t bytes) : DeviceBuffer(bytes) {
         if (bytes > 0) {
             check_cuda(cudaMemcpy(data_, host, bytes, cudaMemcpyHostToDevice), "cudaMemcpy");
+            check_cuda(cudaStreamSynchronize(cudaStreamLegacy), "cudaStreamSynchronize");
         }
     }
     DeviceBuffer(DeviceBuffer&& other) noexcept
