@@ -36,7 +36,8 @@ struct SmallProducer {
     static constexpr int kUnitWarps = 3;  ///< warps that load units
 
     /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Indices are read one stage ahead, a lane
-    /// each. No warp can fall a round behind: a stage is full only when the units of all of them are there.
+    /// each. Every warp arrives at every stage, also where none of its units are, so that none falls a round
+    /// behind: its parity wait would alias.
     __device__ static void units(SharedStorage& shared, const CUtensorMap& a_map,
                                  const SpmmSm90SmallParams& p, int begin, int end, int rank, int part) {
         const int lane = threadIdx.x % 32;
@@ -59,8 +60,8 @@ struct SmallProducer {
 
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
-                if (part == 0 && lane == 0) {
-                    ptx::mbarrier_arrive_expect_tx(full, units * kUnitBytes);
+                if (lane == 0) {
+                    ptx::mbarrier_arrive_expect_tx(full, part == 0 ? units * kUnitBytes : 0);
                 }
 #pragma unroll 1
                 for (int i = rank + part * p.cluster; i < units; i += kUnitWarps * p.cluster) {

@@ -29,7 +29,7 @@
 //               B row major: 2 x (unit rows of k x 64 columns of n), 128-byte swizzle
 //               B col major: 128 rows of n x unit columns of k, swizzled by the row's 64 or 32 bytes
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)   16 KiB each
-//   barriers    full[stages]: 2 arrivals (own producer warps 0 and 1) + the bytes of the stage; consumers wait
+//   barriers    full[stages]: 4 arrivals (own producer warps) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster; producer warps wait
 //               c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
 #pragma once
@@ -274,7 +274,7 @@ __global__ void __launch_bounds__(384, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, c_map, 2, Kernel::kConsumers * p.cluster);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, c_map, 4, Kernel::kConsumers * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
