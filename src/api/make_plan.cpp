@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/format_device.h"
 #include "format/indices.h"
+#include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
 #include "kernels/sm90/spmm_sm90_small.h"
@@ -83,6 +84,19 @@ private:
     std::vector<std::byte> bytes_;
 };
 
+/// Loads the kernel that will run: a first launch that loads it may allocate and synchronise.
+void prepare(const SpmmLaunch& launch) {
+    switch (launch.choice.kernel) {
+        case KernelId::spmm_simt: return prepare_spmm_simt(launch);
+        case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
+#ifdef BSK_HAS_SM90
+        case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
+        case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
+#endif
+        default: return;
+    }
+}
+
 void upload(PlanState& state, const HostIndices& indices) {
     const Schedule& schedule = state.host.schedule;
     Packer packer;
@@ -125,13 +139,7 @@ void upload(PlanState& state, const HostIndices& indices) {
     launch.stage_units = reinterpret_cast<const std::int32_t*>(base + stage_units);
     launch.units = reinterpret_cast<const std::int32_t*>(base + units);
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
-#ifdef BSK_HAS_SM90
-    if (launch.choice.kernel == KernelId::spmm_sm90) {
-        prepare_spmm_sm90(launch);
-    } else if (launch.choice.kernel == KernelId::spmm_sm90_small) {
-        prepare_spmm_sm90_small(launch);
-    }
-#endif
+    prepare(launch);
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;
 }
@@ -146,13 +154,13 @@ void keep_on_host(PlanState& state, const HostIndices& indices) {
 std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& device) {
     const SpmmProblem& p = plan.problem;
     const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n);
+    const double tflops = plan.predicted_seconds > 0 ? flops / plan.predicted_seconds * 1e-12 : 0.0;
     return fmt::format(
         "C[{} x {}] = A[{} x {}] * B[{} x {}]: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
-        "{}\n{}\nPredicted: {:.4f} "
-        "ms, {:.2f} executed TFLOP/s.",
+        "{}\n{}\nPredicted: {:.4f} ms, {:.2f} executed TFLOP/s.",
         a.m, p.n, a.m, a.k, a.k, p.n, a.nnzb, a.block_m, a.block_k, name(a.dtype), name(p.c_dtype),
         name(p.b_layout), name(p.c_layout), device.name, fmt::join(plan.reasons, "\n"),
-        1e3 * plan.predicted_seconds, flops / plan.predicted_seconds * 1e-12);
+        1e3 * plan.predicted_seconds, tflops);
 }
 
 HostPlan plan_on_host(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,

@@ -10,48 +10,59 @@
 namespace bsk {
 namespace {
 
+struct Instance {
+    const void* kernel;
+    int tile_m;
+};
+
 template <class T, int kTileM, Layout kBLayout>
-void launch_tiles(SpmmLaunch launch, Stream stream) {
+Instance instance() {
     static_assert(sizeof(sm80::SharedStorage<kTileM>) <= 48 * 1024, "more needs a function attribute");
-    int tile_rows = static_cast<int>(ceil_div(launch.m, kTileM));
-    int slice_shift = std::countr_zero(static_cast<unsigned>(launch.block_k / sm80::kSliceK));
-    void* arguments[] = {&launch, &tile_rows, &slice_shift};
-    // Below 2^31: C would not fit any memory otherwise.
-    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, sm80::kTileN)));
-    check_cuda(cudaLaunchKernel(reinterpret_cast<const void*>(sm80::spmm_sm80<T, kTileM, kBLayout>), grid,
-                                dim3(sm80::kThreads), arguments, 0, static_cast<cudaStream_t>(stream)),
-               "cudaLaunchKernel(spmm_sm80)");
+    return {reinterpret_cast<const void*>(sm80::spmm_sm80<T, kTileM, kBLayout>), kTileM};
 }
 
 template <class T, Layout kBLayout>
-void launch_height(const SpmmLaunch& launch, Stream stream) {
-    switch (std::min(launch.block_m, 64)) {
-        case 16: return launch_tiles<T, 16, kBLayout>(launch, stream);
-        case 32: return launch_tiles<T, 32, kBLayout>(launch, stream);
-        default: return launch_tiles<T, 64, kBLayout>(launch, stream);
+Instance instance_of_height(int block_m) {
+    switch (std::min(block_m, 64)) {
+        case 16: return instance<T, 16, kBLayout>();
+        case 32: return instance<T, 32, kBLayout>();
+        default: return instance<T, 64, kBLayout>();
     }
 }
 
 template <class T>
-void launch_layout(const SpmmLaunch& launch, Stream stream) {
-    if (launch.b_layout == Layout::row_major) {
-        launch_height<T, Layout::row_major>(launch, stream);
-    } else {
-        launch_height<T, Layout::col_major>(launch, stream);
-    }
+Instance instance_of_layout(const SpmmLaunch& launch) {
+    return launch.b_layout == Layout::row_major ? instance_of_height<T, Layout::row_major>(launch.block_m)
+                                                : instance_of_height<T, Layout::col_major>(launch.block_m);
+}
+
+Instance instance_for(const SpmmLaunch& launch) {
+    return launch.dtype == DType::f16 ? instance_of_layout<__half>(launch)
+                                      : instance_of_layout<__nv_bfloat16>(launch);
 }
 
 }  // namespace
+
+void prepare_spmm_sm80(const SpmmLaunch& launch) {
+    cudaFuncAttributes attributes{};
+    check_cuda(cudaFuncGetAttributes(&attributes, instance_for(launch).kernel),
+               "cudaFuncGetAttributes(spmm_sm80)");
+}
 
 void launch_spmm_sm80(const SpmmLaunch& launch, Stream stream) {
     if (launch.m == 0 || launch.n == 0) {
         return;
     }
-    if (launch.dtype == DType::f16) {
-        launch_layout<__half>(launch, stream);
-    } else {
-        launch_layout<__nv_bfloat16>(launch, stream);
-    }
+    const Instance instance = instance_for(launch);
+    SpmmLaunch argument = launch;
+    int tile_rows = static_cast<int>(ceil_div(launch.m, instance.tile_m));
+    int slice_shift = std::countr_zero(static_cast<unsigned>(launch.block_k / sm80::kSliceK));
+    void* arguments[] = {&argument, &tile_rows, &slice_shift};
+    // Below 2^31: C would not fit any memory otherwise.
+    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, sm80::kTileN)));
+    check_cuda(cudaLaunchKernel(instance.kernel, grid, dim3(sm80::kThreads), arguments, 0,
+                                static_cast<cudaStream_t>(stream)),
+               "cudaLaunchKernel(spmm_sm80)");
 }
 
 }  // namespace bsk

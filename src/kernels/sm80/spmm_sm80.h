@@ -6,6 +6,12 @@
 
 namespace bsk {
 
+/// Loads the kernel for this launch on the current device, which its first launch would do otherwise; outside CUDA-graph
+/// capture.
+/// @throws Error cuda_error
+void prepare_spmm_sm80(const SpmmLaunch& launch);
+void prepare_spmm_simt(const SpmmLaunch& launch);
+
 /// Launches on `stream` (a cudaStream_t); fp16 and bf16, every block, layout, size and element alignment.
 /// @throws Error cuda_error
 void launch_spmm_sm80(const SpmmLaunch& launch, Stream stream);
