@@ -60,10 +60,11 @@ DeviceModel device_model_by_name(const std::string& name) {
 }
 
 void fill_rates(DeviceModel& device) {
-    const std::string given = lower(device.name);
+    std::string words = fmt::format(" {} ", lower(device.name));  // "NVIDIA L40" is no L4
+    std::replace(words.begin(), words.end(), '-', ' ');
     const DeviceModel* closest = nullptr;
     for (const auto& [key, model] : named_models()) {
-        if (given.find(key) != std::string::npos) {
+        if (words.find(fmt::format(" {} ", key)) != std::string::npos) {
             closest = &model;
             break;
         }

@@ -11,8 +11,9 @@ namespace bsk {
 
 namespace {
 
-constexpr std::size_t kWindow =
-    128;  // chunks that are looked at for one place: bounds the time for tall matrices
+constexpr std::size_t kWindow = 128;  // chunks that are looked at for one place: bounds the time
+// Words of column sets up to which rows are grouped (8 MiB, a tenth of a second); larger ones keep their order.
+constexpr std::int64_t kMostWords = std::int64_t{1} << 20;
 
 /// A set of block columns for each chunk, 64 to a word.
 class ColumnSets {
@@ -69,10 +70,14 @@ std::size_t most_alike(ColumnSets& sets, const std::vector<std::uint64_t>& group
 std::vector<std::int32_t> make_row_groups(const BsrView& a, const std::vector<std::int32_t>& crow,
                                           const std::vector<std::int32_t>& col) {
     const std::int64_t chunks = ceil_div(a.m, kGroupChunkRows);
-    ColumnSets sets(a, crow, col, chunks);
     std::vector<std::int32_t> waiting(static_cast<std::size_t>(chunks));
     std::iota(waiting.begin(), waiting.end(), 0);
-
+    if (chunks * ceil_div(a.block_cols(), 64) > kMostWords) {
+        waiting.resize(static_cast<std::size_t>(round_up(chunks, kGroupChunks)),
+                       static_cast<std::int32_t>(chunks));
+        return waiting;
+    }
+    ColumnSets sets(a, crow, col, chunks);
     std::vector<std::int32_t> groups;
     std::vector<std::uint64_t> group(sets.words());
     while (!waiting.empty()) {

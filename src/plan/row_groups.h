@@ -18,6 +18,7 @@ inline constexpr int kGroupChunks = kGroupRows / kGroupChunkRows;
 ///
 /// Greedy: the first chunk left takes those that are most like the group so far, by columns in common over
 /// columns in all (Jaccard), out of the next 128, so that equal rows keep their order.
+/// Very large patterns keep their order altogether.
 ///
 /// @param a     sizes of A; its pointers are not read
 /// @param crow  A's crow_indices [block_rows + 1]

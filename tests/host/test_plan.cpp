@@ -11,6 +11,7 @@
 #include <bsk/plan.h>
 
 #include "format/indices.h"
+#include "plan/device_models.h"
 #include "plan/kernels.h"
 #include "plan/planner.h"
 
@@ -181,6 +182,27 @@ TEST_F(HopperPlanner, ExplainNamesTheDeviceTheKernelAndBothSizes) {
     for (const char* part : {"H100", "spmm_sm90", "1024 x 2048", "128x128", "executed TFLOP/s"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
     }
+}
+
+TEST(DeviceModel, TakesRatesByWholeWordsOfTheName) {
+    DeviceModel l40;
+    l40.name = "NVIDIA L40S";
+    l40.type = DeviceType::cuda;
+    l40.cc_major = 8;
+    l40.sm_count = 142;
+    fill_rates(l40);
+    EXPECT_NE(l40.memory_gbps, device_model_by_name("l4").memory_gbps);
+    DeviceModel h100 = l40;
+    h100.name = "NVIDIA H100-SXM5-80GB";
+    h100.cc_major = 9;
+    fill_rates(h100);
+    EXPECT_EQ(h100.memory_gbps, device_model_by_name("h100").memory_gbps);
+}
+
+TEST(ExplainPlan, OfAnEmptyMatrixHasNoNan) {
+    const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
+    const std::string text = explain_plan(a.view(), problem_of(a, 0), device_model_by_name("cpu"));
+    EXPECT_EQ(text.find("nan"), std::string::npos) << text;
 }
 
 TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {

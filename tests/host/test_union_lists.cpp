@@ -187,6 +187,20 @@ TEST(RowGroups, KeepTheOrderOfEqualRows) {
     EXPECT_EQ(make_row_groups(a.view(), a.crow_indices, a.col_indices), expected);
 }
 
+TEST(RowGroups, OfVeryLargePatternsKeepTheirOrder) {
+    BsrView a;  // a million rows and columns: sets of 16385 chunks x 65536 columns, 128 MiB, are not made
+    a.m = 1048577;
+    a.k = 1048576;
+    a.block_m = 16;
+    a.block_k = 16;
+    const std::vector<std::int32_t> crow(static_cast<std::size_t>(a.block_rows()) + 1, 0);
+    const std::vector<std::int32_t> groups = make_row_groups(a, crow, {});
+    ASSERT_EQ(groups.size() % kGroupChunks, 0U);
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(groups.size()); ++i) {
+        EXPECT_EQ(groups[i], std::min(i, 16385));
+    }
+}
+
 TEST(UnitOf, IsTheLargestThatDividesBothSides) {
     EXPECT_EQ(unit_of(32, 32), 32);
     EXPECT_EQ(unit_of(32, 128), 32);
