@@ -1,6 +1,7 @@
 #include "bench/runner.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 #include "bench/overhead.h"
@@ -52,6 +53,8 @@ void add_peer(const std::string& name, Case& problem, Device device, CaseResult&
             contenders.push_back({std::move(peer), result.measurements.size()});
         } catch (const Error& error) {
             measurement.skipped = error.what();
+        } catch (const std::bad_alloc&) {
+            measurement.skipped = "The host's memory does not suffice for its copy of A.";
         }
     }
     result.measurements.push_back(std::move(measurement));

@@ -13,6 +13,7 @@
 #include "cli/bench_table.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "plan/planner.h"
 
 namespace bsk::cli {
 namespace {
@@ -87,6 +88,15 @@ std::vector<std::string> peer_choices() {
     return choices;
 }
 
+/// Refuses a case that no kernel computes before any case has run.
+void check(const CaseOptions& options) {
+    BsrView a;
+    a.m = options.a.m;
+    a.k = options.a.k;
+    a.dtype = options.a.dtype;
+    (void)check_problem(a, {.n = options.n, .c_dtype = options.c_dtype});
+}
+
 /// Every combination of the listed blocks, dtypes and layouts.
 std::vector<CaseOptions> make_cases(const BenchOptions& options) {
     const std::int64_t fallback = options.size > 0                              ? options.size
@@ -111,6 +121,7 @@ std::vector<CaseOptions> make_cases(const BenchOptions& options) {
                 one.c_dtype = dtypes().at(options.c_dtype.empty() ? dtype : options.c_dtype);
                 one.b_layout = layout == "linear" ? Layout::col_major : Layout::row_major;
                 one.c_layout = one.b_layout;
+                check(one);
             }
         }
     }
@@ -120,6 +131,12 @@ std::vector<CaseOptions> make_cases(const BenchOptions& options) {
 /// Whether the measurement says anything: an interrupted case leaves implementations without a run.
 bool has_figures(const Measurement& measurement) {
     return measurement.timed() || !measurement.skipped.empty() || !measurement.overhead_us.empty();
+}
+
+void print_json(const BenchOptions& options, const nlohmann::ordered_json& records) {
+    if (options.json) {
+        fmt::print("{}\n", records.dump(2));
+    }
 }
 
 int run_bench(BenchOptions options) {
@@ -144,7 +161,13 @@ int run_bench(BenchOptions options) {
     for (std::size_t i = 0; i < cases.size() && !interrupted; ++i) {
         fmt::print(stderr, "[{}/{}] {}\n", i + 1, cases.size(), describe(cases[i]));
         const auto progress = [](const std::string& step) { fmt::print(stderr, "  {} ...\n", step); };
-        const CaseResult result = bench::run_case(cases[i], options.run, progress, interrupted);
+        CaseResult result;
+        try {
+            result = bench::run_case(cases[i], options.run, progress, interrupted);
+        } catch (...) {  // what the cases before have measured is not lost
+            print_json(options, all);
+            throw;
+        }
         for (const Measurement& measurement : result.measurements) {
             if (has_figures(measurement)) {
                 all.push_back(bench::make_record(result, measurement));
@@ -159,9 +182,7 @@ int run_bench(BenchOptions options) {
             std::fflush(stdout);
         }
     }
-    if (options.json) {
-        fmt::print("{}\n", all.dump(2));
-    }
+    print_json(options, all);
     if (wrong) {
         fmt::print(stderr, "bsk: the result of bsk is wrong, see the error column.\n");
         return kExitWrongResult;

@@ -60,8 +60,12 @@ int main(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (const bsk::Error& error) {
-        return report(error.what(),
-                      error.code() == bsk::ErrorCode::invalid_argument ? kExitUsage : kExitFailed);
+        switch (error.code()) {
+            case bsk::ErrorCode::invalid_argument:
+            case bsk::ErrorCode::dtype_mismatch:
+            case bsk::ErrorCode::too_large: return report(error.what(), kExitUsage);
+            default: return report(error.what(), kExitFailed);
+        }
     } catch (const std::bad_alloc&) {
         return report("the host's memory does not suffice for these sizes.", kExitFailed);
     } catch (const std::exception& error) {

@@ -118,6 +118,8 @@ def test_gen_depends_on_the_seed_only(bsk, tmp_path):
         (["bench", "--peers", "mkl"], "cusparse-bell"),
         (["bench", "--device", "tpu"], "cuda:INDEX"),
         (["bench", "--runs", "0"], "--runs"),
+        (["bench", "--device", "cpu", "--dtype", "float16,float32", "--c-dtype", "float16"], "c_dtype"),
+        (["bench", "--device", "cpu", "--m", "65536", "--n", "65536"], "more elements"),
     ],
 )
 def test_wrong_arguments_exit_with_2_and_one_sentence(bsk, tmp_path, arguments, words):
