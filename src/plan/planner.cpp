@@ -1,6 +1,8 @@
 #include "plan/planner.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -35,10 +37,11 @@ KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const Devic
                 return kernel;
             }
         }
-        fail(ErrorCode::invalid_argument,
-             "kernel \"{}\" is not known; expected spmm_sm90, spmm_sm90_small, spmm_sm80, spmm_simt or "
-             "spmm_cpu.",
-             options.kernel);
+        std::vector<std::string_view> names;
+        std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
+                       [](KernelId kernel) { return name(kernel); });
+        fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", options.kernel,
+             fmt::join(names, ", "));
     }
     for (const KernelId kernel : kKernels) {
         const std::string reason = why_not(kernel, a, problem, device);
