@@ -70,7 +70,8 @@ Json check_json(const CheckOptions& options, const BsrMatrix& a) {
     const DeviceModel model =
         options.device == "auto" ? device_model(default_device()) : device_model_by_name(options.device);
     const SpmmProblem problem{options.n, a.dtype, Layout::row_major, Layout::row_major, 0, 0};
-    const double seconds = predict_seconds(a.view(), problem, model);
+    const PlanPreview plan = preview_plan(a.view(), problem, model);
+    const double seconds = plan.predicted_seconds;
     const double executed =
         2.0 * static_cast<double>(a.nnzb()) * a.block_m * a.block_k * static_cast<double>(options.n);
     const double dense =
@@ -94,7 +95,7 @@ Json check_json(const CheckOptions& options, const BsrMatrix& a) {
             {"plan",
              {{"device", model.name},
               {"n", options.n},
-              {"explanation", explain_plan(a.view(), problem, model)},
+              {"explanation", plan.explanation},
               {"predicted_seconds", seconds},
               {"predicted_executed_tflops", seconds > 0 ? Json(executed / seconds / 1e12) : Json(nullptr)},
               {"predicted_dense_equivalent_tflops",

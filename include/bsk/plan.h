@@ -56,11 +56,16 @@ private:
 [[nodiscard]] BSK_API Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device,
                                      const PlanOptions& options = {});
 
+/// What a plan would be.
+struct PlanPreview {
+    std::string kernel;
+    std::string explanation;       ///< as Plan::explain()
+    double predicted_seconds = 0;  ///< by the cost model, for one product
+};
+
 /// What make_plan would choose on a device that need not be present; `a` must be a host view.
-[[nodiscard]] BSK_API std::string explain_plan(const BsrView& a, const SpmmProblem& problem,
+/// @throws Error as make_plan, but for out_of_memory and cuda_error.
+[[nodiscard]] BSK_API PlanPreview preview_plan(const BsrView& a, const SpmmProblem& problem,
                                                const DeviceModel& device, const PlanOptions& options = {});
-/// Its predicted time in seconds.
-[[nodiscard]] BSK_API double predict_seconds(const BsrView& a, const SpmmProblem& problem,
-                                             const DeviceModel& device, const PlanOptions& options = {});
 
 }  // namespace bsk

@@ -18,15 +18,10 @@ namespace bsk {
 
 namespace {
 
-/// Index arrays on the host, as int32, whatever they were.
-struct HostIndices {
-    std::vector<std::int32_t> crow;
-    std::vector<std::int32_t> col;
-};
-
+/// An index array on a CUDA device, as int32 on the host.
 std::vector<std::int32_t> fetch(const void* data, IndexType type, std::int64_t count, const Device& device) {
-    if (device.type == DeviceType::cpu || count == 0) {
-        return copy_indices(data, type, count);
+    if (count == 0) {
+        return {};
     }
     const DeviceGuard guard(device.index);
     std::vector<std::byte> staged(static_cast<std::size_t>(count * size_of(type)));
@@ -36,14 +31,13 @@ std::vector<std::int32_t> fetch(const void* data, IndexType type, std::int64_t c
 }
 
 /// Validates everything of `a` but the values and returns its indices.
-HostIndices checked_indices(const BsrView& a, const Device& device) {
+Indices checked_indices(const BsrView& a, const Device& device) {
     require(a.device.type == DeviceType::cpu || a.device == device, ErrorCode::device_mismatch,
             "The index arrays of A are on {}, the plan is for {}; move them to the host or to that device.",
             a.device, device);
     if (a.device.type == DeviceType::cpu) {
         validate(a);
-        return {copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
-                copy_indices(a.col_indices, a.index_type, a.nnzb)};
+        return copy_indices(a);
     }
     // What must hold before anything is read from the device; validate() checks the rest on the copies.
     require(a.m >= 0 && a.k >= 0 && a.nnzb >= 0 && a.nnzb <= kInt32Max && a.block_m > 0 && a.block_k > 0 &&
@@ -52,12 +46,12 @@ HostIndices checked_indices(const BsrView& a, const Device& device) {
             a.m, a.k, a.block_m, a.block_k, a.nnzb);
     require(a.crow_indices != nullptr && (a.nnzb == 0 || a.col_indices != nullptr),
             ErrorCode::invalid_argument, "crow_indices or col_indices of A is null.");
-    HostIndices indices{fetch(a.crow_indices, a.index_type, a.block_rows() + 1, a.device),
-                        fetch(a.col_indices, a.index_type, a.nnzb, a.device)};
+    Indices indices{fetch(a.crow_indices, a.index_type, a.block_rows() + 1, a.device),
+                    fetch(a.col_indices, a.index_type, a.nnzb, a.device)};
     BsrView on_host = a;
     on_host.index_type = IndexType::i32;
     on_host.crow_indices = indices.crow.data();
-    on_host.col_indices = indices.col.data();
+    on_host.col_indices = indices.cols.data();
     on_host.device = {};
     validate(on_host);
     return indices;
@@ -97,11 +91,11 @@ void prepare(const SpmmLaunch& launch) {
     }
 }
 
-void upload(PlanState& state, const HostIndices& indices) {
+void upload(PlanState& state, const Indices& indices) {
     const Schedule& schedule = state.host.schedule;
     Packer packer;
     const std::size_t crow = packer.add(indices.crow);
-    const std::size_t col = packer.add(indices.col);
+    const std::size_t col = packer.add(indices.cols);
     const std::size_t offsets = packer.add(schedule.offsets);
     const std::size_t items = packer.add(schedule.items);
     const UnionLists& lists = state.host.lists;
@@ -144,9 +138,9 @@ void upload(PlanState& state, const HostIndices& indices) {
     state.pattern.col_indices = launch.col_indices;
 }
 
-void keep_on_host(PlanState& state, const HostIndices& indices) {
+void keep_on_host(PlanState& state, const Indices& indices) {
     state.host_indices = indices.crow;
-    state.host_indices.insert(state.host_indices.end(), indices.col.begin(), indices.col.end());
+    state.host_indices.insert(state.host_indices.end(), indices.cols.begin(), indices.cols.end());
     state.pattern.crow_indices = state.host_indices.data();
     state.pattern.col_indices = state.host_indices.data() + indices.crow.size();
 }
@@ -161,14 +155,6 @@ std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& 
         a.m, p.n, a.m, a.k, a.k, p.n, a.nnzb, a.block_m, a.block_k, name(a.dtype), name(p.c_dtype),
         name(p.b_layout), name(p.c_layout), device.name, fmt::join(plan.reasons, "\n"),
         1e3 * plan.predicted_seconds, tflops);
-}
-
-HostPlan plan_on_host(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                      const PlanOptions& options) {
-    validate(a);
-    return plan_spmm(a, copy_indices(a.crow_indices, a.index_type, a.block_rows() + 1),
-                     copy_indices(a.col_indices, a.index_type, a.nnzb), check_problem(a, problem), device,
-                     options);
 }
 
 }  // namespace
@@ -200,7 +186,7 @@ const SpmmProblem& Plan::problem() const {
 
 Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, const PlanOptions& options) {
     const DeviceModel model = device_model(device);
-    const HostIndices indices = checked_indices(a, device);
+    const Indices indices = checked_indices(a, device);
 
     auto state = std::make_shared<PlanState>();
     state->device = device;
@@ -208,7 +194,7 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;
     state->pattern.device = device;
-    state->host = plan_spmm(a, indices.crow, indices.col, check_problem(a, problem), model, options);
+    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options);
     state->kernel = name(state->host.choice.kernel);
     if (device.type == DeviceType::cuda) {
         upload(*state, indices);
@@ -218,14 +204,13 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
     return Plan(std::move(state));
 }
 
-std::string explain_plan(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
+PlanPreview preview_plan(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
                          const PlanOptions& options) {
-    return describe(a, plan_on_host(a, problem, device, options), device);
-}
-
-double predict_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                       const PlanOptions& options) {
-    return plan_on_host(a, problem, device, options).predicted_seconds;
+    validate(a);
+    const Indices indices = copy_indices(a);
+    const HostPlan plan =
+        plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), device, options);
+    return {name(plan.choice.kernel), describe(a, plan, device), plan.predicted_seconds};
 }
 
 }  // namespace bsk

@@ -178,7 +178,8 @@ TEST(CheckProblem, FillsInTheTightestLeadingDimensions) {
 
 TEST_F(HopperPlanner, ExplainNamesTheDeviceTheKernelAndBothSizes) {
     const BsrMatrix a = square(1024, 128);
-    const std::string text = explain_plan(a.view(), problem_of(a, 2048), device_model_by_name("h100"));
+    const std::string text =
+        preview_plan(a.view(), problem_of(a, 2048), device_model_by_name("h100")).explanation;
     for (const char* part : {"H100", "spmm_sm90", "1024 x 2048", "128x128", "executed TFLOP/s"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
     }
@@ -199,9 +200,10 @@ TEST(DeviceModel, TakesRatesByWholeWordsOfTheName) {
     EXPECT_EQ(h100.memory_gbps, device_model_by_name("h100").memory_gbps);
 }
 
-TEST(ExplainPlan, OfAnEmptyMatrixHasNoNan) {
+TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
     const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
-    const std::string text = explain_plan(a.view(), problem_of(a, 0), device_model_by_name("cpu"));
+    const std::string text =
+        preview_plan(a.view(), problem_of(a, 0), device_model_by_name("cpu")).explanation;
     EXPECT_EQ(text.find("nan"), std::string::npos) << text;
 }
 
