@@ -38,7 +38,6 @@ Case::Case(const CaseOptions& options, Device device)
     values_ = DeviceBuffer(a_.values.data(), a_.values.size());
     dense_ = DeviceBuffer(b_.data(), b_.size());
     result_ = DeviceBuffer(c_.size());
-    check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 
 BsrView Case::a() const {
