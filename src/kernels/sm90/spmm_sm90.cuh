@@ -81,11 +81,15 @@ struct SpmmSm90 {
         for (int item = begin; item < end; ++item) {
             const Tile tile = next;
             next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
-            int next_col = tile.block_begin < tile.block_end ? __ldg(p.col_indices + tile.block_begin) : 0;
+            // Every second strip backwards: what the strip before read last is still in L2.
+            const bool backwards = tile.col / (kTileN * p.cluster) % 2 != 0;
+            const int step = backwards ? -1 : 1;
+            int block = backwards ? tile.block_end - 1 : tile.block_begin;
+            int next_col = tile.block_begin < tile.block_end ? __ldg(p.col_indices + block) : 0;
 #pragma unroll 1
-            for (int block = tile.block_begin; block < tile.block_end; ++block) {
+            for (int left = tile.block_end - tile.block_begin; left > 0; --left, block += step) {
                 const int block_col = next_col;
-                next_col = block + 1 < tile.block_end ? __ldg(p.col_indices + block + 1) : 0;
+                next_col = left > 1 ? __ldg(p.col_indices + block + step) : 0;
                 const int a_row = block * p.block_m + tile.row_in_block + rank * a_rows;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
