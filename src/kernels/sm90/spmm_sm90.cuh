@@ -27,6 +27,7 @@
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/sm90/tile_walk.cuh"
@@ -200,6 +201,13 @@ struct SpmmSm90 {
             } else {
                 epilogue.flush(p.n);
             }
+            if (tile.part >= 0) {
+                epilogue.holds_nothing();
+                if (!add_partial_sums(acc, p, p.parts[tile.part], rank * kReaders + tile_rows / 64,
+                                      p.cluster * kReaders, kEpilogueBarrier + consumer)) {
+                    continue;
+                }
+            }
             if (kDefersStore && p.beta == 0.0F) {
                 epilogue.hold(acc, tile.row + tile_rows, tile.col, p.alpha);
             } else {
@@ -275,6 +283,9 @@ void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
                                 launch.col_indices,
                                 launch.work_offsets,
                                 launch.work,
+                                launch.parts,
+                                launch.partials,
+                                launch.arrivals,
                                 static_cast<int>(launch.n),
                                 launch.block_m,
                                 launch.block_k,
