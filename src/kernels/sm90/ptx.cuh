@@ -97,6 +97,14 @@ __device__ inline bool named_barrier_or(int id, int threads, bool value) {
     return any != 0;
 }
 
+/// atom.add of one, acquire and release at device scope: what this thread has seen written before is seen
+/// by who reads a later value. Returns the value before.
+__device__ inline std::uint32_t atomic_increment_acq_rel(std::int32_t* counter) {
+    std::uint32_t before = 0;
+    asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+    return before;
+}
+
 // ---- Tensor memory accelerator (9.7.9.27) ---------------------------------------------------------------
 
 __device__ inline void prefetch_tensor_map(const CUtensorMap* map) {

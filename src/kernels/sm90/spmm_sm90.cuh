@@ -279,13 +279,14 @@ void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
                         kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64);
     const CUtensorMap c_map = make_tensor_map(launch.c, kConfig.c_dtype, kConfig.c_layout, launch.m, launch.n,
                                               launch.ldc, TileEpilogue::kBoxRows, TileEpilogue::kBoxCols);
+    const PartialSums sums(launch, cluster * SpmmSm90<kConfig>::kReaders, stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
                                 launch.work_offsets,
                                 launch.work,
                                 launch.parts,
-                                launch.partials,
-                                launch.arrivals,
+                                sums.partials,
+                                sums.arrivals,
                                 static_cast<int>(launch.n),
                                 launch.block_m,
                                 launch.block_k,

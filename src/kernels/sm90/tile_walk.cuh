@@ -13,10 +13,10 @@ struct SpmmSm90Params {
     const std::int32_t* col_indices;   ///< [nnzb]
     const std::int32_t* work_offsets;  ///< [streams + 1]
     const WorkItem* work;
-    const TilePart* parts;   ///< of the split tiles
-    float* partials;         ///< for each slot, CTA of the cluster and 64 rows of a tile: 64 x 256 partial sums
+    const TilePart* parts;  ///< of the split tiles
+    float* partials;  ///< for each slot, CTA of the cluster and 64 rows of a tile: 64 x 256 partial sums
     std::int32_t* arrivals;  ///< zeros, for each split tile, CTA of the cluster and 64 rows of a tile
-    int n;  ///< columns of C
+    int n;                   ///< columns of C
     int block_m;
     int block_k;
     int tiles_per_block_log2;  ///< block_m / tile_m
@@ -42,12 +42,9 @@ __device__ inline Tile load_tile(const SpmmSm90Params& p, int item, int rank) {
     const int block_row = work.tile_row >> p.tiles_per_block_log2;
     const int row_in_block = (work.tile_row & ((1 << p.tiles_per_block_log2) - 1)) * kTileM;
     const std::int32_t* range = work.part < 0 ? p.crow_indices + block_row : &p.parts[work.part].block_begin;
-    return {work.tile_row * kTileM,
-            (work.strip * p.cluster + rank) * kTileN,
-            row_in_block,
-            __ldg(range),
-            __ldg(range + 1),
-            work.part};
+    return {work.tile_row * kTileM, (work.strip * p.cluster + rank) * kTileN,
+            row_in_block,           __ldg(range),
+            __ldg(range + 1),       work.part};
 }
 
 /// Position in the ring: the only owner of stage and phase. A stage's barrier completes one phase a round.
