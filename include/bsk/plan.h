@@ -22,9 +22,23 @@ struct SpmmProblem {
     std::int64_t ldc = 0;
 };
 
+/// What the planner may choose from.
+enum class Policy : int {
+    /// This library's kernels. They read stored blocks only: an infinity or NaN in B reaches no row of C through
+    /// a block that is not stored.
+    sparse = 0,
+    /// And cuBLAS on A expanded to a dense matrix, where it is installed and predicted to be faster. There a
+    /// block that is not stored is zeros, and zero times infinity is NaN. Takes m*k*2 bytes more on the device.
+    automatic = 1,
+};
+
 struct PlanOptions {
     /// Kernel to use, e.g. "spmm_sm80"; empty lets the planner choose. @see kernel_support
     std::string kernel;
+    Policy policy = Policy::sparse;  ///< of no matter where a kernel is named
+    /// Says that products will take values packed once (pack_values), so that the time of packing does not count
+    /// in the choice. Else kernels that need packed values pack them in every product.
+    bool packed_values = false;
 };
 
 struct PlanState;
@@ -40,6 +54,8 @@ public:
     [[nodiscard]] std::string explain() const;        ///< what was chosen and why, several lines
     [[nodiscard]] double predicted_seconds() const;   ///< by the cost model, for one product
     [[nodiscard]] std::int64_t memory_bytes() const;  ///< held on the device by the plan
+    /// Bytes of A's values in the form this plan's kernel reads; 0 where it reads them as they are. @see packed.h
+    [[nodiscard]] std::int64_t packed_bytes() const;
     [[nodiscard]] Device device() const;
     [[nodiscard]] const SpmmProblem& problem() const;
     [[nodiscard]] const PlanState& state() const { return *state_; }

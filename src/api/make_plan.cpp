@@ -6,13 +6,16 @@
 
 #include "api/plan_state.h"
 #include "base/check.h"
+#include "base/cublas.h"
 #include "base/format_device.h"
 #include "format/indices.h"
+#include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
 #include "kernels/sm90/spmm_sm90_small.h"
 #endif
+#include "plan/signature.h"
 
 namespace bsk {
 
@@ -83,6 +86,7 @@ void prepare(const SpmmLaunch& launch) {
     switch (launch.choice.kernel) {
         case KernelId::spmm_simt: return prepare_spmm_simt(launch);
         case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
+        case KernelId::dense_cublas: return prepare_dense_cublas(launch);
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
         case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
@@ -176,6 +180,10 @@ std::int64_t Plan::memory_bytes() const {
                                      state_->host_indices.size() * sizeof(std::int32_t));
 }
 
+std::int64_t Plan::packed_bytes() const {
+    return state_->host.packed_bytes;
+}
+
 Device Plan::device() const {
     return state_->device;
 }
@@ -194,7 +202,12 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;
     state->pattern.device = device;
-    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options);
+    // Loading cuBLAS takes a while, so only where the plan may use it.
+    const bool may_use_cublas =
+        options.policy == Policy::automatic || options.kernel == name(KernelId::dense_cublas);
+    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options,
+                            may_use_cublas ? why_no_cublas() : "");
+    state->signature = pattern_signature(indices.crow, indices.cols);
     state->kernel = name(state->host.choice.kernel);
     if (device.type == DeviceType::cuda) {
         upload(*state, indices);

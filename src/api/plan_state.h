@@ -20,6 +20,7 @@ struct PlanState {
     HostPlan host;
     std::vector<std::int32_t> host_indices;  ///< CPU plans: crow_indices, then col_indices
     DeviceBuffer arrays;                     ///< CUDA plans: crow_indices, col_indices, work_offsets, work
+    std::uint64_t signature = 0;             ///< of the pattern
     SpmmLaunch launch;                       ///< CUDA plans: everything but values, B, C, alpha and beta
 };
 

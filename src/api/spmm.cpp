@@ -1,11 +1,16 @@
 #include <bsk/spmm.h>
 
 #include <cstddef>
+#include <optional>
 
-#include "api/plan_state.h"
+#include <bsk/packed.h>
+
+#include "api/pack.h"
 #include "base/check.h"
 #include "base/format_device.h"
+#include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
+#include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
@@ -15,6 +20,9 @@
 namespace bsk {
 
 namespace {
+
+constexpr int kTmaAlignment = 16;     // bytes
+constexpr int kValuesAlignment = 16;  // bytes: all kernels read the values in pieces of that
 
 void check_pattern(const BsrView& planned, const BsrView& a) {
     require(a.m == planned.m && a.k == planned.k && a.block_m == planned.block_m &&
@@ -96,12 +104,12 @@ void check_pointer(const char* argument, const void* pointer, int alignment, con
             attributes.device, device.index);
 }
 
-void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c,
-                 float alpha, float beta, Stream stream) {
-    constexpr int kTmaAlignment = 16;
+/// @param packed  the values in the kernel's own form; null where it reads them as they are or shall pack them now
+void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, const ConstMatrixView& b,
+                 const MatrixView& c, float alpha, float beta, Stream stream) {
     const KernelId kernel = plan.host.choice.kernel;
     const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
-    check_pointer("values", a.values, kTmaAlignment, plan.device);
+    check_pointer("values", a.values, kValuesAlignment, plan.device);
     check_pointer("B", b.data, tma ? kTmaAlignment : static_cast<int>(size_of(b.dtype)), plan.device);
     check_pointer("C", c.data, tma ? kTmaAlignment : static_cast<int>(size_of(c.dtype)), plan.device);
 
@@ -112,9 +120,17 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
     launch.c = c.data;
     launch.alpha = alpha;
     launch.beta = beta;
+    std::optional<StreamBuffer> packed_now;
+    if (plan.host.packed_bytes > 0 && packed == nullptr) {
+        packed_now.emplace(static_cast<std::size_t>(plan.host.packed_bytes), stream);
+        pack(launch, packed_now->data(), stream);
+        packed = packed_now->data();
+    }
+    launch.packed = packed;
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
+        case KernelId::dense_cublas: launch_dense_cublas(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
         case KernelId::spmm_sm90_small: launch_spmm_sm90_small(launch, stream); break;
@@ -123,11 +139,9 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
     }
 }
 
-}  // namespace
-
-void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
-          float beta, Stream stream) {
-    const PlanState& state = plan.state();
+/// @param packed  as launch_cuda takes it
+void run(const PlanState& state, const BsrView& a, const void* packed, const ConstMatrixView& b,
+         const MatrixView& c, float alpha, float beta, Stream stream) {
     const SpmmProblem& problem = state.host.problem;
     const BsrView& planned = state.pattern;
     check_pattern(planned, a);
@@ -143,8 +157,46 @@ void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const Ma
         matrix.values = a.values;
         spmm_cpu(matrix, b, c, alpha, beta);
     } else {
-        launch_cuda(state, a, b, c, alpha, beta, stream);
+        launch_cuda(state, a, packed, b, c, alpha, beta, stream);
     }
+}
+
+}  // namespace
+
+void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
+          float beta, Stream stream) {
+    run(plan.state(), a, nullptr, b, c, alpha, beta, stream);
+}
+
+void spmm(const Plan& plan, const PackedValues& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
+          float beta, Stream stream) {
+    const PlanState& state = plan.state();
+    const PackedState& packed = a.state();
+    require(packed.signature == state.signature, ErrorCode::invalid_argument,
+            "The values were packed for another pattern than the plan's; pack them for this plan.");
+    require(packed.kernel == state.host.choice.kernel, ErrorCode::invalid_argument,
+            "The values were packed for {}, but the plan runs {}; pack them for this plan.",
+            name(packed.kernel), plan.kernel());
+    run(state, packed.a, packed.values.as<void>(), b, c, alpha, beta, stream);
+}
+
+PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
+    const PlanState& state = plan.state();
+    check_pattern(state.pattern, a);
+    auto packed = std::make_shared<PackedState>();
+    packed->a = a;
+    packed->kernel = state.host.choice.kernel;
+    packed->signature = state.signature;
+    if (state.host.packed_bytes > 0) {
+        check_pointer("values", a.values, kValuesAlignment, state.device);
+        const DeviceGuard guard(state.device.index);
+        packed->values = DeviceBuffer(static_cast<std::size_t>(state.host.packed_bytes));
+        packed->a.values = packed->values.as<void>();
+        SpmmLaunch launch = state.launch;
+        launch.values = a.values;
+        pack(launch, packed->values.as<void>(), stream);
+    }
+    return PackedValues(std::move(packed));
 }
 
 }  // namespace bsk

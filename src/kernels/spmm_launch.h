@@ -25,7 +25,9 @@ struct SpmmLaunch {
 
     DType dtype = DType::f16;      ///< of A and B
     const void* values = nullptr;  ///< [nnzb, block_m, block_k]
-    const void* b = nullptr;       ///< k x n
+    const void* packed =
+        nullptr;              ///< the values as the kernel reads them; null for kernels that read `values`
+    const void* b = nullptr;  ///< k x n
     Layout b_layout = Layout::row_major;
     std::int64_t ldb = 0;
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/math.h"
 #include "plan/cost_model.h"
 
 namespace bsk {
@@ -39,6 +40,13 @@ KernelId kernel_of(const std::string& kernel_name) {
          fmt::join(names, ", "));
 }
 
+/// why_not, and what only this process knows.
+std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                         const DeviceModel& device, const std::string& no_cublas) {
+    const std::string reason = why_not(kernel, a, problem, device);
+    return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
+}
+
 /// A kernel that computes the product, and the least time it may be predicted to take.
 struct Candidate {
     KernelId kernel = KernelId::spmm_cpu;
@@ -47,10 +55,14 @@ struct Candidate {
 
 /// The kernels that compute the product, by least time; why the device's others do not, in `reasons`.
 std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                                       const DeviceModel& device, std::vector<std::string>& reasons) {
+                                       const DeviceModel& device, const PlanOptions& options,
+                                       const std::string& no_cublas, std::vector<std::string>& reasons) {
     std::vector<Candidate> candidates;
     for (const KernelId kernel : kKernels) {
-        const std::string reason = why_not(kernel, a, problem, device);
+        if (kernel == KernelId::dense_cublas && options.policy == Policy::sparse) {
+            continue;
+        }
+        const std::string reason = why_not_here(kernel, a, problem, device, no_cublas);
         if (reason.empty()) {
             candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
         } else if (runs_on(kernel, device)) {
@@ -160,6 +172,19 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             unit, unit));
 }
 
+/// Adds the expansion of A to the plan.
+void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, const PlanOptions& options) {
+    plan.packed_bytes = a.m * round_up(a.k, 8) * size_of(a.dtype);
+    const double expansion = expand_seconds(a, device);
+    if (!options.packed_values) {
+        plan.predicted_seconds += expansion;
+    }
+    plan.reasons.push_back(
+        fmt::format("A as a dense matrix takes {:.1f} MiB; expanding it takes {:.4f} ms, {}.",
+                    static_cast<double>(plan.packed_bytes) / (1 << 20), 1e3 * expansion,
+                    options.packed_values ? "once" : "in every product"));
+}
+
 /// The most blocks that a block row stores.
 std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
     std::int64_t longest = 0;
@@ -172,7 +197,7 @@ std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
 /// The plan by one kernel that computes the product; its reasons do not say why this kernel.
 HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::int32_t>& crow,
                      const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                     const DeviceModel& device) {
+                     const DeviceModel& device, const PlanOptions& options) {
     HostPlan plan;
     plan.problem = problem;
     plan.choice.kernel = kernel;
@@ -182,7 +207,11 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_sm80:
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:
+        case KernelId::dense_cublas:
             plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+    }
+    if (kernel == KernelId::dense_cublas) {
+        plan_dense(plan, a, device, options);
     }
     return plan;
 }
@@ -205,13 +234,13 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
 
 HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                   const DeviceModel& device, const PlanOptions& options) {
+                   const DeviceModel& device, const PlanOptions& options, const std::string& no_cublas) {
     if (!options.kernel.empty()) {
         const KernelId kernel = kernel_of(options.kernel);
-        const std::string reason = why_not(kernel, a, problem, device);
+        const std::string reason = why_not_here(kernel, a, problem, device, no_cublas);
         require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this product on {}: {}.",
                 options.kernel, device.name, reason);
-        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
         plan.reasons.insert(plan.reasons.begin(), fmt::format("{}: asked for by the caller.", name(kernel)));
         return plan;
     }
@@ -222,12 +251,13 @@ HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
             fmt::format("Not {}: predicted to take {}{:.4f} ms.", name(kernel), comparison, 1e3 * seconds));
     };
     // By least time: a kernel that cannot win is not planned in detail.
-    for (const auto& [kernel, least] : find_candidates(a, longest_row(crow), problem, device, reasons)) {
+    for (const auto& [kernel, least] :
+         find_candidates(a, longest_row(crow), problem, device, options, no_cublas, reasons)) {
         if (best && least >= best->predicted_seconds) {
             drop(kernel, "at least ", least);
             continue;
         }
-        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
         if (best) {
             if (plan.predicted_seconds < best->predicted_seconds) {
                 std::swap(*best, plan);
