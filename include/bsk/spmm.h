@@ -14,9 +14,9 @@ struct Epilogue {
     /// C's dtype, on the plan's device; nullptr for none. A batch shares it.
     const void* bias = nullptr;
     BiasAxis bias_axis = BiasAxis::row;
-    /// What beta scales, nullptr for C itself: dtype, layout, ld and strides are those of C. It may be C; else
-    /// it must not overlap C. With beta = 0 it is not read.
-    const void* residual = nullptr;
+    /// What beta scales; C itself where data is nullptr. Shape, dtype, layout and ld are those of C, as is the
+    /// stride of a batch. It may be C, but must not overlap it otherwise. With beta = 0 it is not read.
+    ConstMatrixView residual;
 };
 
 /// Launches C = alpha*A*B + beta*C, or what `epilogue` makes of it, and returns: no allocation, no

@@ -54,7 +54,7 @@ double memory_seconds(const BsrView& a, const SpmmProblem& problem, const Device
         static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
-    return (a_bytes + b_bytes + c_bytes) / (device.memory_gbps * 1e9);
+    return (a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes)) / (device.memory_gbps * 1e9);
 }
 
 double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
@@ -67,8 +67,8 @@ double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem&
         case KernelId::spmm_sm90:
         case KernelId::spmm_sm90_small: break;
     }
-    const double flops =
-        2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(problem.n);
+    const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k *
+                         static_cast<double>(problem.n * problem.batch);
     return std::max(flops / (share * device.tensor_tflops * 1e12), memory_seconds(a, problem, device));
 }
 
