@@ -37,6 +37,7 @@ private:
 /// `a` may be freed by its owner as soon as this returns: freeing waits for the device.
 /// @throws Error invalid_argument where they were packed for another pattern, kernel or device; as spmm().
 BSK_API void spmm(const Plan& plan, const PackedValues& a, const ConstMatrixView& b, const MatrixView& c,
-                  float alpha = 1.0F, float beta = 0.0F, Stream stream = nullptr);
+                  float alpha = 1.0F, float beta = 0.0F, Stream stream = nullptr,
+                  const Epilogue& epilogue = {});
 
 }  // namespace bsk

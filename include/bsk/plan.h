@@ -12,7 +12,7 @@
 
 namespace bsk {
 
-/// The dense side of C = alpha*A*B + beta*C: A m x k (BSR), B k x n, C m x n.
+/// The dense side of C = alpha*A*B + beta*C: A m x k (BSR), B k x n, C m x n; or a batch of such products with one A.
 struct SpmmProblem {
     std::int64_t n = 0;
     DType c_dtype = DType::f16;  ///< A's dtype, or f32
@@ -20,6 +20,9 @@ struct SpmmProblem {
     Layout c_layout = Layout::row_major;
     std::int64_t ldb = 0;  ///< in elements; 0 stands for the tightest
     std::int64_t ldc = 0;
+    std::int64_t batch = 1;     ///< products: batch matrices B, as many matrices C
+    std::int64_t stride_b = 0;  ///< elements from one B to the next; 0 stands for the tightest
+    std::int64_t stride_c = 0;
 };
 
 /// What the planner may choose from.

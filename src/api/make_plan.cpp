@@ -128,6 +128,9 @@ void upload(PlanState& state, const Indices& indices) {
     launch.c_dtype = problem.c_dtype;
     launch.c_layout = problem.c_layout;
     launch.ldc = problem.ldc;
+    launch.batch = problem.batch;
+    launch.stride_b = problem.stride_b;
+    launch.stride_c = problem.stride_c;
     launch.choice = state.host.choice;
     launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
     launch.work = reinterpret_cast<const WorkItem*>(base + items);
@@ -151,14 +154,15 @@ void keep_on_host(PlanState& state, const Indices& indices) {
 
 std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& device) {
     const SpmmProblem& p = plan.problem;
-    const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n);
+    const double flops =
+        2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n * p.batch);
     const double tflops = plan.predicted_seconds > 0 ? flops / plan.predicted_seconds * 1e-12 : 0.0;
     return fmt::format(
-        "C[{} x {}] = A[{} x {}] * B[{} x {}]: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
+        "C[{} x {}] = A[{} x {}] * B[{} x {}]{}: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
         "{}\n{}\nPredicted: {:.4f} ms, {:.2f} executed TFLOP/s.",
-        a.m, p.n, a.m, a.k, a.k, p.n, a.nnzb, a.block_m, a.block_k, name(a.dtype), name(p.c_dtype),
-        name(p.b_layout), name(p.c_layout), device.name, fmt::join(plan.reasons, "\n"),
-        1e3 * plan.predicted_seconds, tflops);
+        a.m, p.n, a.m, a.k, a.k, p.n, p.batch == 1 ? "" : fmt::format(" for {} matrices B", p.batch), a.nnzb,
+        a.block_m, a.block_k, name(a.dtype), name(p.c_dtype), name(p.b_layout), name(p.c_layout), device.name,
+        fmt::join(plan.reasons, "\n"), 1e3 * plan.predicted_seconds, tflops);
 }
 
 }  // namespace

@@ -65,14 +65,15 @@ double memory_seconds(const BsrView& a, const SpmmProblem& problem, const Device
         static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
-    return (a_bytes + b_bytes + c_bytes) / (device.memory_gbps * 1e9);
+    return (a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes)) / (device.memory_gbps * 1e9);
 }
 
 namespace {
 
 /// `dense` stores every element.
 double dense_seconds(const BsrView& dense, const SpmmProblem& problem, const DeviceModel& device) {
-    const double flops = 2.0 * static_cast<double>(dense.nnzb) * static_cast<double>(problem.n);
+    const double flops =
+        2.0 * static_cast<double>(dense.nnzb) * static_cast<double>(problem.n * problem.batch);
     return std::max(flops / (device.tensor_tflops * 1e12), memory_seconds(dense, problem, device));
 }
 
@@ -88,8 +89,8 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
         return launch_seconds(device) + dense_seconds(dense, problem, device);
     }
     const double share = rate_share(kernel, a);  // of the device's dense fp16 rate
-    const double block_row_flops = 2.0 * a.block_m * a.block_k * static_cast<double>(problem.n);
-    double math = static_cast<double>(a.nnzb) * block_row_flops / (share * device.tensor_tflops * 1e12);
+    const double block_flops = 2.0 * a.block_m * a.block_k * static_cast<double>(problem.n * problem.batch);
+    double math = static_cast<double>(a.nnzb) * block_flops / (share * device.tensor_tflops * 1e12);
     if (kernel == KernelId::spmm_sm80 || kernel == KernelId::spmm_simt) {
         // A CTA computes 64 x 128 of C, four at a time on an SM: none ends before its row of A is done.
         const double step_flops = 2.0 * std::min(a.block_m, 64) * 128 * a.block_k;

@@ -36,6 +36,12 @@ std::string why_not_hopper(const BsrView& a, const SpmmProblem& problem) {
     if (problem.ldc * size_of(problem.c_dtype) % kTmaPiece != 0) {
         return fmt::format("ldc = {} is not a multiple of 16 bytes, which TMA needs", problem.ldc);
     }
+    if (problem.batch > 1 && (problem.stride_b * size_of(a.dtype) % kTmaPiece != 0 ||
+                              problem.stride_c * size_of(problem.c_dtype) % kTmaPiece != 0)) {
+        return fmt::format(
+            "stride_b = {} and stride_c = {} are not both multiples of 16 bytes, which TMA needs",
+            problem.stride_b, problem.stride_c);
+    }
     if (const std::int64_t line = line_length(problem.c_layout, a.m, problem.n);
         line * size_of(problem.c_dtype) % kTmaPiece != 0) {
         return fmt::format("lines of C of {} elements do not end at a multiple of 16 bytes, as TMA stores do",

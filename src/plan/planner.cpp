@@ -16,6 +16,8 @@ namespace bsk {
 
 namespace {
 
+constexpr std::int64_t kMaxBatch = 65535;  // of a grid's z dimension
+
 std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
                        std::int64_t cols) {
     const std::int64_t tightest = std::max<std::int64_t>(layout == Layout::row_major ? cols : rows, 1);
@@ -25,6 +27,39 @@ std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std
     require(ld <= kInt32Max, ErrorCode::too_large, "{} = {} is too large: expected at most {}.", argument, ld,
             kInt32Max);
     return ld == 0 ? tightest : ld;
+}
+
+/// Lines of a dense rows x cols matrix: rows where it is row-major, else columns; and elements of one.
+struct Lines {
+    std::int64_t count;
+    std::int64_t length;
+};
+
+Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
+    return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
+}
+
+std::int64_t filled_stride(const char* argument, std::int64_t stride, const Lines& lines, std::int64_t ld) {
+    require(stride >= 0, ErrorCode::invalid_argument,
+            "{} is {}; expected elements from one matrix to the next.", argument, stride);
+    return stride == 0 ? lines.count * ld : stride;
+}
+
+/// Fills in the strides of a batch where they are 0. Its matrices C may follow each other, or interleave by lines.
+void check_batch(const BsrView& a, SpmmProblem& problem) {
+    require(problem.batch >= 1 && problem.batch <= kMaxBatch, ErrorCode::invalid_argument,
+            "batch is {}; expected 1 to {}.", problem.batch, kMaxBatch);
+    const Lines b = lines_of(problem.b_layout, a.k, problem.n);
+    const Lines c = lines_of(problem.c_layout, a.m, problem.n);
+    problem.stride_b = filled_stride("stride_b", problem.stride_b, b, problem.ldb);
+    problem.stride_c = filled_stride("stride_c", problem.stride_c, c, problem.ldc);
+    const bool follow = problem.stride_c >= (c.count - 1) * problem.ldc + c.length;
+    const bool interleave =
+        problem.stride_c >= c.length && (problem.batch - 1) * problem.stride_c + c.length <= problem.ldc;
+    require(problem.batch == 1 || c.count * c.length == 0 || follow || interleave,
+            ErrorCode::invalid_argument,
+            "stride_c = {} lets the matrices C of a batch of {} overlap; expected at least {}.",
+            problem.stride_c, problem.batch, (c.count - 1) * problem.ldc + c.length);
 }
 
 KernelId kernel_of(const std::string& kernel_name) {
@@ -99,6 +134,7 @@ std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int3
 void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
               const DeviceModel& device) {
     const std::int64_t strips =
+        plan.problem.batch *
         ceil_div(plan.problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
     Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
@@ -229,6 +265,7 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
             kInt32Max);
     problem.ldb = filled_ld("ldb", problem.ldb, problem.b_layout, a.k, problem.n);
     problem.ldc = filled_ld("ldc", problem.ldc, problem.c_layout, a.m, problem.n);
+    check_batch(a, problem);
     return problem;
 }
 

@@ -17,7 +17,7 @@
 namespace bsk {
 
 struct HostPlan {
-    SpmmProblem problem;  ///< with ldb and ldc filled in
+    SpmmProblem problem;  ///< with ld and strides filled in
     KernelChoice choice;
     Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
     UnionLists lists;   ///< spmm_sm90_small only
@@ -27,7 +27,7 @@ struct HostPlan {
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
 
-/// Checks the dense side against A and fills in ldb and ldc where they are 0.
+/// Checks the dense side against A and fills in ld and strides where they are 0.
 /// @throws Error invalid_argument, dtype_mismatch, too_large
 [[nodiscard]] SpmmProblem check_problem(const BsrView& a, SpmmProblem problem);
 
