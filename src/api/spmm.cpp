@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "api/checks.h"
 #include "api/plan_state.h"
 #include "base/check.h"
 #include "base/format_device.h"
@@ -17,13 +18,7 @@ namespace bsk {
 namespace {
 
 void check_pattern(const BsrView& planned, const BsrView& a) {
-    require(a.m == planned.m && a.k == planned.k && a.block_m == planned.block_m &&
-                a.block_k == planned.block_k && a.nnzb == planned.nnzb,
-            ErrorCode::invalid_argument,
-            "A is {} x {} with {} blocks of {}x{}, but the plan was made for {} x {} with {} blocks of "
-            "{}x{}; make a plan for this pattern.",
-            a.m, a.k, a.nnzb, a.block_m, a.block_k, planned.m, planned.k, planned.nnzb, planned.block_m,
-            planned.block_k);
+    check_sizes(planned, a);
     require(a.dtype == planned.dtype, ErrorCode::dtype_mismatch, "A is {}, but the plan was made for {}.",
             name(a.dtype), name(planned.dtype));
     require(a.device == planned.device, ErrorCode::device_mismatch,
@@ -74,26 +69,6 @@ void check_apart(const BsrView& a, const ConstMatrixView& b, const ConstMatrixVi
             "C overlaps B in memory; give C a buffer of its own.");
     require(!overlap(out, stored), ErrorCode::invalid_argument,
             "C overlaps the values of A in memory; give C a buffer of its own.");
-}
-
-/// A pointer that a CUDA kernel will read or write: on the plan's device and aligned to `alignment` bytes.
-void check_pointer(const char* argument, const void* pointer, int alignment, const Device& device) {
-    if (pointer == nullptr) {
-        return;  // nothing is stored behind it, the shapes say so
-    }
-    require(reinterpret_cast<std::uintptr_t>(pointer) % alignment == 0, ErrorCode::misaligned,
-            "{} starts at {}, which is not a multiple of {} bytes; pass an aligned buffer (cudaMalloc aligns "
-            "to 256 bytes).",
-            argument, pointer, alignment);
-    cudaPointerAttributes attributes{};
-    check_cuda(cudaPointerGetAttributes(&attributes, pointer), "cudaPointerGetAttributes");
-    require(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch, "{} points to host memory, but the plan is for {}; copy it there.",
-            argument, device);
-    require(attributes.device == device.index || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch,
-            "{} points to memory of CUDA device {}, but the plan is for device {}.", argument,
-            attributes.device, device.index);
 }
 
 void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c,

@@ -24,12 +24,21 @@ std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std
     return ld == 0 ? tightest : ld;
 }
 
+/// why_not, and what a dynamic plan asks for.
+std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
+                    const PlanOptions& options) {
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
+        return "only the host can make its lists, and the plan is dynamic";
+    }
+    return why_not(kernel, a, problem, device);
+}
+
 KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
                        const PlanOptions& options, std::vector<std::string>& reasons) {
     if (!options.kernel.empty()) {
         for (const KernelId kernel : kKernels) {
             if (options.kernel == name(kernel)) {
-                const std::string reason = why_not(kernel, a, problem, device);
+                const std::string reason = why_not(kernel, a, problem, device, options);
                 require(reason.empty(), ErrorCode::unsupported,
                         "Kernel {} cannot compute this product on {}: {}.", options.kernel, device.name,
                         reason);
@@ -44,7 +53,7 @@ KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const Devic
              fmt::join(names, ", "));
     }
     for (const KernelId kernel : kKernels) {
-        const std::string reason = why_not(kernel, a, problem, device);
+        const std::string reason = why_not(kernel, a, problem, device, options);
         if (reason.empty()) {
             reasons.push_back(
                 fmt::format("{}: the fastest kernel that computes this product here.", name(kernel)));
@@ -119,6 +128,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
+    plan.tile_seconds = sm90_tile_seconds(plan.choice);
+    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -182,6 +193,9 @@ HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
     } else {
         plan.predicted_seconds =
             launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);
+    }
+    if (options.dynamic) {
+        plan.reasons.emplace_back("Dynamic: replan() replaces the pattern, kernel and tiles stay.");
     }
     return plan;
 }

@@ -20,7 +20,10 @@ struct HostPlan {
     SpmmProblem problem;  ///< with ldb and ldc filled in
     KernelChoice choice;
     Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
-    UnionLists lists;   ///< spmm_sm90_small only
+    /// Cost of one tile of the schedule: tile_seconds, and block_seconds for each stored block. spmm_sm90 only.
+    double tile_seconds = 0;
+    double block_seconds = 0;
+    UnionLists lists;  ///< spmm_sm90_small only
     double predicted_seconds = 0;
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };

@@ -10,6 +10,8 @@ namespace bsk {
 struct WorkItem {
     std::int32_t tile_row = 0;  ///< C rows tile_row*tile_m ...
     std::int32_t strip = 0;     ///< C columns strip*cluster*tile_n ...
+
+    friend bool operator==(const WorkItem&, const WorkItem&) = default;
 };
 
 /// Stream s (one cluster, from launch to exit) takes items[offsets[s] .. offsets[s+1]) in that order.
