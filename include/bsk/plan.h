@@ -42,13 +42,15 @@ struct PlanOptions {
     /// Says that products will take values packed once (pack_values), so that the time of packing does not count
     /// in the choice. Else kernels that need packed values pack them in every product.
     bool packed_values = false;
+    /// replan() may replace the pattern. Kernels whose order of work only the host can make are left out.
+    bool dynamic = false;
 };
 
 struct PlanState;
 
-/// Shareable, immutable; copies refer to one plan. Owns int32 copies of the index arrays and the order of
-/// work on its device. Usable for any values of the same pattern, from any thread and on any stream of its
-/// device.
+/// Shareable, immutable but for replan(); copies refer to one plan. Owns int32 copies of the index arrays and
+/// the order of work on its device. Usable for any values of the same pattern, from any thread and on any
+/// stream of its device.
 class BSK_API Plan {
 public:
     explicit Plan(std::shared_ptr<const PlanState> state) : state_(std::move(state)) {}
@@ -74,6 +76,19 @@ private:
 /// cuda_error.
 [[nodiscard]] BSK_API Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device,
                                      const PlanOptions& options = {});
+
+/// Replaces the pattern of a plan made with PlanOptions::dynamic by that of `a`: the same m, k, block and nnzb,
+/// index arrays on the plan's device. On CUDA it launches on `stream` and returns: no allocation, no
+/// synchronisation, legal inside CUDA-graph capture. Products launched on `stream` afterwards have the new
+/// pattern. No product of this plan may run on another stream meanwhile: order them by events, before and
+/// behind. Kernel and tiles stay those of the first pattern, as does what the plan says of itself.
+///
+/// Nothing about the indices can be reported from the device: one that is out of range is replaced by the
+/// nearest in range, so that a malformed pattern gives wrong numbers but touches no memory it should not. A CPU
+/// plan validates the pattern, which may lie on the host only, and has it when this returns.
+/// @throws Error invalid_argument (the plan is not dynamic, or sizes differ), device_mismatch, cuda_error;
+/// invalid_pattern on the CPU.
+BSK_API void replan(const Plan& plan, const BsrView& a, Stream stream = nullptr);
 
 /// What a plan would be.
 struct PlanPreview {

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -8,6 +9,7 @@
 #include "base/check.h"
 #include "base/cublas.h"
 #include "base/format_device.h"
+#include "base/math.h"
 #include "format/indices.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
@@ -74,6 +76,11 @@ public:
         }
         return offset;
     }
+    /// Room for `count` elements that the host does not fill.
+    template <class T>
+    std::size_t reserve(std::int64_t count) {
+        return add(std::vector<T>(static_cast<std::size_t>(count)));
+    }
     [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
 
 private:
@@ -108,9 +115,15 @@ void upload(PlanState& state, const Indices& indices) {
     const std::size_t steps = packer.add(lists.steps);
     const std::size_t stage_units = packer.add(lists.stage_units);
     const std::size_t units = packer.add(lists.units);
+    const bool deals = state.dynamic && !schedule.offsets.empty();
+    const auto item_count = deals ? static_cast<std::int64_t>(schedule.items.size()) : 0;
+    const std::int64_t tile_rows = deals ? ceil_div(state.pattern.m, state.host.choice.tile_m) : 0;
+    const std::size_t costs = packer.reserve<std::uint64_t>(tile_rows);
+    const std::size_t tail = packer.reserve<std::int32_t>(item_count / 4);
+    const std::size_t placements = packer.reserve<Placement>(item_count);
     const DeviceGuard guard(state.device.index);
     state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
-    const std::byte* base = state.arrays.as<std::byte>();
+    std::byte* base = state.arrays.as<std::byte>();
 
     const SpmmProblem& problem = state.host.problem;
     SpmmLaunch& launch = state.launch;
@@ -143,6 +156,30 @@ void upload(PlanState& state, const Indices& indices) {
     prepare(launch);
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;
+    if (!state.dynamic) {
+        return;
+    }
+    ReplanLaunch& replan = state.replan;
+    replan.block_rows = state.pattern.block_rows();
+    replan.block_cols = state.pattern.block_cols();
+    replan.nnzb = state.pattern.nnzb;
+    replan.crow_indices = reinterpret_cast<std::int32_t*>(base + crow);
+    replan.col_indices = reinterpret_cast<std::int32_t*>(base + col);
+    if (item_count > 0) {
+        DeviceSchedule& order = replan.schedule;
+        order.tile_rows = static_cast<std::int32_t>(tile_rows);
+        order.strips = static_cast<std::int32_t>(item_count / tile_rows);
+        order.streams = launch.streams;
+        order.tiles_per_block = state.pattern.block_m / launch.choice.tile_m;
+        order.tile_picoseconds = std::llround(1e12 * state.host.tile_seconds);
+        order.block_picoseconds = std::llround(1e12 * state.host.block_seconds);
+        order.offsets = reinterpret_cast<std::int32_t*>(base + offsets);
+        order.items = reinterpret_cast<WorkItem*>(base + items);
+        order.costs = reinterpret_cast<std::uint64_t*>(base + costs);
+        order.tail = reinterpret_cast<std::int32_t*>(base + tail);
+        order.placements = reinterpret_cast<Placement*>(base + placements);
+    }
+    prepare_replan();
 }
 
 void keep_on_host(PlanState& state, const Indices& indices) {
@@ -202,6 +239,7 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
 
     auto state = std::make_shared<PlanState>();
     state->device = device;
+    state->dynamic = options.dynamic;
     state->pattern = a;
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;

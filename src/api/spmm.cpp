@@ -5,6 +5,7 @@
 
 #include <bsk/packed.h>
 
+#include "api/checks.h"
 #include "api/pack.h"
 #include "base/check.h"
 #include "base/format_device.h"
@@ -25,13 +26,7 @@ constexpr int kTmaAlignment = 16;     // bytes
 constexpr int kValuesAlignment = 16;  // bytes: all kernels read the values in pieces of that
 
 void check_pattern(const BsrView& planned, const BsrView& a) {
-    require(a.m == planned.m && a.k == planned.k && a.block_m == planned.block_m &&
-                a.block_k == planned.block_k && a.nnzb == planned.nnzb,
-            ErrorCode::invalid_argument,
-            "A is {} x {} with {} blocks of {}x{}, but the plan was made for {} x {} with {} blocks of "
-            "{}x{}; make a plan for this pattern.",
-            a.m, a.k, a.nnzb, a.block_m, a.block_k, planned.m, planned.k, planned.nnzb, planned.block_m,
-            planned.block_k);
+    check_sizes(planned, a);
     require(a.dtype == planned.dtype, ErrorCode::dtype_mismatch, "A is {}, but the plan was made for {}.",
             name(a.dtype), name(planned.dtype));
     require(a.device == planned.device, ErrorCode::device_mismatch,
@@ -114,26 +109,6 @@ Epilogue checked(Epilogue epilogue, const ConstMatrixView& c) {
         check_dense("The residual", epilogue.residual, c.rows, c.cols, c.dtype, c.layout, c.ld, c.device);
     }
     return epilogue;
-}
-
-/// A pointer that a CUDA kernel will read or write: on the plan's device and aligned to `alignment` bytes.
-void check_pointer(const char* argument, const void* pointer, int alignment, const Device& device) {
-    if (pointer == nullptr) {
-        return;  // nothing is stored behind it, the shapes say so
-    }
-    require(reinterpret_cast<std::uintptr_t>(pointer) % alignment == 0, ErrorCode::misaligned,
-            "{} starts at {}, which is not a multiple of {} bytes; pass an aligned buffer (cudaMalloc aligns "
-            "to 256 bytes).",
-            argument, pointer, alignment);
-    cudaPointerAttributes attributes{};
-    check_cuda(cudaPointerGetAttributes(&attributes, pointer), "cudaPointerGetAttributes");
-    require(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch, "{} points to host memory, but the plan is for {}; copy it there.",
-            argument, device);
-    require(attributes.device == device.index || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch,
-            "{} points to memory of CUDA device {}, but the plan is for device {}.", argument,
-            attributes.device, device.index);
 }
 
 /// @param packed  the values in the kernel's own form; null where it reads them as they are or shall pack them now

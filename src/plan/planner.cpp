@@ -75,9 +75,13 @@ KernelId kernel_of(const std::string& kernel_name) {
          fmt::join(names, ", "));
 }
 
-/// why_not, and what only this process knows.
+/// why_not, and what the plan's options and this process ask for.
 std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
-                         const DeviceModel& device, const std::string& no_cublas) {
+                         const DeviceModel& device, const PlanOptions& options,
+                         const std::string& no_cublas) {
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
+        return "only the host can make its lists, and the plan is dynamic";
+    }
     const std::string reason = why_not(kernel, a, problem, device);
     return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
 }
@@ -97,7 +101,7 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
         if (kernel == KernelId::dense_cublas && options.policy == Policy::sparse) {
             continue;
         }
-        const std::string reason = why_not_here(kernel, a, problem, device, no_cublas);
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
         if (reason.empty()) {
             candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
         } else if (runs_on(kernel, device)) {
@@ -174,6 +178,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
+    plan.tile_seconds = sm90_tile_seconds(plan.choice);
+    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -249,6 +255,9 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);
     }
+    if (options.dynamic) {
+        plan.reasons.emplace_back("Dynamic: replan() replaces the pattern, kernel and tiles stay.");
+    }
     return plan;
 }
 
@@ -274,7 +283,7 @@ HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const DeviceModel& device, const PlanOptions& options, const std::string& no_cublas) {
     if (!options.kernel.empty()) {
         const KernelId kernel = kernel_of(options.kernel);
-        const std::string reason = why_not_here(kernel, a, problem, device, no_cublas);
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
         require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this product on {}: {}.",
                 options.kernel, device.name, reason);
         HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);

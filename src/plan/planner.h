@@ -20,9 +20,12 @@ struct HostPlan {
     SpmmProblem problem;  ///< with ld and strides filled in
     KernelChoice choice;
     Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
-    UnionLists lists;   ///< spmm_sm90_small only
-    std::int64_t packed_bytes =
-        0;  ///< of A's values in the kernel's own form; 0 where it reads them as they are
+    /// Cost of one tile of the schedule: tile_seconds, and block_seconds for each stored block. spmm_sm90 only.
+    double tile_seconds = 0;
+    double block_seconds = 0;
+    UnionLists lists;  ///< spmm_sm90_small only
+    /// Of A's values in the kernel's own form; 0 where it reads them as they are.
+    std::int64_t packed_bytes = 0;
     double predicted_seconds = 0;
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
