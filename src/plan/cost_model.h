@@ -41,6 +41,9 @@ inline constexpr double kSm90SplitSeconds = 3e-6;
 [[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
                                    const SpmmProblem& problem, const DeviceModel& device);
 
+/// Writing A's blocks into a dense matrix.
+[[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
+
 /// From the call to the first instruction on the device, and back.
 [[nodiscard]] double launch_seconds(const DeviceModel& device);
 

@@ -9,8 +9,11 @@ namespace bsk {
 /// One tile row of C times the `cluster` neighbouring column tiles of one strip.
 struct WorkItem {
     std::int32_t tile_row = 0;  ///< C rows tile_row*tile_m ...
-    std::int32_t strip = 0;     ///< C columns strip*cluster*tile_n ...
-    std::int32_t part = -1;     ///< index into Schedule::parts, or -1: the whole block list of the tile row
+    std::int32_t strip =
+        0;  ///< C columns strip*cluster*tile_n ...; of a batch, those of the first C come first
+    std::int32_t part = -1;  ///< index into Schedule::parts, or -1: the whole block list of the tile row
+
+    friend bool operator==(const WorkItem&, const WorkItem&) = default;
 };
 
 /// Some of the stored blocks of a tile whose block list is split, so that several streams share it.

@@ -57,12 +57,17 @@ Schedule split_schedule(const std::vector<TileRow>& rows, const std::vector<Cost
 
 }  // namespace
 
+std::vector<double> seconds_of(const std::vector<TileRow>& rows) {
+    std::vector<double> seconds;
+    seconds.reserve(rows.size());
+    std::transform(rows.begin(), rows.end(), std::back_inserter(seconds),
+                   [](const TileRow& row) { return row.seconds(); });
+    return seconds;
+}
+
 Schedule make_split_schedule(const std::vector<TileRow>& rows, std::int64_t strips, int streams,
                              double part_seconds, double split_seconds) {
-    std::vector<double> costs;
-    costs.reserve(rows.size());
-    std::transform(rows.begin(), rows.end(), std::back_inserter(costs),
-                   [](const TileRow& row) { return row.seconds(); });
+    const std::vector<double> costs = seconds_of(rows);
     Schedule best = make_schedule(costs, strips, streams);
     double total = 0;
     double longest = 0;

@@ -43,13 +43,17 @@ private:
     std::optional<StreamBuffer> buffer_;
 };
 
-/// Hands in `acc`, the part's sum of 64 rows of its tile. True for the last part of the tile to arrive: acc is
-/// the sum of all of them then. All 128 threads of the warpgroup call it.
+/// Hands in `acc`, the sum over part `number` for 64 rows of its tile. True for the last part of the tile to arrive: acc
+/// is the sum of all of them then; and for a tile that is not split (number -1). All 128 threads of the warpgroup call it.
 ///
 /// @param lane        CTA of the cluster and rows of the tile, in one number below `lanes`
 /// @param barrier_id  its own named barrier
-__device__ inline bool add_partial_sums(float (&acc)[128], const SpmmSm90Params& p, const TilePart& part,
-                                        int lane, int lanes, int barrier_id) {
+__device__ inline bool add_partial_sums(float (&acc)[128], const SpmmSm90Params& p, int number, int lane,
+                                        int lanes, int barrier_id) {
+    if (number < 0) {
+        return true;
+    }
+    const TilePart& part = p.parts[number];
     const int thread = threadIdx.x % kWarpgroupThreads;
     const int stride = lanes * kPartialVectors;  // from part to part
     float4* sums = reinterpret_cast<float4*>(p.partials) + static_cast<std::int64_t>(part.slot) * stride +

@@ -14,8 +14,8 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
 // ---- Clusters -------------------------------------------------------------------------------------------
 
 /// 10.33 %cluster_ctarank: index of this CTA in its cluster.
-__device__ inline std::uint32_t cluster_rank() {
-    std::uint32_t rank;
+__device__ inline int cluster_rank() {
+    int rank;
     asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
     return rank;
 }
@@ -131,9 +131,20 @@ __device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, 
         : "memory");
 }
 
-__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y) {
-    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
-                 "r"(shared_address(shared)), "r"(x), "r"(y)
+/// tma_load of a map with a third dimension, z.
+__device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y,
+                                int z) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, "
+        "%5}], "
+        "[%2];" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z)
+        : "memory");
+}
+
+__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y, int z) {
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(map),
+                 "r"(shared_address(shared)), "r"(x), "r"(y), "r"(z)
                  : "memory");
 }
 
