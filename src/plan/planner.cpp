@@ -170,6 +170,27 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
     }
 }
 
+/// Decides for a Hopper kernel which operands are copied, and counts their time: read and written once each way.
+void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
+    const SpmmProblem& problem = plan.problem;
+    plan.copies_b = !tma_reads_b(a, problem);
+    plan.copies_c = !tma_writes_c(a, problem);
+    const std::int64_t b_bytes = plan.copies_b ? a.k * size_of(a.dtype) : 0;
+    const std::int64_t c_bytes = plan.copies_c ? a.m * size_of(problem.c_dtype) : 0;
+    if (b_bytes + c_bytes == 0) {
+        return;
+    }
+    const double seconds = 2.0 * static_cast<double>((b_bytes + c_bytes) * problem.n * problem.batch) /
+                           (device.memory_gbps * 1e9);
+    plan.predicted_seconds += seconds;
+    plan.reasons.push_back(fmt::format(
+        "{} copied, because TMA needs lines that start and end at multiples of 16 bytes: {:.3f} ms.",
+        !plan.copies_c   ? "B is"
+        : !plan.copies_b ? "C is"
+                         : "B and C are",
+        1e3 * seconds));
+}
+
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
 std::vector<int> clusters(std::int64_t n, int tile_n) {
     return n > tile_n ? std::vector<int>{2, 1} : std::vector<int>{1};
@@ -267,6 +288,9 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_cpu:
         case KernelId::dense_cublas:
             plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+    }
+    if (kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small) {
+        plan_copies(plan, a, device);
     }
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);
