@@ -158,6 +158,12 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
+    if (plan.choice.tile_m == 128 && plan.problem.c_dtype != DType::f32) {
+        plan.reasons.push_back(fmt::format(
+            "beta, a bias for each column and an activation apply to alpha*A*B rounded to {}: a tile is "
+            "stored while the next is computed.",
+            name(plan.problem.c_dtype)));
+    }
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
