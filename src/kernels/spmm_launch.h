@@ -48,6 +48,9 @@ struct SpmmLaunch {
     KernelChoice choice;
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only
     const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; sm90 kernels only
+    const TilePart* parts = nullptr;             ///< Schedule::parts on the device; spmm_sm90 only
+    float* partials = nullptr;                   ///< workspace of a call for the parts' sums, see tile_walk.cuh
+    std::int32_t* arrivals = nullptr;            ///< the same, zeros
     int streams = 0;                             ///< clusters launched; sm90 kernels only
 
     const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only

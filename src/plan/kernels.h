@@ -13,7 +13,7 @@ namespace bsk {
 
 enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small };
 
-/// Fastest first: the planner takes the first that can compute a product.
+/// In the order in which they are shown; the planner chooses by predicted time.
 inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
                                      KernelId::spmm_simt, KernelId::spmm_cpu};
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -59,40 +61,45 @@ void check_batch(const BsrView& a, SpmmProblem& problem) {
             problem.stride_c, problem.batch, (c.count - 1) * problem.ldc + c.length);
 }
 
-KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                       const PlanOptions& options, std::vector<std::string>& reasons) {
-    if (!options.kernel.empty()) {
-        for (const KernelId kernel : kKernels) {
-            if (options.kernel == name(kernel)) {
-                const std::string reason = why_not(kernel, a, problem, device);
-                require(reason.empty(), ErrorCode::unsupported,
-                        "Kernel {} cannot compute this product on {}: {}.", options.kernel, device.name,
-                        reason);
-                reasons.push_back(fmt::format("{}: asked for by the caller.", name(kernel)));
-                return kernel;
-            }
+KernelId kernel_of(const std::string& kernel_name) {
+    for (const KernelId kernel : kKernels) {
+        if (kernel_name == name(kernel)) {
+            return kernel;
         }
-        std::vector<std::string_view> names;
-        std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
-                       [](KernelId kernel) { return name(kernel); });
-        fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", options.kernel,
-             fmt::join(names, ", "));
     }
+    std::vector<std::string_view> names;
+    std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
+                   [](KernelId kernel) { return name(kernel); });
+    fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", kernel_name,
+         fmt::join(names, ", "));
+}
+
+/// A kernel that computes the product, and the least time it may be predicted to take.
+struct Candidate {
+    KernelId kernel = KernelId::spmm_cpu;
+    double least_seconds = 0;
+};
+
+/// The kernels that compute the product, by least time; why the device's others do not, in `reasons`.
+std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                                       const DeviceModel& device, std::vector<std::string>& reasons) {
+    std::vector<Candidate> candidates;
     for (const KernelId kernel : kKernels) {
         const std::string reason = why_not(kernel, a, problem, device);
         if (reason.empty()) {
-            reasons.push_back(
-                fmt::format("{}: the fastest kernel that computes this product here.", name(kernel)));
-            return kernel;
-        }
-        if (runs_on(kernel, device)) {
+            candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
+        } else if (runs_on(kernel, device)) {
             reasons.push_back(fmt::format("Not {}: {}.", name(kernel), reason));
         }
     }
-    fail(
-        ErrorCode::unsupported,
-        "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every case.",
-        device.name, device.cc_major, device.cc_minor);
+    require(!candidates.empty(), ErrorCode::unsupported,
+            "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every "
+            "case.",
+            device.name, device.cc_major, device.cc_minor);
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& x, const Candidate& y) {
+        return x.least_seconds < y.least_seconds;
+    });
+    return candidates;
 }
 
 /// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
@@ -195,6 +202,33 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             unit, unit));
 }
 
+/// The most blocks that a block row stores.
+std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
+    std::int64_t longest = 0;
+    for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
+        longest = std::max<std::int64_t>(longest, crow[row + 1] - crow[row]);
+    }
+    return longest;
+}
+
+/// The plan by one kernel that computes the product; its reasons do not say why this kernel.
+HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::int32_t>& crow,
+                     const std::vector<std::int32_t>& col, const SpmmProblem& problem,
+                     const DeviceModel& device) {
+    HostPlan plan;
+    plan.problem = problem;
+    plan.choice.kernel = kernel;
+    switch (kernel) {
+        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device); break;
+        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
+        case KernelId::spmm_sm80:
+        case KernelId::spmm_simt:
+        case KernelId::spmm_cpu:
+            plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+    }
+    return plan;
+}
+
 }  // namespace
 
 SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
@@ -215,18 +249,42 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
 HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col, const SpmmProblem& problem,
                    const DeviceModel& device, const PlanOptions& options) {
-    HostPlan plan;
-    plan.problem = problem;
-    plan.choice.kernel = choose_kernel(a, problem, device, options, plan.reasons);
-    if (plan.choice.kernel == KernelId::spmm_sm90) {
-        schedule_sm90(plan, a, crow, device);
-    } else if (plan.choice.kernel == KernelId::spmm_sm90_small) {
-        schedule_sm90_small(plan, a, crow, col, device);
-    } else {
-        plan.predicted_seconds =
-            launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);
+    if (!options.kernel.empty()) {
+        const KernelId kernel = kernel_of(options.kernel);
+        const std::string reason = why_not(kernel, a, problem, device);
+        require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this product on {}: {}.",
+                options.kernel, device.name, reason);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device);
+        plan.reasons.insert(plan.reasons.begin(), fmt::format("{}: asked for by the caller.", name(kernel)));
+        return plan;
     }
-    return plan;
+    std::vector<std::string> reasons;
+    std::optional<HostPlan> best;
+    const auto drop = [&](KernelId kernel, const char* comparison, double seconds) {
+        reasons.push_back(
+            fmt::format("Not {}: predicted to take {}{:.4f} ms.", name(kernel), comparison, 1e3 * seconds));
+    };
+    // By least time: a kernel that cannot win is not planned in detail.
+    for (const auto& [kernel, least] : find_candidates(a, longest_row(crow), problem, device, reasons)) {
+        if (best && least >= best->predicted_seconds) {
+            drop(kernel, "at least ", least);
+            continue;
+        }
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device);
+        if (best) {
+            if (plan.predicted_seconds < best->predicted_seconds) {
+                std::swap(*best, plan);
+            }
+            drop(plan.choice.kernel, "", plan.predicted_seconds);
+        } else {
+            best = std::move(plan);
+        }
+    }
+    reasons.push_back(
+        fmt::format("{}: the fastest, as predicted, of the kernels that compute this product here.",
+                    name(best->choice.kernel)));
+    best->reasons.insert(best->reasons.begin(), reasons.begin(), reasons.end());
+    return *std::move(best);
 }
 
 }  // namespace bsk

@@ -9,13 +9,27 @@ namespace bsk {
 /// One tile row of C times the `cluster` neighbouring column tiles of one strip.
 struct WorkItem {
     std::int32_t tile_row = 0;  ///< C rows tile_row*tile_m ...
-    std::int32_t strip = 0;     ///< C columns strip*cluster*tile_n ...; of a batch, those of the first C come first
+    std::int32_t strip =
+        0;  ///< C columns strip*cluster*tile_n ...; of a batch, those of the first C come first
+    std::int32_t part = -1;  ///< index into Schedule::parts, or -1: the whole block list of the tile row
+};
+
+/// Some of the stored blocks of a tile whose block list is split, so that several streams share it.
+struct TilePart {
+    std::int32_t block_begin = 0;  ///< stored blocks [block_begin, block_end), never empty
+    std::int32_t block_end = 0;
+    std::int32_t index = 0;  ///< this is part `index` of `count` >= 2
+    std::int32_t count = 0;
+    std::int32_t tile = 0;  ///< number of the split tile; its parts count their arrivals there
+    std::int32_t slot = 0;  ///< buffer of the partial sums; the parts of a tile have consecutive ones
 };
 
 /// Stream s (one cluster, from launch to exit) takes items[offsets[s] .. offsets[s+1]) in that order.
 struct Schedule {
     std::vector<std::int32_t> offsets;
     std::vector<WorkItem> items;
+    std::vector<TilePart> parts;  ///< in the order of their slots
+    int split_tiles = 0;
     double makespan = 0;  ///< cost of the longest stream, in the unit of the costs
 };
 

@@ -189,6 +189,14 @@ public:
         flush_under(0, 0);
     }
 
+    /// Tells the compiler that nothing is held here, so that the registers serve something else.
+    __device__ void holds_nothing() {
+#pragma unroll
+        for (std::uint32_t& pair : held_) {
+            pair = 0;
+        }
+    }
+
     /// Before the CTA ends: its shared memory must outlive the reads of the last stores.
     __device__ void finish_stores() {
         if (is_leader()) {
@@ -210,7 +218,7 @@ private:
         return p_.beta != 0.0F;
     }
     __device__ std::uint8_t* buffer() const {
-        return staging_ + buffer_ * kChunkBytes;
+        return staging_ + stored_ % kBuffers * kChunkBytes;
     }
 
     __device__ int held_chunks() const {
@@ -327,7 +335,7 @@ private:
 #pragma unroll
             for (int chunk = 0; chunk < kBuffers; ++chunk) {
                 if (chunk < chunks) {
-                    load_residual((buffer_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
+                    load_residual((stored_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
                 }
             }
         }
@@ -357,10 +365,9 @@ private:
         const int next = chunk + kBuffers - 1;
         if (is_leader() && chunk > 0 && next < chunks) {
             ptx::tma_store_wait_read<0>();
-            load_residual((buffer_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
+            load_residual((stored_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
         }
-        ptx::mbarrier_wait(&loaded_[buffer_], loaded_phases_ >> buffer_ & 1);
-        loaded_phases_ ^= 1U << buffer_;
+        ptx::mbarrier_wait(&loaded_[stored_ % kBuffers], stored_ / kBuffers % 2);
     }
 
     /// Stores buffer() as the chunk of C at `at`.
@@ -374,7 +381,7 @@ private:
             }
             ptx::tma_store_commit();
         }
-        buffer_ = (buffer_ + 1) % kBuffers;  // by chunks stored: some may be left out
+        ++stored_;
     }
 
     /// Where box `box` of the chunk at `at` {row, column} lies in the tensor maps.
@@ -444,9 +451,8 @@ private:
     std::uint8_t* staging_;
     std::uint64_t* loaded_;
     int barrier_id_;
-    int buffer_ = 0;                   ///< the next chunk's
-    std::uint32_t loaded_phases_ = 0;  ///< bit b: phase of loaded_[b]
-    std::uint32_t row_bias_[2] = {};   ///< as in memory, of rows lane/4 and lane/4 + 8
+    std::uint32_t stored_ = 0;        ///< chunks, all of which had R in their buffers, or none
+    std::uint32_t row_bias_[2] = {};  ///< as in memory, of rows lane/4 and lane/4 + 8
     /// Pairs of columns in the order of the accumulators, from piece `piece_` on; used by hold() and flush() only.
     std::uint32_t held_[64];
     int2 held_at_ = {};

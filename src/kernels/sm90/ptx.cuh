@@ -81,6 +81,22 @@ __device__ inline void named_barrier_arrive(int id, int threads) {
     asm volatile("barrier.arrive.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+/// As named_barrier_sync; whether `value` holds for any of the threads.
+__device__ inline bool named_barrier_or(int id, int threads, bool value) {
+    int any = 0;
+    asm volatile(
+        "{\n"
+        ".reg .pred value, any;\n"
+        "setp.ne.s32 value, %3, 0;\n"
+        "barrier.red.or.pred.aligned any, %1, %2, value;\n"
+        "selp.s32 %0, 1, 0, any;\n"
+        "}"
+        : "=r"(any)
+        : "r"(id), "r"(threads), "r"(value ? 1 : 0)
+        : "memory");
+    return any != 0;
+}
+
 // ---- Tensor memory accelerator (9.7.9.27) ---------------------------------------------------------------
 
 __device__ inline void prefetch_tensor_map(const CUtensorMap* map) {

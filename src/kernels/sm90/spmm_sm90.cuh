@@ -28,6 +28,7 @@
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/sm90/tile_walk.cuh"
@@ -82,11 +83,15 @@ struct SpmmSm90 {
         for (int item = begin; item < end; ++item) {
             const Tile tile = next;
             next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
-            int next_col = tile.block_begin < tile.block_end ? __ldg(p.col_indices + tile.block_begin) : 0;
+            // Every second strip backwards: what the strip before read last is still in L2.
+            const bool backwards = tile.col / (kTileN * p.cluster) % 2 != 0;
+            const int step = backwards ? -1 : 1;
+            int block = backwards ? tile.block_end - 1 : tile.block_begin;
+            int next_col = tile.block_begin < tile.block_end ? __ldg(p.col_indices + block) : 0;
 #pragma unroll 1
-            for (int block = tile.block_begin; block < tile.block_end; ++block) {
+            for (int left = tile.block_end - tile.block_begin; left > 0; --left, block += step) {
                 const int block_col = next_col;
-                next_col = block + 1 < tile.block_end ? __ldg(p.col_indices + block + 1) : 0;
+                next_col = left > 1 ? __ldg(p.col_indices + block + step) : 0;
                 const int a_row = block * p.block_m + tile.row_in_block + rank * a_rows;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
@@ -167,10 +172,13 @@ struct SpmmSm90 {
         Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
         for (int item = begin; item < end; ++item) {
             const Tile tile = next;
-            next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
+            const auto load_next = [&] {
+                next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
+            };
             const int steps = (tile.block_end - tile.block_begin) * steps_per_block;
             if constexpr (!kCooperative) {
                 if ((item - begin) % kConsumers != consumer) {
+                    load_next();
                     state.advance(steps);  // the other consumer's tile
                     continue;
                 }
@@ -179,15 +187,22 @@ struct SpmmSm90 {
                     ptx::named_barrier_sync(kOrderBarrier + consumer, 2 * kWarpgroupThreads);
                 }
             }
-            float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
             if constexpr (kDefersStore) {
-                epilogue.load_row_bias(tile.row + tile_rows);
+                if (steps == 0) {
+                    epilogue.flush();  // there is no mainloop to do it under
+                }
             }
+            float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
             multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
                 if constexpr (kDefersStore) {
                     epilogue.flush_under(step, steps);
                 }
             });
+            // Under the last step's wgmma: the latency is hidden, and no registers are needed during the mainloop.
+            load_next();
+            if constexpr (kDefersStore) {
+                epilogue.load_row_bias(tile.row + tile_rows);
+            }
             if constexpr (!kCooperative) {
                 if (item + 1 < end) {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
@@ -201,8 +216,14 @@ struct SpmmSm90 {
             if (steps > 0) {
                 release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, p.cluster);
             }
+            if (const int part = p.parts == nullptr ? -1 : p.work[item].part; part >= 0) {
+                epilogue.holds_nothing();
+                if (!add_partial_sums(acc, p, p.parts[part], rank * kReaders + tile_rows / 64,
+                                      p.cluster * kReaders, kEpilogueBarrier + consumer)) {
+                    continue;
+                }
+            }
             if constexpr (kDefersStore) {
-                epilogue.flush();  // what a row without blocks left
                 epilogue.hold(acc, tile.row + tile_rows, tile.col, tile.batch);
             } else {
                 const auto place_of = [&](int offset) {
@@ -278,6 +299,9 @@ void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
                                 launch.col_indices,
                                 launch.work_offsets,
                                 launch.work,
+                                launch.parts,
+                                launch.partials,
+                                launch.arrivals,
                                 static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                 launch.block_m,
                                 launch.block_k,

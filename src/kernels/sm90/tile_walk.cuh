@@ -13,7 +13,10 @@ struct SpmmSm90Params {
     const std::int32_t* col_indices;   ///< [nnzb]
     const std::int32_t* work_offsets;  ///< [streams + 1]
     const WorkItem* work;
-    int strips;  ///< of one product: a batch has as many strips for each
+    const TilePart* parts;  ///< of the split tiles; nullptr where there are none
+    float* partials;  ///< for each slot, CTA of the cluster and 64 rows of a tile: 64 x 256 partial sums
+    std::int32_t* arrivals;  ///< zeros, for each split tile, CTA of the cluster and 64 rows of a tile
+    int strips;              ///< of one product: a batch has as many strips for each
     int block_m;
     int block_k;
     int tiles_per_block_log2;  ///< block_m / tile_m
@@ -35,13 +38,14 @@ template <int kTileM, int kTileN>
 __device__ inline Tile load_tile(const SpmmSm90Params& p, int item, int rank) {
     const WorkItem work = p.work[item];
     const int block_row = work.tile_row >> p.tiles_per_block_log2;
-    const int part = work.tile_row & ((1 << p.tiles_per_block_log2) - 1);
+    const int row_in_block = (work.tile_row & ((1 << p.tiles_per_block_log2) - 1)) * kTileM;
+    const std::int32_t* range = work.part < 0 ? p.crow_indices + block_row : &p.parts[work.part].block_begin;
     const int batch = work.strip / p.strips;
     return {work.tile_row * kTileM,
             ((work.strip - batch * p.strips) * p.cluster + rank) * kTileN,
-            part * kTileM,
-            __ldg(p.crow_indices + block_row),
-            __ldg(p.crow_indices + block_row + 1),
+            row_in_block,
+            __ldg(range),
+            __ldg(range + 1),
             batch};
 }
 
