@@ -170,12 +170,20 @@ struct SpmmSm90 {
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
         State state;
         Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
-        for (int item = begin; item < end; ++item) {
+        for (int item = begin;; ++item) {
             const Tile tile = next;
             const auto load_next = [&] {
                 next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
             };
-            const int steps = (tile.block_end - tile.block_begin) * steps_per_block;
+            const int steps = item == end ? 0 : (tile.block_end - tile.block_begin) * steps_per_block;
+            if constexpr (kDefersStore) {
+                if (steps == 0) {
+                    epilogue.flush();  // there is no mainloop to do it under
+                }
+            }
+            if (item == end) {
+                break;
+            }
             if constexpr (!kCooperative) {
                 if ((item - begin) % kConsumers != consumer) {
                     load_next();
@@ -185,11 +193,6 @@ struct SpmmSm90 {
                 // In turn, also because a parity wait two rounds early would pass.
                 if (item > begin) {
                     ptx::named_barrier_sync(kOrderBarrier + consumer, 2 * kWarpgroupThreads);
-                }
-            }
-            if constexpr (kDefersStore) {
-                if (steps == 0) {
-                    epilogue.flush();  // there is no mainloop to do it under
                 }
             }
             float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
@@ -231,9 +234,6 @@ struct SpmmSm90 {
                 };
                 epilogue.store(acc, place_of, tile.batch);
             }
-        }
-        if constexpr (kDefersStore) {
-            epilogue.flush();
         }
         epilogue.finish_stores();
     }
