@@ -1,11 +1,17 @@
 #include <bsk/spmm.h>
 
 #include <cstddef>
+#include <optional>
 
-#include "api/plan_state.h"
+#include <bsk/packed.h>
+
+#include "api/checks.h"
+#include "api/pack.h"
 #include "base/check.h"
 #include "base/format_device.h"
+#include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
+#include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
@@ -16,14 +22,11 @@ namespace bsk {
 
 namespace {
 
+constexpr int kTmaAlignment = 16;     // bytes
+constexpr int kValuesAlignment = 16;  // bytes: all kernels read the values in pieces of that
+
 void check_pattern(const BsrView& planned, const BsrView& a) {
-    require(a.m == planned.m && a.k == planned.k && a.block_m == planned.block_m &&
-                a.block_k == planned.block_k && a.nnzb == planned.nnzb,
-            ErrorCode::invalid_argument,
-            "A is {} x {} with {} blocks of {}x{}, but the plan was made for {} x {} with {} blocks of "
-            "{}x{}; make a plan for this pattern.",
-            a.m, a.k, a.nnzb, a.block_m, a.block_k, planned.m, planned.k, planned.nnzb, planned.block_m,
-            planned.block_k);
+    check_sizes(planned, a);
     require(a.dtype == planned.dtype, ErrorCode::dtype_mismatch, "A is {}, but the plan was made for {}.",
             name(a.dtype), name(planned.dtype));
     require(a.device == planned.device, ErrorCode::device_mismatch,
@@ -108,32 +111,12 @@ Epilogue checked(Epilogue epilogue, const ConstMatrixView& c) {
     return epilogue;
 }
 
-/// A pointer that a CUDA kernel will read or write: on the plan's device and aligned to `alignment` bytes.
-void check_pointer(const char* argument, const void* pointer, int alignment, const Device& device) {
-    if (pointer == nullptr) {
-        return;  // nothing is stored behind it, the shapes say so
-    }
-    require(reinterpret_cast<std::uintptr_t>(pointer) % alignment == 0, ErrorCode::misaligned,
-            "{} starts at {}, which is not a multiple of {} bytes; pass an aligned buffer (cudaMalloc aligns "
-            "to 256 bytes).",
-            argument, pointer, alignment);
-    cudaPointerAttributes attributes{};
-    check_cuda(cudaPointerGetAttributes(&attributes, pointer), "cudaPointerGetAttributes");
-    require(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch, "{} points to host memory, but the plan is for {}; copy it there.",
-            argument, device);
-    require(attributes.device == device.index || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch,
-            "{} points to memory of CUDA device {}, but the plan is for device {}.", argument,
-            attributes.device, device.index);
-}
-
-void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c,
-                 float alpha, float beta, Stream stream, const Epilogue& epilogue) {
-    constexpr int kTmaAlignment = 16;
+/// @param packed  the values in the kernel's own form; null where it reads them as they are or shall pack them now
+void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, const ConstMatrixView& b,
+                 const MatrixView& c, float alpha, float beta, Stream stream, const Epilogue& epilogue) {
     const KernelId kernel = plan.host.choice.kernel;
     const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
-    check_pointer("values", a.values, kTmaAlignment, plan.device);
+    check_pointer("values", a.values, kValuesAlignment, plan.device);
     const int c_element = static_cast<int>(size_of(c.dtype));
     check_pointer("B", b.data, tma ? kTmaAlignment : static_cast<int>(size_of(b.dtype)), plan.device);
     check_pointer("C", c.data, tma ? kTmaAlignment : c_element, plan.device);
@@ -153,9 +136,17 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
     launch.bias = epilogue.bias;
     launch.bias_axis = epilogue.bias_axis;
     launch.activation = epilogue.activation;
+    std::optional<StreamBuffer> packed_now;
+    if (plan.host.packed_bytes > 0 && packed == nullptr) {
+        packed_now.emplace(static_cast<std::size_t>(plan.host.packed_bytes), stream);
+        pack(launch, packed_now->data(), stream);
+        packed = packed_now->data();
+    }
+    launch.packed = packed;
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
+        case KernelId::dense_cublas: launch_dense_cublas(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
         case KernelId::spmm_sm90_small: launch_spmm_sm90_small(launch, stream); break;
@@ -178,11 +169,9 @@ void compute_cpu(const SpmmProblem& problem, const BsrView& a, ConstMatrixView b
     }
 }
 
-}  // namespace
-
-void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
-          float beta, Stream stream, const Epilogue& epilogue) {
-    const PlanState& state = plan.state();
+/// @param packed  as launch_cuda takes it
+void run(const PlanState& state, const BsrView& a, const void* packed, const ConstMatrixView& b,
+         const MatrixView& c, float alpha, float beta, Stream stream, const Epilogue& epilogue) {
     const SpmmProblem& problem = state.host.problem;
     const BsrView& planned = state.pattern;
     check_pattern(planned, a);
@@ -199,8 +188,46 @@ void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const Ma
         matrix.values = a.values;
         compute_cpu(problem, matrix, b, c, alpha, beta, complete);
     } else {
-        launch_cuda(state, a, b, c, alpha, beta, stream, complete);
+        launch_cuda(state, a, packed, b, c, alpha, beta, stream, complete);
     }
+}
+
+}  // namespace
+
+void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
+          float beta, Stream stream, const Epilogue& epilogue) {
+    run(plan.state(), a, nullptr, b, c, alpha, beta, stream, epilogue);
+}
+
+void spmm(const Plan& plan, const PackedValues& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
+          float beta, Stream stream, const Epilogue& epilogue) {
+    const PlanState& state = plan.state();
+    const PackedState& packed = a.state();
+    require(packed.signature == state.signature, ErrorCode::invalid_argument,
+            "The values were packed for another pattern than the plan's; pack them for this plan.");
+    require(packed.kernel == state.host.choice.kernel, ErrorCode::invalid_argument,
+            "The values were packed for {}, but the plan runs {}; pack them for this plan.",
+            name(packed.kernel), plan.kernel());
+    run(state, packed.a, packed.values.as<void>(), b, c, alpha, beta, stream, epilogue);
+}
+
+PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
+    const PlanState& state = plan.state();
+    check_pattern(state.pattern, a);
+    auto packed = std::make_shared<PackedState>();
+    packed->a = a;
+    packed->kernel = state.host.choice.kernel;
+    packed->signature = state.signature;
+    if (state.host.packed_bytes > 0) {
+        check_pointer("values", a.values, kValuesAlignment, state.device);
+        const DeviceGuard guard(state.device.index);
+        packed->values = DeviceBuffer(static_cast<std::size_t>(state.host.packed_bytes));
+        packed->a.values = packed->values.as<void>();
+        SpmmLaunch launch = state.launch;
+        launch.values = a.values;
+        pack(launch, packed->values.as<void>(), stream);
+    }
+    return PackedValues(std::move(packed));
 }
 
 }  // namespace bsk

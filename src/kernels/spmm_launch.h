@@ -25,7 +25,9 @@ struct SpmmLaunch {
 
     DType dtype = DType::f16;      ///< of A and B
     const void* values = nullptr;  ///< [nnzb, block_m, block_k]
-    const void* b = nullptr;       ///< k x n
+    const void* packed =
+        nullptr;              ///< the values as the kernel reads them; null for kernels that read `values`
+    const void* b = nullptr;  ///< k x n
     Layout b_layout = Layout::row_major;
     std::int64_t ldb = 0;
 
@@ -48,10 +50,10 @@ struct SpmmLaunch {
     KernelChoice choice;
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only
     const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; sm90 kernels only
-    const TilePart* parts = nullptr;             ///< Schedule::parts on the device; spmm_sm90 only
-    float* partials = nullptr;                   ///< workspace of a call for the parts' sums, see tile_walk.cuh
-    std::int32_t* arrivals = nullptr;            ///< the same, zeros
-    int streams = 0;                             ///< clusters launched; sm90 kernels only
+    const TilePart* parts = nullptr;  ///< [part_count], device; spmm_sm90 only, as are the next two
+    int part_count = 0;
+    int split_tiles = 0;
+    int streams = 0;  ///< clusters launched; sm90 kernels only
 
     const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
     const std::int32_t* group_stages = nullptr;

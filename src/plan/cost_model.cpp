@@ -20,7 +20,8 @@ double rate_share(KernelId kernel, const BsrView& a) {
         case KernelId::spmm_simt: return 0.02;
         // 120 and 208 of 760 TFLOP/s at blocks of 16 and 32 on an H200 (docs/worklog/small-blocks.md).
         case KernelId::spmm_sm80: return a.block_m >= 32 ? 0.27 : 0.16;
-        case KernelId::spmm_sm90: return 1.0;
+        case KernelId::spmm_sm90:
+        case KernelId::dense_cublas: return 1.0;
         case KernelId::spmm_sm90_small: return small_math_share(unit_of(a.block_m, a.block_k));
     }
     return 1.0;
@@ -67,12 +68,29 @@ double memory_seconds(const BsrView& a, const SpmmProblem& problem, const Device
     return (a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes)) / (device.memory_gbps * 1e9);
 }
 
+namespace {
+
+/// `dense` stores every element.
+double dense_seconds(const BsrView& dense, const SpmmProblem& problem, const DeviceModel& device) {
+    const double flops =
+        2.0 * static_cast<double>(dense.nnzb) * static_cast<double>(problem.n * problem.batch);
+    return std::max(flops / (device.tensor_tflops * 1e12), memory_seconds(dense, problem, device));
+}
+
+}  // namespace
+
 double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
                      const DeviceModel& device) {
+    if (kernel == KernelId::dense_cublas) {
+        BsrView dense = a;  // every element stored
+        dense.block_m = 1;
+        dense.block_k = 1;
+        dense.nnzb = a.m * a.k;
+        return launch_seconds(device) + dense_seconds(dense, problem, device);
+    }
     const double share = rate_share(kernel, a);  // of the device's dense fp16 rate
-    const double block_row_flops =
-        2.0 * a.block_m * a.block_k * static_cast<double>(problem.n * problem.batch);
-    double math = static_cast<double>(a.nnzb) * block_row_flops / (share * device.tensor_tflops * 1e12);
+    const double block_flops = 2.0 * a.block_m * a.block_k * static_cast<double>(problem.n * problem.batch);
+    double math = static_cast<double>(a.nnzb) * block_flops / (share * device.tensor_tflops * 1e12);
     if (kernel == KernelId::spmm_sm80 || kernel == KernelId::spmm_simt) {
         // A CTA computes 64 x 128 of C, four at a time on an SM: none ends before its row of A is done.
         const double step_flops = 2.0 * std::min(a.block_m, 64) * 128 * a.block_k;
@@ -80,6 +98,12 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
         math = std::max(math, static_cast<double>(longest_row) * step_flops / (sm_rate / 4));
     }
     return launch_seconds(device) + std::max(math, memory_seconds(a, problem, device));
+}
+
+double expand_seconds(const BsrView& a, const DeviceModel& device) {
+    const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    const double bytes = kElementBytes * (stored + static_cast<double>(a.m) * static_cast<double>(a.k));
+    return launch_seconds(device) + bytes / (device.memory_gbps * 1e9);
 }
 
 double launch_seconds(const DeviceModel& device) {

@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/math.h"
 #include "plan/cost_model.h"
+#include "plan/split.h"
 
 namespace bsk {
 
@@ -74,6 +76,17 @@ KernelId kernel_of(const std::string& kernel_name) {
          fmt::join(names, ", "));
 }
 
+/// why_not, and what the plan's options and this process ask for.
+std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                         const DeviceModel& device, const PlanOptions& options,
+                         const std::string& no_cublas) {
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
+        return "only the host can make its lists, and the plan is dynamic";
+    }
+    const std::string reason = why_not(kernel, a, problem, device);
+    return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
+}
+
 /// A kernel that computes the product, and the least time it may be predicted to take.
 struct Candidate {
     KernelId kernel = KernelId::spmm_cpu;
@@ -82,10 +95,14 @@ struct Candidate {
 
 /// The kernels that compute the product, by least time; why the device's others do not, in `reasons`.
 std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                                       const DeviceModel& device, std::vector<std::string>& reasons) {
+                                       const DeviceModel& device, const PlanOptions& options,
+                                       const std::string& no_cublas, std::vector<std::string>& reasons) {
     std::vector<Candidate> candidates;
     for (const KernelId kernel : kKernels) {
-        const std::string reason = why_not(kernel, a, problem, device);
+        if (kernel == KernelId::dense_cublas && options.policy == Policy::sparse) {
+            continue;
+        }
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
         if (reason.empty()) {
             candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
         } else if (runs_on(kernel, device)) {
@@ -102,29 +119,30 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
     return candidates;
 }
 
-/// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
-std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                   const KernelChoice& choice, const DeviceModel& device) {
-    const double step = sm90_step_seconds(choice, device);
-    const double fixed = sm90_tile_seconds(choice);
+/// The tile rows of a choice and what their blocks cost, cut into steps of 64 columns of A.
+std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
+                               const KernelChoice& choice, const DeviceModel& device) {
+    const double per_block = a.block_k / kSm90TileK * sm90_step_seconds(choice, device);
+    const double per_tile = sm90_tile_seconds(choice);
     const int tiles_per_block = a.block_m / choice.tile_m;
-    const int steps_per_block = a.block_k / kSm90TileK;
-    std::vector<double> costs(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
-    for (std::size_t row = 0; row < costs.size(); ++row) {
+    std::vector<TileRow> rows(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
         const std::size_t block_row = row / tiles_per_block;
-        const double steps = static_cast<double>(crow[block_row + 1] - crow[block_row]) * steps_per_block;
-        costs[row] = fixed + steps * step;
+        rows[row] = {crow[block_row], crow[block_row + 1], per_block, per_tile};
     }
-    return costs;
+    return rows;
 }
 
-/// Schedules tile rows of these costs, and keeps the choice if that ends sooner than what the plan holds.
-void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
-              const DeviceModel& device) {
-    const std::int64_t strips =
-        plan.problem.batch *
-        ceil_div(plan.problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
-    Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
+/// Strips of C that the clusters of a choice cut it into, and the clusters that run at a time.
+std::int64_t strips_of(const SpmmProblem& problem, const KernelChoice& choice) {
+    return problem.batch * ceil_div(problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
+}
+int streams_of(const KernelChoice& choice, const DeviceModel& device) {
+    return device.sm_count / choice.cluster;
+}
+
+/// Keeps a choice and its schedule if that ends sooner than what the plan holds.
+void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
         plan.choice = choice;
         plan.schedule = std::move(schedule);
@@ -144,6 +162,12 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
                     "stream takes {:.3f} ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
+    if (plan.schedule.split_tiles > 0) {
+        plan.reasons.push_back(fmt::format(
+            "{} tiles are split into {} parts of their block lists, so that no stream ends late; partial "
+            "sums are added in a fixed order.",
+            plan.schedule.split_tiles, plan.schedule.parts.size()));
+    }
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -153,15 +177,24 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 
 /// Tries every tile height and cluster size and keeps the shortest schedule.
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                   const DeviceModel& device) {
+                   const DeviceModel& device, bool dynamic) {
     for (const int tile_m : {128, 64}) {
         for (const int cluster : clusters(plan.problem.n, kSm90TileN)) {
             if (a.block_m % tile_m == 0) {
                 const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
-                consider(plan, choice, tile_row_costs(a, crow, choice, device), device);
+                const std::vector<TileRow> rows = tile_rows(a, crow, choice, device);
+                const std::int64_t strips = strips_of(plan.problem, choice);
+                const int streams = streams_of(choice, device);
+                // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
+                consider(plan, choice,
+                         dynamic ? make_schedule(seconds_of(rows), strips, streams)
+                                 : make_split_schedule(rows, strips, streams, kSm90PartSeconds,
+                                                       kSm90SplitSeconds));
             }
         }
     }
+    plan.tile_seconds = sm90_tile_seconds(plan.choice);
+    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -190,7 +223,8 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         for (const GroupWork& work : works) {
             costs.push_back(sm90_small_tile_seconds(choice, work, unit, device));
         }
-        consider(plan, choice, costs, device);
+        consider(plan, choice,
+                 make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
     explain_schedule(
         plan, a, device,
@@ -200,6 +234,19 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             kGroupRows, kSm90SmallTileN, kGroupRows,
             static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
             unit, unit));
+}
+
+/// Adds the expansion of A to the plan.
+void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, const PlanOptions& options) {
+    plan.packed_bytes = a.m * round_up(a.k, 8) * size_of(a.dtype);
+    const double expansion = expand_seconds(a, device);
+    if (!options.packed_values) {
+        plan.predicted_seconds += expansion;
+    }
+    plan.reasons.push_back(
+        fmt::format("A as a dense matrix takes {:.1f} MiB; expanding it takes {:.4f} ms, {}.",
+                    static_cast<double>(plan.packed_bytes) / (1 << 20), 1e3 * expansion,
+                    options.packed_values ? "once" : "in every product"));
 }
 
 /// The most blocks that a block row stores.
@@ -214,17 +261,24 @@ std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
 /// The plan by one kernel that computes the product; its reasons do not say why this kernel.
 HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::int32_t>& crow,
                      const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                     const DeviceModel& device) {
+                     const DeviceModel& device, const PlanOptions& options) {
     HostPlan plan;
     plan.problem = problem;
     plan.choice.kernel = kernel;
     switch (kernel) {
-        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device); break;
+        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
         case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
         case KernelId::spmm_sm80:
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:
+        case KernelId::dense_cublas:
             plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+    }
+    if (kernel == KernelId::dense_cublas) {
+        plan_dense(plan, a, device, options);
+    }
+    if (options.dynamic) {
+        plan.reasons.emplace_back("Dynamic: replan() replaces the pattern, kernel and tiles stay.");
     }
     return plan;
 }
@@ -248,13 +302,13 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
 
 HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                   const DeviceModel& device, const PlanOptions& options) {
+                   const DeviceModel& device, const PlanOptions& options, const std::string& no_cublas) {
     if (!options.kernel.empty()) {
         const KernelId kernel = kernel_of(options.kernel);
-        const std::string reason = why_not(kernel, a, problem, device);
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
         require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this product on {}: {}.",
                 options.kernel, device.name, reason);
-        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
         plan.reasons.insert(plan.reasons.begin(), fmt::format("{}: asked for by the caller.", name(kernel)));
         return plan;
     }
@@ -265,12 +319,13 @@ HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
             fmt::format("Not {}: predicted to take {}{:.4f} ms.", name(kernel), comparison, 1e3 * seconds));
     };
     // By least time: a kernel that cannot win is not planned in detail.
-    for (const auto& [kernel, least] : find_candidates(a, longest_row(crow), problem, device, reasons)) {
+    for (const auto& [kernel, least] :
+         find_candidates(a, longest_row(crow), problem, device, options, no_cublas, reasons)) {
         if (best && least >= best->predicted_seconds) {
             drop(kernel, "at least ", least);
             continue;
         }
-        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
         if (best) {
             if (plan.predicted_seconds < best->predicted_seconds) {
                 std::swap(*best, plan);

@@ -207,14 +207,6 @@ public:
         flush_under(0, 0);
     }
 
-    /// Tells the compiler that nothing is held here, so that the registers serve something else.
-    __device__ void holds_nothing() {
-#pragma unroll
-        for (std::uint32_t& pair : held_) {
-            pair = 0;
-        }
-    }
-
     /// Before the CTA ends: its shared memory must outlive the reads of the last stores.
     __device__ void finish_stores() {
         if (is_leader()) {
