@@ -40,10 +40,12 @@ Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
     return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
 }
 
-std::int64_t filled_stride(const char* argument, std::int64_t stride, const Lines& lines, std::int64_t ld) {
+/// The tightest stride where the caller gives none or where nothing follows.
+std::int64_t filled_stride(const char* argument, std::int64_t stride, std::int64_t batch, const Lines& lines,
+                           std::int64_t ld) {
     require(stride >= 0, ErrorCode::invalid_argument,
             "{} is {}; expected elements from one matrix to the next.", argument, stride);
-    return stride == 0 ? lines.count * ld : stride;
+    return stride == 0 || batch == 1 ? std::max<std::int64_t>(lines.count, 1) * ld : stride;
 }
 
 /// Fills in the strides of a batch where they are 0. Its matrices C may follow each other, or interleave by lines.
@@ -52,8 +54,8 @@ void check_batch(const BsrView& a, SpmmProblem& problem) {
             "batch is {}; expected 1 to {}.", problem.batch, kMaxBatch);
     const Lines b = lines_of(problem.b_layout, a.k, problem.n);
     const Lines c = lines_of(problem.c_layout, a.m, problem.n);
-    problem.stride_b = filled_stride("stride_b", problem.stride_b, b, problem.ldb);
-    problem.stride_c = filled_stride("stride_c", problem.stride_c, c, problem.ldc);
+    problem.stride_b = filled_stride("stride_b", problem.stride_b, problem.batch, b, problem.ldb);
+    problem.stride_c = filled_stride("stride_c", problem.stride_c, problem.batch, c, problem.ldc);
     const bool follow = problem.stride_c >= (c.count - 1) * problem.ldc + c.length;
     const bool interleave =
         problem.stride_c >= c.length && (problem.batch - 1) * problem.stride_c + c.length <= problem.ldc;
@@ -219,6 +221,12 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
+    if (plan.choice.tile_m == 128 && plan.problem.c_dtype != DType::f32) {
+        plan.reasons.push_back(fmt::format(
+            "beta, a bias for each column and an activation apply to alpha*A*B rounded to {}: a tile is "
+            "stored while the next is computed.",
+            name(plan.problem.c_dtype)));
+    }
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
