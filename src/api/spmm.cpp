@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/format_device.h"
 #include "kernels/cpu/spmm_cpu.h"
+#include "kernels/sm80/spmm_skinny.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
@@ -115,6 +116,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
+        case KernelId::spmm_skinny: launch_spmm_skinny(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
         case KernelId::spmm_sm90_small: launch_spmm_sm90_small(launch, stream); break;

@@ -57,6 +57,10 @@ double memory_seconds(const BsrView& a, const SpmmProblem& problem, const Device
     return (a_bytes + b_bytes + c_bytes) / (device.memory_gbps * 1e9);
 }
 
+double skinny_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
+    return 3e-6 + memory_seconds(a, problem, device) / 0.8;
+}
+
 double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                            const DeviceModel& device) {
     double share = 1.0;  // of the device's dense fp16 rate
@@ -64,6 +68,7 @@ double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem&
         case KernelId::spmm_cpu: share = 0.5; break;
         case KernelId::spmm_sm80: share = sm80_share(a.block_m); break;
         case KernelId::spmm_simt: share = 0.02; break;
+        case KernelId::spmm_skinny: return skinny_seconds(a, problem, device);
         case KernelId::spmm_sm90:
         case KernelId::spmm_sm90_small: break;
     }

@@ -28,6 +28,9 @@ namespace bsk {
 /// Time to move A's values, B and C through device memory once.
 [[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
 
+/// spmm_skinny: the time to stream A's values from memory, or A and its pieces of B from L2.
+[[nodiscard]] double skinny_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
+
 /// The kernels that are not scheduled in detail: executed FLOPs at the share of the device's rate they were
 /// measured at.
 [[nodiscard]] double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,

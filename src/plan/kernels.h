@@ -11,11 +11,12 @@
 
 namespace bsk {
 
-enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small };
+enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small, spmm_skinny };
 
-/// Fastest first: the planner takes the first that can compute a product.
+/// Fastest first for many columns of B: the planner takes the first that can compute a product, but spmm_skinny where
+/// that is predicted to end sooner.
 inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
-                                     KernelId::spmm_simt, KernelId::spmm_cpu};
+                                     KernelId::spmm_simt, KernelId::spmm_cpu,        KernelId::spmm_skinny};
 
 /// How a kernel cuts C.
 struct KernelChoice {
@@ -29,6 +30,7 @@ struct KernelChoice {
 inline constexpr int kSm90TileN = 256;       ///< spmm_sm90: columns of C a CTA computes at a time
 inline constexpr int kSm90TileK = 64;        ///< spmm_sm90: columns of A in a step
 inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C a CTA computes at a time
+inline constexpr int kSkinnyMostColumns = 128;  ///< spmm_skinny: columns of B it takes
 
 [[nodiscard]] const char* name(KernelId kernel);
 /// The device and the cases a kernel needs, in words.

@@ -44,6 +44,9 @@ KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const Devic
              fmt::join(names, ", "));
     }
     for (const KernelId kernel : kKernels) {
+        if (kernel == KernelId::spmm_skinny) {
+            continue;  // consider_skinny() weighs it against the first that fits
+        }
         const std::string reason = why_not(kernel, a, problem, device);
         if (reason.empty()) {
             reasons.push_back(
@@ -153,6 +156,26 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             unit, unit));
 }
 
+/// Takes spmm_skinny where that is predicted to end before the kernel that the plan holds.
+void consider_skinny(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
+    if (!why_not(KernelId::spmm_skinny, a, plan.problem, device).empty()) {
+        return;
+    }
+    const double seconds =
+        launch_seconds(device) + unscheduled_seconds(KernelId::spmm_skinny, a, plan.problem, device);
+    if (seconds >= plan.predicted_seconds) {
+        return;
+    }
+    HostPlan skinny;
+    skinny.problem = plan.problem;
+    skinny.choice.kernel = KernelId::spmm_skinny;
+    skinny.predicted_seconds = seconds;
+    skinny.reasons = {fmt::format("{}: {} columns of B are few; {} would take {:.4f} ms.",
+                                  name(KernelId::spmm_skinny), plan.problem.n, name(plan.choice.kernel),
+                                  1e3 * plan.predicted_seconds)};
+    plan = std::move(skinny);
+}
+
 }  // namespace
 
 SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
@@ -182,6 +205,9 @@ HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
     } else {
         plan.predicted_seconds =
             launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);
+    }
+    if (options.kernel.empty()) {
+        consider_skinny(plan, a, device);
     }
     return plan;
 }
