@@ -42,7 +42,7 @@ Instance instance_of_tile(const SpmmLaunch& launch) {
     }
     switch (std::min(row_tiles, 4)) {
         case 1: return instance<T, kBLayout, 1, 8, 8, 2, 2>();
-        case 2: return instance<T, kBLayout, 2, 8, 8, 2, 2>();
+        case 2: return instance<T, kBLayout, 2, 8, 8, 4, 1>();
         default: return instance<T, kBLayout, 4, 8, 8, 3, 1>();
     }
 }
