@@ -77,7 +77,8 @@ void launch_spmm_skinny(const SpmmLaunch& launch, Stream stream) {
     int block_k_shift = std::countr_zero(static_cast<unsigned>(launch.block_k));
     void* arguments[] = {&argument, &block_m_shift, &block_k_shift};
     const dim3 grid(static_cast<unsigned>(ceil_div(launch.m, instance.rows)),
-                    static_cast<unsigned>(ceil_div(launch.n, instance.columns)));
+                    static_cast<unsigned>(ceil_div(launch.n, instance.columns)),
+                    static_cast<unsigned>(launch.batch));
     check_cuda(cudaLaunchKernel(instance.kernel, grid, dim3(static_cast<unsigned>(instance.threads)), arguments,
                                 static_cast<std::size_t>(instance.shared_bytes),
                                 static_cast<cudaStream_t>(stream)),

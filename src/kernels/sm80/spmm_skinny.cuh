@@ -1,5 +1,5 @@
-// C = alpha*A*B + beta*C for few columns of B (decode, small batches), where the time is that of reading the
-// stored values of A once.
+// C = activation(alpha*A*B + beta*R + bias) for few columns of B (decode, small batches), where the time is that of
+// reading the stored values of A once.
 //
 // Split of the work: a CTA computes 16*kRowTiles rows of one block row by 8*kColumnTiles columns of C. The row's
 // stored blocks, side by side, make one long k, cut into chunks of 32 columns of A; each warp takes an equal run
@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/activation.cuh"
 #include "kernels/sm80/copy.cuh"
 #include "kernels/sm80/mma.cuh"
 #include "kernels/sm80/run.cuh"
@@ -85,8 +86,9 @@ public:
 
         const std::uint32_t column = blockIdx.y * Config::kColumns + (kBRowMajor ? 0 : copy_row());
         columns_left_ = static_cast<int>(launch.n) - static_cast<int>(column);
-        b_ = static_cast<const std::uint16_t*>(launch.b) + (kBRowMajor ? column : product(column, launch.ldb));
-        b_is_aligned_ = (reinterpret_cast<std::uintptr_t>(launch.b) / 2 | launch.ldb) % sm80::kChunk == 0;
+        const std::uint16_t* const b = static_cast<const std::uint16_t*>(launch.b) + blockIdx.z * launch.stride_b;
+        b_ = b + (kBRowMajor ? column : product(column, launch.ldb));
+        b_is_aligned_ = reinterpret_cast<std::uintptr_t>(b) % 16 == 0 && launch.ldb % sm80::kChunk == 0;
     }
 
     __device__ void multiply() {
@@ -255,10 +257,19 @@ private:
 
 template <class C>
 __device__ void store_element(const SpmmLaunch& launch, std::int64_t row, std::int64_t column, float sum) {
-    C& target = static_cast<C*>(launch.c)[launch.c_layout == Layout::row_major ? row * launch.ldc + column
-                                                                               : column * launch.ldc + row];
-    const float old = launch.beta != 0.0F ? launch.beta * sm80::to_float(target) : 0.0F;
-    sm80::round_to(target, launch.alpha * sum + old);
+    const std::int64_t place =
+        blockIdx.z * launch.stride_c +
+        (launch.c_layout == Layout::row_major ? row * launch.ldc + column : column * launch.ldc + row);
+    float x[] = {launch.alpha * sum};
+    if (launch.beta != 0.0F) {
+        x[0] += launch.beta * sm80::to_float(static_cast<const C*>(launch.residual)[place]);
+    }
+    if (launch.bias != nullptr) {
+        x[0] += sm80::to_float(
+            static_cast<const C*>(launch.bias)[launch.bias_axis == BiasAxis::row ? row : column]);
+    }
+    activate<sm80::kDType<C>>(launch.activation, x);
+    sm80::round_to(static_cast<C*>(launch.c)[place], x[0]);
 }
 
 /// Adds the staged sums of a row tile in the order of the warps; neighbouring threads write neighbours in C.
@@ -288,7 +299,7 @@ __device__ void store_row_tile(const SpmmLaunch& launch, const SharedStorage<Con
 
 // ---------------------------------------------------------------------------------------- __global__
 
-/// Grid: x, tile rows; y, tile columns.
+/// Grid: x, tile rows; y, tile columns; z, the products of a batch.
 /// @param block_m_shift  log2(block_m)
 /// @param block_k_shift  log2(block_k)
 template <class Config>
