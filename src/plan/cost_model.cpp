@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/math.h"
+#include "plan/skinny_tile.h"
+
 namespace bsk {
 
 namespace {
@@ -78,8 +81,16 @@ double dense_seconds(const BsrView& dense, const SpmmProblem& problem, const Dev
     return std::max(flops / (device.tensor_tflops * 1e12), memory_seconds(dense, problem, device));
 }
 
+/// What spmm_skinny reaches of the memory and L2 rates, and its sums' way through shared memory
+/// (docs/worklog/skinny.md).
 double skinny_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
-    return 3e-6 + memory_seconds(a, problem, device) / 0.8;
+    const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
+    const double memory = memory_seconds(a, problem, device) / 0.75;
+    const double a_bytes = kElementBytes * static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    const double column_tiles =
+        static_cast<double>(problem.batch) * static_cast<double>(ceil_div(problem.n, tile.columns));
+    const double l2_bytes = column_tiles * a_bytes * (1.0 + static_cast<double>(tile.columns) / tile.rows);
+    return 1e-6 + 0.06e-6 * tile.columns + std::max(memory, l2_bytes / (0.6 * device.l2_gbps * 1e9));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "plan/skinny_tile.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -127,7 +128,8 @@ const char* needs(KernelId kernel) {
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; lines of B and C "
                    "that start and end at multiples of 16 bytes";
         case KernelId::spmm_skinny:
-            return "a CUDA device of compute capability 8.0 or later; float16, bfloat16; up to 128 columns of B";
+            return "a CUDA device of compute capability 8.0 or later; float16, bfloat16; up to 128 columns "
+                   "of B";
         case KernelId::dense_cublas:
             return "a CUDA device of compute capability 8.0 or later, cuBLAS 11 or later at run time and the "
                    "policy "

@@ -22,8 +22,8 @@ enum class KernelId : int {
 };
 
 /// In the order in which they are shown; the planner chooses by predicted time.
-inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
-                                     KernelId::spmm_skinny, KernelId::spmm_simt, KernelId::dense_cublas,
+inline constexpr std::array kKernels{KernelId::spmm_sm90,   KernelId::spmm_sm90_small, KernelId::spmm_sm80,
+                                     KernelId::spmm_skinny, KernelId::spmm_simt,       KernelId::dense_cublas,
                                      KernelId::spmm_cpu};
 
 /// How a kernel cuts C.
@@ -38,7 +38,6 @@ struct KernelChoice {
 inline constexpr int kSm90TileN = 256;       ///< spmm_sm90: columns of C a CTA computes at a time
 inline constexpr int kSm90TileK = 64;        ///< spmm_sm90: columns of A in a step
 inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C a CTA computes at a time
-inline constexpr int kSkinnyMostColumns = 128;  ///< spmm_skinny: columns of B it takes
 
 [[nodiscard]] const char* name(KernelId kernel);
 /// The device and the cases a kernel needs, in words.

@@ -1,12 +1,12 @@
-// Host launch of spmm_skinny and its instances: 2 element types x 2 layouts of B x 7 tiles of C.
+// Host launch of spmm_skinny and its instances: 2 element types x 2 layouts of B x 8 tiles of C.
 #include "kernels/sm80/spmm_skinny.cuh"
 
-#include <algorithm>
 #include <bit>
 
 #include "base/cuda.h"
 #include "base/math.h"
 #include "kernels/sm80/spmm_skinny.h"
+#include "plan/skinny_tile.h"
 
 namespace bsk {
 namespace {
@@ -22,29 +22,28 @@ struct Instance {
 template <class T, Layout kBLayout, int kRowTiles, int kColumnTiles, int kWarps, int kDepth, int kCtas>
 Instance instance() {
     using Config = skinny::Config<T, kBLayout, kRowTiles, kColumnTiles, kWarps, kDepth, kCtas>;
+    static_assert(sizeof(skinny::SharedStorage<Config>) <= 99 * 1024, "what every GPU from Ampere on has");
     return {reinterpret_cast<const void*>(skinny::spmm_skinny<Config>), Config::kRows, Config::kColumns,
             Config::kThreads, sizeof(skinny::SharedStorage<Config>)};
 }
 
-/// The narrowest tile that holds n columns, and more rows of C for more columns, so that B's share of what comes
-/// through L2 stays small. Warps, depth and CTAs: docs/worklog/skinny.md.
+/// Warps, chunks in flight and CTAs on a multiprocessor as measured (docs/worklog/skinny.md).
 template <class T, Layout kBLayout>
 Instance instance_of_tile(const SpmmLaunch& launch) {
-    const int row_tiles = launch.block_m / 16;
-    if (launch.n <= 8) {
-        return instance<T, kBLayout, 1, 1, 4, 8, 4>();
+    const SkinnyTile tile = skinny_tile(launch.block_m, launch.n);
+    switch (tile.columns) {
+        case 8: return instance<T, kBLayout, 1, 1, 8, 2, 4>();
+        case 16:
+            return tile.rows == 16 ? instance<T, kBLayout, 1, 2, 8, 3, 4>()
+                                   : instance<T, kBLayout, 2, 2, 8, 2, 2>();
+        case 32:
+            return tile.rows == 16 ? instance<T, kBLayout, 1, 4, 8, 4, 2>()
+                                   : instance<T, kBLayout, 2, 4, 8, 2, 2>();
+        default: break;
     }
-    if (launch.n <= 16) {
-        return instance<T, kBLayout, 1, 2, 4, 6, 4>();
-    }
-    if (launch.n <= 32) {
-        return row_tiles == 1 ? instance<T, kBLayout, 1, 4, 8, 4, 2>() : instance<T, kBLayout, 2, 4, 8, 3, 2>();
-    }
-    switch (std::min(row_tiles, 4)) {
-        case 1: return instance<T, kBLayout, 1, 8, 8, 2, 2>();
-        case 2: return instance<T, kBLayout, 2, 8, 8, 4, 1>();
-        default: return instance<T, kBLayout, 4, 8, 8, 3, 1>();
-    }
+    return tile.rows == 16   ? instance<T, kBLayout, 1, 8, 8, 2, 2>()
+           : tile.rows == 32 ? instance<T, kBLayout, 2, 8, 4, 4, 2>()
+                             : instance<T, kBLayout, 4, 8, 4, 3, 2>();
 }
 
 template <class T>
@@ -79,10 +78,10 @@ void launch_spmm_skinny(const SpmmLaunch& launch, Stream stream) {
     const dim3 grid(static_cast<unsigned>(ceil_div(launch.m, instance.rows)),
                     static_cast<unsigned>(ceil_div(launch.n, instance.columns)),
                     static_cast<unsigned>(launch.batch));
-    check_cuda(cudaLaunchKernel(instance.kernel, grid, dim3(static_cast<unsigned>(instance.threads)), arguments,
-                                static_cast<std::size_t>(instance.shared_bytes),
-                                static_cast<cudaStream_t>(stream)),
-               "cudaLaunchKernel(spmm_skinny)");
+    check_cuda(
+        cudaLaunchKernel(instance.kernel, grid, dim3(static_cast<unsigned>(instance.threads)), arguments,
+                         static_cast<std::size_t>(instance.shared_bytes), static_cast<cudaStream_t>(stream)),
+        "cudaLaunchKernel(spmm_skinny)");
 }
 
 }  // namespace bsk

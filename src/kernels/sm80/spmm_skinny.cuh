@@ -86,7 +86,8 @@ public:
 
         const std::uint32_t column = blockIdx.y * Config::kColumns + (kBRowMajor ? 0 : copy_row());
         columns_left_ = static_cast<int>(launch.n) - static_cast<int>(column);
-        const std::uint16_t* const b = static_cast<const std::uint16_t*>(launch.b) + blockIdx.z * launch.stride_b;
+        const std::uint16_t* const b =
+            static_cast<const std::uint16_t*>(launch.b) + blockIdx.z * launch.stride_b;
         b_ = b + (kBRowMajor ? column : product(column, launch.ldb));
         b_is_aligned_ = reinterpret_cast<std::uintptr_t>(b) % 16 == 0 && launch.ldb % sm80::kChunk == 0;
     }
@@ -136,18 +137,28 @@ public:
 private:
     static constexpr bool kBRowMajor = Config::kBLayout == Layout::row_major;
 
-    __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
+    __device__ static int lane() {
+        return static_cast<int>(threadIdx.x) % 32;
+    }
     /// What a lane copies of 8 rows of 32 k, and then of the next 8.
-    __device__ static int copy_row() { return lane() / 4; }
-    __device__ static int copy_chunk() { return lane() % 4; }
+    __device__ static int copy_row() {
+        return lane() / 4;
+    }
+    __device__ static int copy_chunk() {
+        return lane() % 4;
+    }
 
     __device__ static std::uint64_t product(std::uint32_t x, std::uint32_t y) {
         return static_cast<std::uint64_t>(x) * y;
     }
 
     /// The first k of what this lane copies of A and of B, counted along the stored blocks of the row.
-    __device__ std::uint32_t a_k(int chunk) const { return chunk * kChunkK + copy_chunk() * sm80::kChunk; }
-    __device__ std::uint32_t b_k(int chunk) const { return kBRowMajor ? chunk * kChunkK + lane() : a_k(chunk); }
+    __device__ std::uint32_t a_k(int chunk) const {
+        return chunk * kChunkK + copy_chunk() * sm80::kChunk;
+    }
+    __device__ std::uint32_t b_k(int chunk) const {
+        return kBRowMajor ? chunk * kChunkK + lane() : a_k(chunk);
+    }
 
     /// Block column of this lane's part of B; read ahead of its use to hide the latency.
     __device__ std::uint32_t fetch_column(int chunk) const {
@@ -160,11 +171,13 @@ private:
             return;
         }
         const std::uint32_t k = a_k(chunk);
-        const std::uint16_t* source = a_ + product(k >> block_shift_, block_size_) + (k & (launch_.block_k - 1));
+        const std::uint16_t* source =
+            a_ + product(k >> block_shift_, block_size_) + (k & (launch_.block_k - 1));
         const int bytes = k < length_ ? 16 : 0;
 #pragma unroll
         for (int i = 0; i < 2 * Config::kRowTiles; ++i) {
-            sm80::cp_async_16(slot.a + sm80::swizzled<kChunkK>(8 * i + copy_row(), copy_chunk()), source, bytes);
+            sm80::cp_async_16(slot.a + sm80::swizzled<kChunkK>(8 * i + copy_row(), copy_chunk()), source,
+                              bytes);
             source += 8 * launch_.block_k;
         }
     }
@@ -187,9 +200,11 @@ private:
             for (int i = 0; i < Config::kColumnTiles; ++i) {
                 const int row = (32 * i + lane()) / Config::kColumnTiles;
                 const int column = lane() % Config::kColumnTiles * sm80::kChunk;
-                const std::uint32_t k = b_row(chunk * kChunkK + row, __shfl_sync(0xFFFFFFFFU, block_column, row));
+                const std::uint32_t k =
+                    b_row(chunk * kChunkK + row, __shfl_sync(0xFFFFFFFFU, block_column, row));
                 copy(slot.b + sm80::swizzled<Config::kColumns>(row, lane() % Config::kColumnTiles),
-                     b_ + product(k, launch_.ldb) + column, rows_left(k) > 0 ? min(max(columns_left_ - column, 0), sm80::kChunk) : 0);
+                     b_ + product(k, launch_.ldb) + column,
+                     rows_left(k) > 0 ? min(max(columns_left_ - column, 0), sm80::kChunk) : 0);
             }
         } else {
             const std::uint32_t k = b_row(a_k(chunk), block_column);
@@ -197,7 +212,8 @@ private:
             const int count = min(rows_left(k), sm80::kChunk);
 #pragma unroll
             for (int j = 0; j < Config::kColumnTiles; ++j) {
-                copy(slot.b + sm80::swizzled<kChunkK>(8 * j + copy_row(), copy_chunk()), source, 8 * j < columns_left_ ? count : 0);
+                copy(slot.b + sm80::swizzled<kChunkK>(8 * j + copy_row(), copy_chunk()), source,
+                     8 * j < columns_left_ ? count : 0);
                 source += product(8, launch_.ldb);
             }
         }
@@ -205,7 +221,8 @@ private:
 
     /// The row of B that belongs to this k of the block row; k of the matrix, where B ends, past the row's blocks.
     __device__ std::uint32_t b_row(std::uint32_t k, std::uint32_t block_column) const {
-        return k < length_ ? block_column * launch_.block_k + (k & (launch_.block_k - 1)) : static_cast<std::uint32_t>(launch_.k);
+        return k < length_ ? block_column * launch_.block_k + (k & (launch_.block_k - 1))
+                           : static_cast<std::uint32_t>(launch_.k);
     }
 
     /// Rows of B from `k` to its end; 0 past it.
@@ -228,11 +245,12 @@ private:
 #pragma unroll
             for (int slice = 0; slice < 2; ++slice) {
                 // Rows 0-7 and 8-15 of k 0-7, then of k 8-15.
-                const sm80::Fragment a =
-                    sm80::ldmatrix(slot.a + sm80::swizzled<kChunkK>(16 * i + lane() % 16, 2 * slice + lane() / 16));
+                const sm80::Fragment a = sm80::ldmatrix(
+                    slot.a + sm80::swizzled<kChunkK>(16 * i + lane() % 16, 2 * slice + lane() / 16));
 #pragma unroll
                 for (int j = 0; j < Config::kColumnTiles; ++j) {
-                    sm80::mma_m16n8k16<typename Config::T>(sum_[i][j], a, b[j].reg[2 * slice], b[j].reg[2 * slice + 1]);
+                    sm80::mma_m16n8k16<typename Config::T>(sum_[i][j], a, b[j].reg[2 * slice],
+                                                           b[j].reg[2 * slice + 1]);
                 }
             }
         }
@@ -274,7 +292,8 @@ __device__ void store_element(const SpmmLaunch& launch, std::int64_t row, std::i
 
 /// Adds the staged sums of a row tile in the order of the warps; neighbouring threads write neighbours in C.
 template <class Config>
-__device__ void store_row_tile(const SpmmLaunch& launch, const SharedStorage<Config>& shared, std::int64_t first_row) {
+__device__ void store_row_tile(const SpmmLaunch& launch, const SharedStorage<Config>& shared,
+                               std::int64_t first_row) {
     const std::int64_t first_column = static_cast<std::int64_t>(blockIdx.y) * Config::kColumns;
     const bool row_major = launch.c_layout == Layout::row_major;
     for (int e = threadIdx.x; e < 16 * Config::kColumns; e += Config::kThreads) {
@@ -315,7 +334,8 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kCtas)
         __syncthreads();  // the sums overwrite the slots, or those of the tile before
         warp.stage_sums(tile, shared.partial[warp_index]);
         __syncthreads();
-        store_row_tile<Config>(launch, shared, static_cast<std::int64_t>(blockIdx.x) * Config::kRows + 16 * tile);
+        store_row_tile<Config>(launch, shared,
+                               static_cast<std::int64_t>(blockIdx.x) * Config::kRows + 16 * tile);
     }
 }
 
