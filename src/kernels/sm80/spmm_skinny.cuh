@@ -152,12 +152,15 @@ private:
         return static_cast<std::uint64_t>(x) * y;
     }
 
-    /// The first k of what this lane copies of A and of B, counted along the stored blocks of the row.
-    __device__ std::uint32_t a_k(int chunk) const {
-        return chunk * kChunkK + copy_chunk() * sm80::kChunk;
+    /// The first k of a chunk, and of what this lane copies of A and of B, counted along the stored blocks of the row.
+    __device__ static std::uint32_t first_k(int chunk) {
+        return static_cast<std::uint32_t>(chunk) * kChunkK;
     }
-    __device__ std::uint32_t b_k(int chunk) const {
-        return kBRowMajor ? chunk * kChunkK + lane() : a_k(chunk);
+    __device__ static std::uint32_t a_k(int chunk) {
+        return first_k(chunk) + copy_chunk() * sm80::kChunk;
+    }
+    __device__ static std::uint32_t b_k(int chunk) {
+        return kBRowMajor ? first_k(chunk) + lane() : a_k(chunk);
     }
 
     /// Block column of this lane's part of B; read ahead of its use to hide the latency.
@@ -201,7 +204,7 @@ private:
                 const int row = (32 * i + lane()) / Config::kColumnTiles;
                 const int column = lane() % Config::kColumnTiles * sm80::kChunk;
                 const std::uint32_t k =
-                    b_row(chunk * kChunkK + row, __shfl_sync(0xFFFFFFFFU, block_column, row));
+                    b_row(first_k(chunk) + row, __shfl_sync(0xFFFFFFFFU, block_column, row));
                 copy(slot.b + sm80::swizzled<Config::kColumns>(row, lane() % Config::kColumnTiles),
                      b_ + product(k, launch_.ldb) + column,
                      rows_left(k) > 0 ? min(max(columns_left_ - column, 0), sm80::kChunk) : 0);
