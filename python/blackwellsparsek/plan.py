@@ -29,6 +29,8 @@ class Plan:
         Whether B and the result are stored column by column, that is, as contiguous X[n, k] and Y[n, m].
     ldb, ldc : int
         Leading dimensions of B and of the result, in elements.
+    batch : int
+        Matrices B that a product takes, and results that it gives.
     """
 
     def __init__(
@@ -41,6 +43,9 @@ class Plan:
         ldb: int,
         ldc: int,
         kernel: str = "",
+        batch: int = 1,
+        stride_b: int = 0,
+        stride_c: int = 0,
     ) -> None:
         m, k = A.shape
         self.shape = (m, k)
@@ -50,6 +55,7 @@ class Plan:
         self.out_col_major = out_col_major
         self.ldb = ldb
         self.ldc = ldc
+        self.batch = batch
         if A.is_cuda:
             # The library reads the indices on the default stream; torch may have written them on another.
             torch.cuda.current_stream(A.device).synchronize()
@@ -65,6 +71,9 @@ class Plan:
             out_col_major,
             ldb,
             ldc,
+            batch,
+            stride_b,
+            stride_c,
             kernel,
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
@@ -114,6 +123,7 @@ def make_plan(
     ldb: int | None = None,
     ldc: int | None = None,
     kernel: str = "",
+    batch: int = 1,
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -135,6 +145,8 @@ def make_plan(
         Leading dimensions in elements; the tightest by default.
     kernel : str
         Kernel to use instead of the planner's choice, for example "spmm_sm80".
+    batch : int
+        Products in one launch, of contiguous B [batch, k, n].
 
     Raises
     ------
@@ -160,6 +172,7 @@ def make_plan(
         ldb or max(1, k if b_col_major else n),
         ldc or max(1, m if out_col_major else n),
         kernel,
+        batch,
     )
 
 
