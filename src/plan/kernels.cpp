@@ -144,7 +144,7 @@ bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
            (problem.batch == 1 || problem.stride_c * element % kTmaPiece == 0);
 }
 
-std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& /*problem*/,
+std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                     const DeviceModel& device) {
     if (!is_built(kernel)) {
         return "this build does not contain it";
