@@ -11,9 +11,9 @@
 #include "base/format_device.h"
 #include "base/math.h"
 #include "format/indices.h"
-#include "kernels/sm80/spmm_skinny.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/lines/copy_lines.h"
+#include "kernels/sm80/spmm_skinny.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
