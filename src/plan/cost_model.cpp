@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/math.h"
+#include "plan/skinny_tile.h"
+
 namespace bsk {
 
 namespace {
@@ -21,6 +24,7 @@ double rate_share(KernelId kernel, const BsrView& a) {
         // 120 and 208 of 760 TFLOP/s at blocks of 16 and 32 on an H200 (docs/worklog/small-blocks.md).
         case KernelId::spmm_sm80: return a.block_m >= 32 ? 0.27 : 0.16;
         case KernelId::spmm_sm90:
+        case KernelId::spmm_skinny:
         case KernelId::dense_cublas: return 1.0;
         case KernelId::spmm_sm90_small: return small_math_share(unit_of(a.block_m, a.block_k));
     }
@@ -77,6 +81,23 @@ double dense_seconds(const BsrView& dense, const SpmmProblem& problem, const Dev
     return std::max(flops / (device.tensor_tflops * 1e12), memory_seconds(dense, problem, device));
 }
 
+/// What spmm_skinny reaches of the memory and L2 rates, what a chunk of 32 columns of A takes a warp of the longest row,
+/// and the sums' way through shared memory (docs/worklog/skinny.md).
+double skinny_seconds(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                      const DeviceModel& device) {
+    const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
+    const double memory = memory_seconds(a, problem, device) / 0.75;
+    const double a_bytes = kElementBytes * static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    const double column_tiles =
+        static_cast<double>(problem.batch) * static_cast<double>(ceil_div(problem.n, tile.columns));
+    const double l2_bytes = column_tiles * a_bytes * (1.0 + static_cast<double>(tile.columns) / tile.rows);
+    const double l2 = l2_bytes / (0.6 * device.l2_gbps * 1e9);
+    const bool aligned = problem.ldb % 8 == 0;  // else B is copied element by element
+    const double chunk = 0.4e-6 + (aligned ? 0.004e-6 : 0.035e-6) * tile.columns;
+    const double row = static_cast<double>(longest_row) * a.block_k / 32 / tile.warps * chunk;
+    return 1e-6 + 0.06e-6 * tile.columns + std::max({memory, l2, row});
+}
+
 }  // namespace
 
 double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
@@ -87,6 +108,9 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
         dense.block_k = 1;
         dense.nnzb = a.m * a.k;
         return launch_seconds(device) + dense_seconds(dense, problem, device);
+    }
+    if (kernel == KernelId::spmm_skinny) {
+        return launch_seconds(device) + skinny_seconds(a, longest_row, problem, device);
     }
     const double share = rate_share(kernel, a);  // of the device's dense fp16 rate
     const double block_flops = 2.0 * a.block_m * a.block_k * static_cast<double>(problem.n * problem.batch);

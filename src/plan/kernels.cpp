@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "plan/skinny_tile.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -36,6 +37,16 @@ std::string why_not_sm90(const BsrView& a) {
         return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
     }
     return why_not_hopper(a);
+}
+
+std::string why_not_skinny(const BsrView& a, const SpmmProblem& problem) {
+    if (a.dtype == DType::f32) {
+        return "it computes float16 and bfloat16 only";
+    }
+    if (problem.n > kSkinnyMostColumns) {
+        return fmt::format("it is for up to {} columns of B", kSkinnyMostColumns);
+    }
+    return "";
 }
 
 std::string why_not_sm90_small(const BsrView& a) {
@@ -72,6 +83,7 @@ const char* name(KernelId kernel) {
         case KernelId::spmm_sm80: return "spmm_sm80";
         case KernelId::spmm_sm90: return "spmm_sm90";
         case KernelId::spmm_sm90_small: return "spmm_sm90_small";
+        case KernelId::spmm_skinny: return "spmm_skinny";
         case KernelId::dense_cublas: return "dense_cublas";
     }
     return "unknown";
@@ -88,6 +100,9 @@ const char* needs(KernelId kernel) {
                    "are multiples of 64";
         case KernelId::spmm_sm90_small:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16";
+        case KernelId::spmm_skinny:
+            return "a CUDA device of compute capability 8.0 or later; float16, bfloat16; up to 128 columns "
+                   "of B";
         case KernelId::dense_cublas:
             return "a CUDA device of compute capability 8.0 or later, cuBLAS 11 or later at run time and the "
                    "policy "
@@ -105,6 +120,7 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
         case KernelId::spmm_cpu: return device.type == DeviceType::cpu;
         case KernelId::spmm_simt:
         case KernelId::spmm_sm80:
+        case KernelId::spmm_skinny:
         case KernelId::dense_cublas: return device.type == DeviceType::cuda && device.cc_major >= 8;
         case KernelId::spmm_sm90:
         case KernelId::spmm_sm90_small:
@@ -128,7 +144,7 @@ bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
            (problem.batch == 1 || problem.stride_c * element % kTmaPiece == 0);
 }
 
-std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& /*problem*/,
+std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                     const DeviceModel& device) {
     if (!is_built(kernel)) {
         return "this build does not contain it";
@@ -142,6 +158,7 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& /*prob
         case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
         case KernelId::spmm_sm90: return why_not_sm90(a);
         case KernelId::spmm_sm90_small: return why_not_sm90_small(a);
+        case KernelId::spmm_skinny: return why_not_skinny(a, problem);
         case KernelId::dense_cublas: return why_not_dense_cublas(a, device);
     }
     return "";
