@@ -146,9 +146,15 @@ public:
         }
     }
 
-    /// Stores part of what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued: a piece a
-    /// step, so that none of it delays the next step's wgmma, but all by the last step.
+    /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued. At once where that is
+    /// all there is to do; else a piece a step, so that none of it delays the next step's wgmma, but all by the last.
     __device__ void flush_under(int step, int steps) {
+        if (p_.plain) {
+            if (step == 0 && piece_ < kPieces) {
+                flush_plain();
+            }
+            return;
+        }
         if (loads_residual() && step < min(kResidualSteps, steps - 1)) {
             return;
         }
@@ -279,6 +285,25 @@ private:
 
     // ---- Chunks -----------------------------------------------------------------------------------------
 
+    __device__ void flush_plain() {
+#pragma unroll
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            const int2 at = held_place()(chunk * kChunkN);
+            if (at.y >= p_.columns) {
+                continue;
+            }
+            open_chunk(held_place(), held_batch_, chunk, kChunks);
+#pragma unroll
+            for (int group = 0; group < kChunkN / 8; group += 2) {
+                const int first = 2 * (chunk * (kChunkN / 8) + group);
+                ChunkC::put_pairs(buffer(), group,
+                                  {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
+            }
+            close_chunk(at, held_batch_);
+        }
+        piece_ = kPieces;
+    }
+
     __device__ void flush_piece() {
         const int part = piece_ % kPiecesPerChunk;
         const int chunk = piece_ / kPiecesPerChunk;
@@ -286,22 +311,14 @@ private:
         if (part == 0) {
             open_chunk(held_place(), held_batch_, chunk, held_chunks());
         }
-        if (p_.plain) {
+        stage_piece(part, at.y, [&](int i, float(&x)[8]) {
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-                ChunkC::put_pairs(buffer(), part * kPieceGroups + 2 * i,
-                                  {held_[4 * i], held_[4 * i + 1], held_[4 * i + 2], held_[4 * i + 3]});
+            for (int q = 0; q < 4; ++q) {
+                const float2 pair = unpack<kTypeC>(held_[4 * i + q]);
+                x[2 * q] = pair.x;
+                x[2 * q + 1] = pair.y;
             }
-        } else {
-            stage_piece(part, at.y, [&](int i, float(&x)[8]) {
-#pragma unroll
-                for (int q = 0; q < 4; ++q) {
-                    const float2 pair = unpack<kTypeC>(held_[4 * i + q]);
-                    x[2 * q] = pair.x;
-                    x[2 * q + 1] = pair.y;
-                }
-            });
-        }
+        });
         move_down<64 / kPieces>(held_);
         ++piece_;
         if (part + 1 == kPiecesPerChunk) {
