@@ -131,8 +131,8 @@ View matrix_of(const Tensor& tensor, Pointer data, const Shape& shape, const cha
     const int row = batched ? 1 : 0;
     const auto [rows, cols, layout, ld, planned_batch, stride] = shape;
     require(batch == planned_batch && tensor.size(row) == rows && tensor.size(row + 1) == cols,
-            ErrorCode::invalid_argument, "{} is {} of {} x {}; the plan expects {} of {} x {}.", argument, batch,
-            tensor.size(row), tensor.size(row + 1), planned_batch, rows, cols);
+            ErrorCode::invalid_argument, "{} is {} of {} x {}; the plan expects {} of {} x {}.", argument,
+            batch, tensor.size(row), tensor.size(row + 1), planned_batch, rows, cols);
     const bool row_major = layout == bsk::Layout::row_major;
     const std::int64_t row_stride = row_major ? ld : 1;
     const std::int64_t col_stride = row_major ? 1 : ld;
@@ -141,7 +141,8 @@ View matrix_of(const Tensor& tensor, Pointer data, const Shape& shape, const cha
             ErrorCode::invalid_argument, "{} has strides ({}, {}); the plan expects ({}, {}).", argument,
             tensor.stride(row), tensor.stride(row + 1), row_stride, col_stride);
     require(batch == 1 || tensor.stride(0) == stride, ErrorCode::invalid_argument,
-            "The matrices of {} are {} elements apart; the plan expects {}.", argument, tensor.stride(0), stride);
+            "The matrices of {} are {} elements apart; the plan expects {}.", argument, tensor.stride(0),
+            stride);
     return {data, dtype_of(tensor.scalar_type(), argument), rows, cols, layout, ld, device_of(tensor)};
 }
 
@@ -182,9 +183,15 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     a.crow_indices = crow_indices.const_data_ptr();
     a.col_indices = col_indices.const_data_ptr();
 
-    const bsk::SpmmProblem problem{
-        n,   dtype_of(out_dtype, "out_dtype"), layout_of(b_col_major), layout_of(out_col_major), ldb,
-        ldc, batch,                            stride_b,               stride_c};
+    const bsk::SpmmProblem problem{n,
+                                   dtype_of(out_dtype, "out_dtype"),
+                                   layout_of(b_col_major),
+                                   layout_of(out_col_major),
+                                   ldb,
+                                   ldc,
+                                   batch,
+                                   stride_b,
+                                   stride_c};
     const bsk::Device device = device_of(values);
     bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel});
     a.crow_indices = nullptr;
@@ -263,7 +270,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
     m.def("describe_plan(int plan) -> (str, str, float, int)");
     m.def("spmm(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta) -> ()");
     m.def(
-        "spmm_fused(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta, Tensor? bias, "
+        "spmm_fused(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta, Tensor? "
+        "bias, "
         "int bias_axis, Tensor? residual, int activation) -> ()");
 }
 
