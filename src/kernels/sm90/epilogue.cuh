@@ -29,7 +29,6 @@ struct EpilogueParams {
     float alpha;
     float beta;
     Activation activation;
-    bool plain;  ///< nothing but alpha*acc and a bias of rows
 };
 
 template <DType kTypeC, Layout kLayoutC, int kBufferCount>
@@ -59,7 +58,6 @@ public:
         p.alpha = launch.alpha;
         p.beta = launch.beta;
         p.activation = launch.activation;
-        p.plain = launch.beta == 0.0F && p.column_bias == nullptr && launch.activation == Activation::none;
         return p;
     }
 
@@ -84,50 +82,35 @@ public:
     /// up.
     template <class PlaceOf>
     __device__ void store(float (&acc)[128], PlaceOf place_of, int batch) {
-        if (p_.plain) {
 #pragma unroll
-            for (int chunk = 0; chunk < kChunks; ++chunk) {
-                const int2 at = place_of(chunk * kChunkN);
-                if (at.y >= p_.columns) {
-                    continue;
-                }
-                load_row_bias(at.x);
-                open_chunk(place_of, batch, chunk, kChunks);
-#pragma unroll
-                for (int group = 0; group < kChunkN / 8; group += 2) {
-                    float x[8];
-                    scale(x, acc + 4 * (chunk * (kChunkN / 8) + group));
-                    ChunkC::put(buffer(), group, x);
-                }
-                close_chunk(at, batch);
-            }
-            return;
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            const int2 at = place_of(chunk * kChunkN);
+            load_row_bias(at.x);
+            scale(acc, chunk, at.y);
         }
         if (loads_residual()) {
-            load_first(place_of, batch, kChunks);
+            store_with_residual(acc, place_of, batch);
+            return;
         }
-#pragma unroll 1
-        for (int piece = 0; piece < kPieces; ++piece) {
-            const int part = piece % kPiecesPerChunk;
-            const int chunk = piece / kPiecesPerChunk;
+        activate<kTypeC>(p_.activation, acc);
+#pragma unroll
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
             const int2 at = place_of(chunk * kChunkN);
-            if (at.y < p_.columns || loads_residual()) {
-                if (part == 0) {
-                    load_row_bias(at.x);
-                    open_chunk(place_of, batch, chunk, kChunks);
-                }
-                stage_piece(part, at.y, [&](int i, float(&x)[8]) { scale(x, acc + 8 * i); });
-                if (part + 1 == kPiecesPerChunk) {
-                    close_chunk(at, batch);
-                }
+            if (at.y >= p_.columns) {
+                continue;
             }
-            move_down<128 / kPieces>(acc);
+            open_chunk(place_of, batch, chunk, kChunks);
+#pragma unroll
+            for (int group = 0; group < kChunkN / 8; group += 2) {
+                ChunkC::put(buffer(), group, acc + 4 * (chunk * (kChunkN / 8) + group));
+            }
+            close_chunk(at, batch);
         }
     }
 
-    /// Rounds alpha*acc plus the row bias (load_row_bias) to C's 16-bit type and keeps it: the accumulators are free
+    /// Rounds alpha*acc plus the biases (load_row_bias) to C's 16-bit type and keeps it: the accumulators are free
     /// at once, and flush() can store it under the next tile's wgmma.
-    __device__ void hold(const float (&acc)[128], int row, int col, int batch) {
+    __device__ void hold(float (&acc)[128], int row, int col, int batch) {
         static_assert(!ChunkC::kWide);
         held_at_ = make_int2(row, col);
         held_batch_ = batch;
@@ -136,12 +119,17 @@ public:
             load_first(held_place(), batch, held_chunks());
         }
 #pragma unroll
-        for (int i = 0; i < 16; ++i) {
-            float x[8];
-            scale(x, acc + 8 * i);
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            scale(acc, chunk, col + chunk * kChunkN);
+        }
 #pragma unroll
-            for (int q = 0; q < 4; ++q) {
-                held_[4 * i + q] = pack<kTypeC>(x[2 * q], x[2 * q + 1]);
+        for (int i = 0; i < 64; ++i) {
+            held_[i] = pack<kTypeC>(acc[2 * i], acc[2 * i + 1]);
+        }
+        if (plain() && p_.activation == Activation::relu) {
+#pragma unroll
+            for (std::uint32_t& pair : held_) {
+                pair = relu_of_pair<kTypeC>(pair);
             }
         }
     }
@@ -149,8 +137,8 @@ public:
     /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued. At once where that is
     /// all there is to do; else a piece a step, so that none of it delays the next step's wgmma, but all by the last.
     __device__ void flush_under(int step, int steps) {
-        if (p_.plain) {
-            if (step == 0 && piece_ < kPieces) {
+        if (plain()) {
+            if (step == 0 && piece_ < kHeldPieces) {
                 flush_plain();
             }
             return;
@@ -178,9 +166,10 @@ public:
     }
 
 private:
-    static constexpr int kPieces = 8;       ///< of a tile, 32 columns each
-    static constexpr int kPieceGroups = 4;  ///< groups of 8 columns
-    static constexpr int kPiecesPerChunk = kChunkN * kPieces / 256;
+    // What is not stored at once goes piece by piece, so that one copy of the code serves all.
+    static constexpr int kPieces = 8;  ///< of accumulators, 32 columns each
+    static constexpr int kHeldPieces =
+        16;  ///< of what hold() keeps, 16 columns each: little work between two steps
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
@@ -190,6 +179,10 @@ private:
     __device__ bool loads_residual() const {
         return p_.beta != 0.0F;
     }
+    /// Whether what hold() keeps only needs to be stored.
+    __device__ bool plain() const {
+        return !loads_residual() && (p_.activation == Activation::none || p_.activation == Activation::relu);
+    }
     __device__ std::uint8_t* buffer() const {
         return staging_ + stored_ % kBuffers * kChunkBytes;
     }
@@ -198,7 +191,7 @@ private:
         return min((p_.columns - held_at_.y + kChunkN - 1) / kChunkN, kChunks);
     }
     __device__ int held_pieces() const {
-        return kPiecesPerChunk * held_chunks();
+        return kHeldPieces / kChunks * held_chunks();
     }
     __device__ auto held_place() const {
         return [at = held_at_](int offset) { return make_int2(at.x, at.y + offset); };
@@ -234,43 +227,59 @@ private:
         }
     }
 
-    /// alpha*acc + row bias, 16 columns.
-    __device__ void scale(float (&x)[8], const float* acc) const {
-        const float bias[2] = {to_float(row_bias_[0]), to_float(row_bias_[1])};
+    /// alpha*acc plus the biases, for the chunk whose first column in C is `col`.
+    __device__ void scale(float (&acc)[128], int chunk, int col) const {
+        const float row_bias[2] = {to_float(row_bias_[0]), to_float(row_bias_[1])};
+        float* x = acc + 4 * chunk * (kChunkN / 8);
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {
-            x[i] = p_.alpha * acc[i] + bias[i / 2 % 2];
-        }
-    }
-
-    /// What follows scale() where the epilogue is not plain: groups `group` and `group + 1` of the chunk at `col`.
-    __device__ void finish(float (&x)[8], int group, int col) const {
-        if (loads_residual()) {
-            ChunkC::add_to(x, buffer(), group, p_.beta);
+        for (int i = 0; i < kChunkN / 2; ++i) {
+            x[i] = p_.alpha * x[i] + row_bias[i / 2 % 2];
         }
         if (p_.column_bias != nullptr) {
 #pragma unroll
-            for (int j = 0; j < 4; ++j) {
-                const int column = col + (group + j / 2) * 8 + threadIdx.x % 4 * 2 + j % 2;
+            for (int i = 0; i < kChunkN / 4; ++i) {
+                const int column = col + i / 2 * 8 + threadIdx.x % 4 * 2 + i % 2;
                 const float bias = column < p_.columns ? to_float(load_raw(p_.column_bias, column)) : 0.0F;
-                x[j / 2 * 4 + j % 2] += bias;
-                x[j / 2 * 4 + j % 2 + 2] += bias;
+                x[i / 2 * 4 + i % 2] += bias;
+                x[i / 2 * 4 + i % 2 + 2] += bias;
             }
         }
-        activate<kTypeC>(p_.activation, x);
     }
 
-    /// Completes piece `part` of the chunk at `col` and puts it into the buffer; source(i, x) gives its i-th 16 columns
-    /// after scale().
-    template <class Source>
-    __device__ void stage_piece(int part, int col, Source source) const {
+    /// What follows scale(): groups `group` and `group + 1` of the chunk in buffer(), to there.
+    __device__ void finish(float (&x)[8], int group) const {
+        if (loads_residual()) {
+            ChunkC::add_to(x, buffer(), group, p_.beta);
+        }
+        activate<kTypeC>(p_.activation, x);
+        ChunkC::put(buffer(), group, x);
+    }
+
+    /// store() of scaled accumulators where R is to be added.
+    template <class PlaceOf>
+    __device__ void store_with_residual(float (&acc)[128], PlaceOf place_of, int batch) {
+        constexpr int kPiecesPerChunk = kPieces / kChunks;
+        load_first(place_of, batch, kChunks);
+#pragma unroll 1
+        for (int piece = 0; piece < kPieces; ++piece) {
+            const int part = piece % kPiecesPerChunk;
+            const int chunk = piece / kPiecesPerChunk;
+            if (part == 0) {
+                open_chunk(place_of, batch, chunk, kChunks);
+            }
 #pragma unroll
-        for (int i = 0; i < kPieceGroups / 2; ++i) {
-            const int group = part * kPieceGroups + 2 * i;
-            float x[8];
-            source(i, x);
-            finish(x, group, col);
-            ChunkC::put(buffer(), group, x);
+            for (int i = 0; i < 2; ++i) {
+                float x[8];
+#pragma unroll
+                for (int j = 0; j < 8; ++j) {
+                    x[j] = acc[8 * i + j];
+                }
+                finish(x, 4 * part + 2 * i);
+            }
+            if (part + 1 == kPiecesPerChunk) {
+                close_chunk(place_of(chunk * kChunkN), batch);
+            }
+            move_down<128 / kPieces>(acc);
         }
     }
 
@@ -301,28 +310,28 @@ private:
             }
             close_chunk(at, held_batch_);
         }
-        piece_ = kPieces;
+        piece_ = kHeldPieces;
     }
 
     __device__ void flush_piece() {
+        constexpr int kPiecesPerChunk = kHeldPieces / kChunks;
         const int part = piece_ % kPiecesPerChunk;
         const int chunk = piece_ / kPiecesPerChunk;
-        const int2 at = held_place()(chunk * kChunkN);
         if (part == 0) {
             open_chunk(held_place(), held_batch_, chunk, held_chunks());
         }
-        stage_piece(part, at.y, [&](int i, float(&x)[8]) {
+        float x[8];
 #pragma unroll
-            for (int q = 0; q < 4; ++q) {
-                const float2 pair = unpack<kTypeC>(held_[4 * i + q]);
-                x[2 * q] = pair.x;
-                x[2 * q + 1] = pair.y;
-            }
-        });
-        move_down<64 / kPieces>(held_);
+        for (int q = 0; q < 4; ++q) {
+            const float2 pair = unpack<kTypeC>(held_[q]);
+            x[2 * q] = pair.x;
+            x[2 * q + 1] = pair.y;
+        }
+        finish(x, 2 * part);
+        move_down<64 / kHeldPieces>(held_);
         ++piece_;
         if (part + 1 == kPiecesPerChunk) {
-            close_chunk(at, held_batch_);
+            close_chunk(held_place()(chunk * kChunkN), held_batch_);
         }
     }
 
@@ -384,7 +393,7 @@ private:
     std::uint32_t held_[64];
     int2 held_at_ = {};
     int held_batch_ = 0;
-    int piece_ = kPieces;
+    int piece_ = kHeldPieces;
 };
 
 }  // namespace bsk
