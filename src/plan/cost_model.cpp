@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "base/math.h"
+
 namespace bsk {
 
 namespace {
@@ -58,14 +62,18 @@ double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work
     return 1.5e-6 + std::max(math, l2);  // both consumers store at once, after the first stage has come
 }
 
-double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
+double memory_bytes(const BsrView& a, const SpmmProblem& problem) {
     const double a_bytes =
         static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
     const double b_bytes =
         static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
-    return (a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes)) / (device.memory_gbps * 1e9);
+    return a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes);
+}
+
+double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
+    return memory_bytes(a, problem) / (device.memory_gbps * 1e9);
 }
 
 namespace {
@@ -98,6 +106,23 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
         math = std::max(math, static_cast<double>(longest_row) * step_flops / (sm_rate / 4));
     }
     return launch_seconds(device) + std::max(math, memory_seconds(a, problem, device));
+}
+
+CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                            const SpmmProblem& problem, const DeviceModel& device) {
+    CostTerms terms;
+    terms.bytes = memory_bytes(a, problem);
+    terms.variant = name(kernel);
+    if (kernel == KernelId::spmm_sm80) {
+        const int tile_m = std::min(a.block_m, 64);
+        const double strips = static_cast<double>(ceil_div(problem.n, 128) * problem.batch);
+        const double steps_per_block = static_cast<double>(a.block_m) * a.block_k / (tile_m * 64.0);
+        terms.variant = fmt::format("spmm_sm80/{}", tile_m);
+        terms.tiles = static_cast<double>(ceil_div(a.m, tile_m)) * strips / device.sm_count;
+        terms.steps = static_cast<double>(a.nnzb) * steps_per_block * strips / device.sm_count;
+        terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+    }
+    return terms;
 }
 
 double expand_seconds(const BsrView& a, const DeviceModel& device) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <bsk/bsr.h>
 #include <bsk/device.h>
@@ -12,6 +13,16 @@
 #include "plan/union_lists.h"
 
 namespace bsk {
+
+/// What a predicted time is made of: how much of each the busiest stream (for kernels that order their own work, the
+/// average multiprocessor) does. The constants that these are multiplied by are fitted to records.
+struct CostTerms {
+    std::string variant;  ///< which constants count
+    double tiles = 0;     ///< of C
+    double steps = 0;  ///< spmm_sm90: tile_m x 64 of A; spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A
+    double units = 0;  ///< spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
+    double bytes = 0;  ///< moved through device memory at least, by the whole device
+};
 
 /// One step of spmm_sm90: a tile_m x 64 piece of A times a 64 x tile_n piece of B on one SM. Bound by the
 /// tensor cores or by the SM's share of L2 bandwidth, whichever is longer.
@@ -25,6 +36,9 @@ namespace bsk {
 [[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                              const DeviceModel& device);
 
+/// A's values, B and C.
+[[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
+
 /// Time to move A's values, B and C through device memory once.
 [[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
 
@@ -33,6 +47,10 @@ namespace bsk {
 /// @param longest_row  the most blocks that a block row of A stores
 [[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
                                    const SpmmProblem& problem, const DeviceModel& device);
+
+/// Terms of the kernels whose order of work is not planned.
+[[nodiscard]] CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                                          const SpmmProblem& problem, const DeviceModel& device);
 
 /// Writing A's blocks into a dense matrix.
 [[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);

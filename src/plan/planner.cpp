@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -134,6 +135,12 @@ std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int3
     return costs;
 }
 
+/// What the busiest stream does of all the work.
+double busiest_share(const Schedule& schedule, const std::vector<double>& costs, std::int64_t strips) {
+    const double total = static_cast<double>(strips) * std::accumulate(costs.begin(), costs.end(), 0.0);
+    return total > 0 ? schedule.makespan / total : 0.0;
+}
+
 /// Schedules tile rows of these costs, and keeps the choice if that ends sooner than what the plan holds.
 void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
               const DeviceModel& device) {
@@ -143,6 +150,8 @@ void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<doub
     Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
         plan.choice = choice;
+        plan.terms.tiles =
+            busiest_share(schedule, costs, strips) * static_cast<double>(schedule.items.size());
         plan.schedule = std::move(schedule);
     }
 }
@@ -160,6 +169,16 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
                     "stream takes {:.3f} ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
+}
+
+/// Completes the terms of a scheduled kernel, of which the tiles are there.
+/// @param steps, units  of one strip
+void count_terms(HostPlan& plan, const BsrView& a, const std::string& variant, double steps, double units) {
+    const auto tiles_of_strip = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
+    plan.terms.variant = variant;
+    plan.terms.steps = plan.terms.tiles / tiles_of_strip * steps;
+    plan.terms.units = plan.terms.tiles / tiles_of_strip * units;
+    plan.terms.bytes = memory_bytes(a, plan.problem);
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -180,6 +199,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     }
     plan.tile_seconds = sm90_tile_seconds(plan.choice);
     plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
+    count_terms(plan, a, fmt::format("spmm_sm90/{}x{}", plan.choice.tile_m, plan.choice.cluster),
+                static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK), 0);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -204,6 +225,8 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         }
         consider(plan, choice, costs, device);
     }
+    count_terms(plan, a, fmt::format("spmm_sm90_small/{}x{}", unit, plan.choice.cluster),
+                static_cast<double>(total.columns), static_cast<double>(total.units));
     explain_schedule(
         plan, a, device,
         fmt::format(
@@ -251,6 +274,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_cpu:
         case KernelId::dense_cublas:
             plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+            plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
     }
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);

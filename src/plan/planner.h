@@ -10,6 +10,7 @@
 #include <bsk/device.h>
 #include <bsk/plan.h>
 
+#include "plan/cost_model.h"
 #include "plan/kernels.h"
 #include "plan/schedule.h"
 #include "plan/union_lists.h"
@@ -27,6 +28,7 @@ struct HostPlan {
     /// Of A's values in the kernel's own form; 0 where it reads them as they are.
     std::int64_t packed_bytes = 0;
     double predicted_seconds = 0;
+    CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
 
