@@ -29,6 +29,8 @@ inline constexpr std::array kCostConstants{
     CostConstants{"spmm_sm80/32", 4.0, 0.0, 0.6746, 2.6985, 1.0},
     CostConstants{"spmm_sm80/16", 4.0, 0.0, 1.1384, 4.5537, 1.0},
     CostConstants{"dense_cublas", 4.0, 0.0, 0.7285, 0.0, 1.0},
+    CostConstants{"spmm_simt", 4.0, 0.0, 0.3643, 0.0, 1.0},
+    CostConstants{"spmm_cpu", 0.0, 0.0, 0.3643, 0.0, 1.0},
     CostConstants{"expand", 2.0, 0.0, 0.0, 0.0, 1.0},
 };
 

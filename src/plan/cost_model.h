@@ -1,5 +1,5 @@
-// Predicted times, in seconds, of the pieces a product is made of. Every constant is measured or simulated;
-// where from stands beside it.
+// Predicted times, in seconds, of the pieces a product is made of. The constants are fitted to measured times
+// (cost_constants.h, scripts/fit_cost_model.py).
 #pragma once
 
 #include <cstdint>
@@ -39,23 +39,28 @@ struct CostTerms {
 /// A's values, B and C.
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
-/// Time to move A's values, B and C through device memory once.
-[[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
+/// The constants of a scheduled kernel; `unit` as unit_of gives it, for spmm_sm90_small.
+[[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);
 
-/// The least time a kernel may be predicted to take: executed FLOPs at its best rate, or memory. It is the
-/// prediction for kernels whose order of work is not planned.
-/// @param longest_row  the most blocks that a block row of A stores
-[[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
-                                   const SpmmProblem& problem, const DeviceModel& device);
+/// Of a launch, whatever it computes.
+[[nodiscard]] double fixed_seconds(const CostTerms& terms, const DeviceModel& device);
+
+/// Time to move the terms' bytes.
+[[nodiscard]] double memory_seconds(const CostTerms& terms, const DeviceModel& device);
+
+/// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit.
+[[nodiscard]] double seconds(const CostTerms& terms, const DeviceModel& device);
 
 /// Terms of the kernels whose order of work is not planned.
+/// @param longest_row  the most blocks that a block row of A stores
 [[nodiscard]] CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
                                           const SpmmProblem& problem, const DeviceModel& device);
 
+/// The least time that a kernel may be predicted to take, without planning its order of work.
+[[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                                   const SpmmProblem& problem, const DeviceModel& device);
+
 /// Writing A's blocks into a dense matrix.
 [[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
-
-/// From the call to the first instruction on the device, and back.
-[[nodiscard]] double launch_seconds(const DeviceModel& device);
 
 }  // namespace bsk

@@ -119,6 +119,14 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
     return candidates;
 }
 
+/// The work of one strip.
+struct StripWork {
+    double tiles = 0;
+    double steps = 0;
+    double units = 0;
+    double seconds = 0;  ///< by one stream
+};
+
 /// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
 std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int32_t>& crow,
                                    const KernelChoice& choice, const DeviceModel& device) {
@@ -135,12 +143,6 @@ std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int3
     return costs;
 }
 
-/// What the busiest stream does of all the work.
-double busiest_share(const Schedule& schedule, const std::vector<double>& costs, std::int64_t strips) {
-    const double total = static_cast<double>(strips) * std::accumulate(costs.begin(), costs.end(), 0.0);
-    return total > 0 ? schedule.makespan / total : 0.0;
-}
-
 /// Schedules tile rows of these costs, and keeps the choice if that ends sooner than what the plan holds.
 void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
               const DeviceModel& device) {
@@ -150,16 +152,14 @@ void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<doub
     Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
         plan.choice = choice;
-        plan.terms.tiles =
-            busiest_share(schedule, costs, strips) * static_cast<double>(schedule.items.size());
         plan.schedule = std::move(schedule);
     }
 }
 
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
-void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
-    const double memory = memory_seconds(a, plan.problem, device);
-    plan.predicted_seconds = launch_seconds(device) + std::max(plan.schedule.makespan, memory);
+void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::string& tiles) {
+    const double memory = memory_seconds(plan.terms, device);
+    plan.predicted_seconds = fixed_seconds(plan.terms, device) + std::max(plan.schedule.makespan, memory);
     plan.reasons.push_back(fmt::format(
         "{}; {}.", tiles,
         plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
@@ -171,14 +171,11 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
                     1e3 * plan.schedule.makespan, 1e3 * memory));
 }
 
-/// Completes the terms of a scheduled kernel, of which the tiles are there.
-/// @param steps, units  of one strip
-void count_terms(HostPlan& plan, const BsrView& a, const std::string& variant, double steps, double units) {
-    const auto tiles_of_strip = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
-    plan.terms.variant = variant;
-    plan.terms.steps = plan.terms.tiles / tiles_of_strip * steps;
-    plan.terms.units = plan.terms.tiles / tiles_of_strip * units;
-    plan.terms.bytes = memory_bytes(a, plan.problem);
+/// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
+CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
+    const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
+    return {cost_variant(plan.choice, unit_of(a.block_m, a.block_k)), share * strip.tiles,
+            share * strip.steps, share * strip.units, memory_bytes(a, plan.problem)};
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -199,10 +196,15 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     }
     plan.tile_seconds = sm90_tile_seconds(plan.choice);
     plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
-    count_terms(plan, a, fmt::format("spmm_sm90/{}x{}", plan.choice.tile_m, plan.choice.cluster),
-                static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK), 0);
+    const double tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
+    const double steps =
+        static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK);
+    plan.terms = busiest_stream(
+        plan, a,
+        {tiles, steps, 0,
+         tiles * sm90_tile_seconds(plan.choice) + steps * sm90_step_seconds(plan.choice, device)});
     explain_schedule(
-        plan, a, device,
+        plan, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
 }
 
@@ -225,10 +227,15 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         }
         consider(plan, choice, costs, device);
     }
-    count_terms(plan, a, fmt::format("spmm_sm90_small/{}x{}", unit, plan.choice.cluster),
-                static_cast<double>(total.columns), static_cast<double>(total.units));
+    double seconds = 0;
+    for (const GroupWork& work : works) {
+        seconds += sm90_small_tile_seconds(plan.choice, work, unit, device);
+    }
+    plan.terms = busiest_stream(plan, a,
+                                {static_cast<double>(works.size()), static_cast<double>(total.columns),
+                                 static_cast<double>(total.units), seconds});
     explain_schedule(
-        plan, a, device,
+        plan, device,
         fmt::format(
             "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
             "each piece of B",
@@ -273,8 +280,8 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:
         case KernelId::dense_cublas:
-            plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
             plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
+            plan.predicted_seconds = seconds(plan.terms, device);
     }
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);
