@@ -141,7 +141,8 @@ bsk::Stream current_stream(bsk::Device device) {
 /// or there.
 std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
                        std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
-                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, const std::string& kernel) {
+                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, const std::string& kernel,
+                       bool may_be_dense) {
     require(values.dim() == 3, ErrorCode::invalid_argument,
             "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
     bsk::BsrView a;
@@ -165,7 +166,8 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     const bsk::SpmmProblem problem{
         n, dtype_of(out_dtype, "out_dtype"), layout_of(b_col_major), layout_of(out_col_major), ldb, ldc};
     const bsk::Device device = device_of(values);
-    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel});
+    const bsk::Policy policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
+    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel, policy});
     a.crow_indices = nullptr;
     a.col_indices = nullptr;
     a.device = device;
@@ -215,7 +217,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
     m.def(
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
-        "bool b_col_major, bool out_col_major, int ldb, int ldc, str kernel) -> int");
+        "bool b_col_major, bool out_col_major, int ldb, int ldc, str kernel, bool may_be_dense) -> "
+        "int");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
     m.def("describe_plan(int plan) -> (str, str, float, int)");

@@ -9,6 +9,7 @@ import torch
 from ._ops import ops
 
 Layout = Literal["row_major", "col_major"]
+Policy = Literal["sparse", "auto"]
 
 _PLANS_PER_MATRIX = 16
 
@@ -41,6 +42,7 @@ class Plan:
         ldb: int,
         ldc: int,
         kernel: str = "",
+        policy: Policy = "sparse",
     ) -> None:
         m, k = A.shape
         self.shape = (m, k)
@@ -66,6 +68,7 @@ class Plan:
             ldb,
             ldc,
             kernel,
+            policy == "auto",
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
@@ -114,6 +117,7 @@ def make_plan(
     ldb: int | None = None,
     ldc: int | None = None,
     kernel: str = "",
+    policy: Policy = "sparse",
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -135,6 +139,10 @@ def make_plan(
         Leading dimensions in elements; the tightest by default.
     kernel : str
         Kernel to use instead of the planner's choice, for example "spmm_sm80".
+    policy : {"sparse", "auto"}
+        What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
+        in every product ("auto"), where that is predicted to be faster. In a dense product an infinity in B
+        times a block that is not stored is NaN, and the expanded A takes m*k elements more.
 
     Raises
     ------
@@ -145,6 +153,8 @@ def make_plan(
     """
     require_bsr(A)
     out_layout = out_layout or b_layout
+    if policy not in ("sparse", "auto"):
+        raise ValueError(f'policy is {policy!r}; expected "sparse" or "auto".')
     for argument, layout in (("b_layout", b_layout), ("out_layout", out_layout)):
         if layout not in ("row_major", "col_major"):
             raise ValueError(f'{argument} is {layout!r}; expected "row_major" or "col_major".')
@@ -160,6 +170,7 @@ def make_plan(
         ldb or max(1, k if b_col_major else n),
         ldc or max(1, m if out_col_major else n),
         kernel,
+        policy,
     )
 
 
