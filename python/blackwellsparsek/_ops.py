@@ -37,6 +37,7 @@ def _load() -> SimpleNamespace:
         free_plan=packets.free_plan.default,
         describe_plan=packets.describe_plan.default,
         spmm=packets.spmm.default,
+        spmm_fused=packets.spmm_fused.default,
         version=packets.version.default,
     )
 

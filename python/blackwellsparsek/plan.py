@@ -30,6 +30,8 @@ class Plan:
         Whether B and the result are stored column by column, that is, as contiguous X[n, k] and Y[n, m].
     ldb, ldc : int
         Leading dimensions of B and of the result, in elements.
+    batch : int
+        Matrices B that a product takes, and results that it gives.
     """
 
     def __init__(
@@ -42,6 +44,9 @@ class Plan:
         ldb: int,
         ldc: int,
         kernel: str = "",
+        batch: int = 1,
+        stride_b: int = 0,
+        stride_c: int = 0,
         policy: Policy = "sparse",
     ) -> None:
         m, k = A.shape
@@ -52,6 +57,7 @@ class Plan:
         self.out_col_major = out_col_major
         self.ldb = ldb
         self.ldc = ldc
+        self.batch = batch
         if A.is_cuda:
             # The library reads the indices on the default stream; torch may have written them on another.
             torch.cuda.current_stream(A.device).synchronize()
@@ -67,6 +73,9 @@ class Plan:
             out_col_major,
             ldb,
             ldc,
+            batch,
+            stride_b,
+            stride_c,
             kernel,
             policy == "auto",
         )
@@ -117,6 +126,7 @@ def make_plan(
     ldb: int | None = None,
     ldc: int | None = None,
     kernel: str = "",
+    batch: int = 1,
     policy: Policy = "sparse",
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
@@ -139,6 +149,8 @@ def make_plan(
         Leading dimensions in elements; the tightest by default.
     kernel : str
         Kernel to use instead of the planner's choice, for example "spmm_sm80".
+    batch : int
+        Products in one launch, of contiguous B [batch, k, n].
     policy : {"sparse", "auto"}
         What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
         in every product ("auto"), where that is predicted to be faster. In a dense product an infinity in B
@@ -170,7 +182,8 @@ def make_plan(
         ldb or max(1, k if b_col_major else n),
         ldc or max(1, m if out_col_major else n),
         kernel,
-        policy,
+        batch,
+        policy=policy,
     )
 
 

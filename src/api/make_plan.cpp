@@ -109,6 +109,7 @@ void upload(PlanState& state, const Indices& indices) {
     const std::size_t col = packer.add(indices.cols);
     const std::size_t offsets = packer.add(schedule.offsets);
     const std::size_t items = packer.add(schedule.items);
+    const std::size_t parts = packer.add(schedule.parts);
     const UnionLists& lists = state.host.lists;
     const std::size_t group_chunks = packer.add(lists.group_chunks);
     const std::size_t group_stages = packer.add(lists.group_stages);
@@ -147,6 +148,9 @@ void upload(PlanState& state, const Indices& indices) {
     launch.choice = state.host.choice;
     launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
     launch.work = reinterpret_cast<const WorkItem*>(base + items);
+    launch.parts = reinterpret_cast<const TilePart*>(base + parts);
+    launch.part_count = static_cast<int>(schedule.parts.size());
+    launch.split_tiles = schedule.split_tiles;
     launch.group_chunks = reinterpret_cast<const std::int32_t*>(base + group_chunks);
     launch.group_stages = reinterpret_cast<const std::int32_t*>(base + group_stages);
     launch.steps = reinterpret_cast<const UnionStep*>(base + steps);

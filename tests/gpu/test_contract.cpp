@@ -61,7 +61,7 @@ TEST_P(Contract, ReplaysInAGraph) {
         problem.upload(*values);
         check_cuda(cudaGraphLaunch(executable, stream.get()), "cudaGraphLaunch");
         stream.synchronize();
-        EXPECT_TRUE(problem.check());
+        EXPECT_TRUE(problem.check(plan));
     }
     cudaGraphExecDestroy(executable);
     cudaGraphDestroy(graph);
@@ -117,7 +117,7 @@ TEST_P(Contract, DoesNotWaitForItsStream) {
     gate.open = true;
     stream.synchronize();
     EXPECT_FALSE(gate.timed_out);
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_P(Contract, GivesTheSameBitsEachTime) {
@@ -131,7 +131,7 @@ TEST_P(Contract, GivesTheSameBitsEachTime) {
         stream.synchronize();
         const std::vector<std::byte> c = problem.download_c();
         if (i == 0) {
-            EXPECT_TRUE(problem.check());
+            EXPECT_TRUE(problem.check(plan));
             first = c;
         }
         EXPECT_TRUE(c == first) << "run " << i;
@@ -145,13 +145,14 @@ TEST_P(Contract, ServesNewValuesOfThePattern) {
     problem.upload(with_new_values(problem.problem(), 5));
     problem.launch(plan, stream.get());
     stream.synchronize();
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_P(Contract, RunsOnTheDefaultStream) {
     const DeviceProblem problem(make());
-    problem.launch(plan_of(problem), nullptr);
-    EXPECT_TRUE(problem.check());  // its copies wait for the default stream
+    const Plan plan = plan_of(problem);
+    problem.launch(plan, nullptr);
+    EXPECT_TRUE(problem.check(plan));  // its copies wait for the default stream
 }
 
 TEST_P(Contract, PlansFromIndicesOnTheHost) {
@@ -160,7 +161,7 @@ TEST_P(Contract, PlansFromIndicesOnTheHost) {
     const Plan plan = make_plan(host.a_view(host.host_addresses()), host.dense_side(), {DeviceType::cuda, 0},
                                 {.kernel = GetParam().kernel});
     problem.launch(plan, nullptr);
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 class TwoStreams : public NeedsCuda<::testing::Test> {};
@@ -178,8 +179,8 @@ TEST_F(TwoStreams, RunTwoPlansAtOnce) {
     }
     stream_one.synchronize();
     stream_two.synchronize();
-    EXPECT_TRUE(one.check());
-    EXPECT_TRUE(two.check());
+    EXPECT_TRUE(one.check(plan_one));
+    EXPECT_TRUE(two.check(plan_two));
 }
 
 TEST_F(TwoStreams, RunOnePlanAtOnce) {
@@ -194,8 +195,8 @@ TEST_F(TwoStreams, RunOnePlanAtOnce) {
     }
     stream_one.synchronize();
     stream_two.synchronize();
-    EXPECT_TRUE(one.check());
-    EXPECT_TRUE(two.check());
+    EXPECT_TRUE(one.check(plan));
+    EXPECT_TRUE(two.check(plan));
 }
 
 }  // namespace

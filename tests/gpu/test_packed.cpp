@@ -57,10 +57,11 @@ TEST_F(Packed, ServesPlansOfOnePatternForEveryN) {
     const PackedValues packed = pack_values(plan, one.a());
     EXPECT_EQ(packed.memory_bytes(), plan.packed_bytes());
     multiply(one, plan, packed, nullptr);
-    multiply(two, two.plan("dense_cublas"), packed, nullptr);
+    const Plan plan_two = two.plan("dense_cublas");
+    multiply(two, plan_two, packed, nullptr);
     check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-    EXPECT_TRUE(one.check());
-    EXPECT_TRUE(two.check());
+    EXPECT_TRUE(one.check(plan));
+    EXPECT_TRUE(two.check(plan_two));
 }
 
 TEST_F(Packed, HoldsWhatTheValuesWere) {
@@ -72,11 +73,11 @@ TEST_F(Packed, HoldsWhatTheValuesWere) {
     problem.upload(with_new_values(before, 9));
     multiply(problem, plan, packed, nullptr);
     check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-    EXPECT_FALSE(problem.check());
+    EXPECT_FALSE(problem.check(plan));
     problem.upload(before);
     multiply(problem, plan, packed, nullptr);
     check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_F(Packed, RefersToTheValuesWhereTheKernelReadsThemAsTheyAre) {
@@ -88,7 +89,7 @@ TEST_F(Packed, RefersToTheValuesWhereTheKernelReadsThemAsTheyAre) {
     problem.upload(with_new_values(problem.problem(), 9));
     multiply(problem, plan, packed, nullptr);
     check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_F(Packed, IsRefusedByOtherKernelsAndPatterns) {
@@ -172,7 +173,7 @@ TEST_F(Packed, CublasServesThreadsAndStreamsAtOnce) {
         thread.join();
     }
     for (const DeviceProblem& problem : problems) {
-        EXPECT_TRUE(problem.check());
+        EXPECT_TRUE(problem.check(plan));
     }
 }
 

@@ -54,7 +54,7 @@ TEST_P(Replan, GivesTheBitsOfAPlanMadeFromTheNewPattern) {
         replan(plan, problem.a(), stream.get());
         problem.launch(plan, stream.get());
         stream.synchronize();
-        EXPECT_TRUE(problem.check()) << plan.explain();
+        EXPECT_TRUE(problem.check(plan)) << plan.explain();
         const std::vector<std::byte> replanned = problem.download_c();
         problem.restore_c();
         problem.launch(problem.plan(plan.kernel()), stream.get());
@@ -78,7 +78,7 @@ TEST_P(Replan, IsCapturedWithItsProduct) {
         problem.upload(with_seed(spec(), seed));
         check_cuda(cudaGraphLaunch(executable, stream.get()), "cudaGraphLaunch");
         stream.synchronize();
-        EXPECT_TRUE(problem.check()) << "seed " << seed;
+        EXPECT_TRUE(problem.check(plan)) << "seed " << seed;
     }
     cudaGraphExecDestroy(executable);
     cudaGraphDestroy(graph);
@@ -107,7 +107,7 @@ TEST_P(Replan, SurvivesIndicesThatAreNoPattern) {
     replan(plan, problem.a(), stream.get());
     problem.launch(plan, stream.get());
     stream.synchronize();
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 class ReplanErrors : public NeedsCuda<::testing::Test> {};

@@ -57,7 +57,7 @@ TEST_P(SpmmCuda, MatchesOracle) {
         problem.restore_c();
         problem.launch(*plan, stream.get());
         stream.synchronize();
-        EXPECT_TRUE(problem.check()) << plan->explain();
+        EXPECT_TRUE(problem.check(*plan)) << plan->explain();
     }
 }
 
@@ -90,7 +90,7 @@ TEST_F(SpmmCudaOffsets, PassInt32InTheValues) {
         problem.restore_c();
         problem.launch(plan, stream.get());
         stream.synchronize();
-        EXPECT_TRUE(problem.check()) << plan.explain();
+        EXPECT_TRUE(problem.check(plan)) << plan.explain();
     }
 }
 

@@ -123,30 +123,48 @@ public:
     }
 
     /// Stores 64 x 256 accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
-    /// {row, col} = place_of(offset), of product `batch`. What lies outside C is left out.
+    /// {row, col} = place_of(offset), of product `batch`. What lies outside C is left out. The accumulators are used
+    /// up.
     template <class PlaceOf>
-    __device__ void store(const float (&acc)[128], PlaceOf place_of, int batch) {
+    __device__ void store(float (&acc)[128], PlaceOf place_of, int batch) {
+        if (p_.plain) {
+#pragma unroll
+            for (int chunk = 0; chunk < kChunks; ++chunk) {
+                const int2 at = place_of(chunk * kChunkN);
+                if (at.y >= p_.columns) {
+                    continue;
+                }
+                load_row_bias(at.x);
+                open_chunk(place_of, batch, chunk, kChunks);
+#pragma unroll
+                for (int group = 0; group < kChunkN / 8; group += 2) {
+                    float x[8];
+                    scale(x, acc + 4 * (chunk * (kChunkN / 8) + group));
+                    stage_16_columns(group, x);
+                }
+                close_chunk(at, batch);
+            }
+            return;
+        }
         if (loads_residual()) {
             load_first(place_of, batch, kChunks);
         }
-#pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
+#pragma unroll 1
+        for (int piece = 0; piece < kPieces; ++piece) {
+            const int part = piece % kPiecesPerChunk;
+            const int chunk = piece / kPiecesPerChunk;
             const int2 at = place_of(chunk * kChunkN);
-            if (at.y >= p_.columns && !loads_residual()) {
-                continue;
-            }
-            load_row_bias(at.x);
-            open_chunk(place_of, batch, chunk, kChunks);
-#pragma unroll
-            for (int group = 0; group < kChunkN / 8; group += 2) {
-                float x[8];
-                scale(x, acc + 4 * (chunk * (kChunkN / 8) + group));
-                if (!p_.plain) {
-                    finish(x, group, at.y);
+            if (at.y < p_.columns || loads_residual()) {
+                if (part == 0) {
+                    load_row_bias(at.x);
+                    open_chunk(place_of, batch, chunk, kChunks);
                 }
-                stage_16_columns(group, x);
+                stage_piece(part, at.y, [&](int i, float(&x)[8]) { scale(x, acc + 8 * i); });
+                if (part + 1 == kPiecesPerChunk) {
+                    close_chunk(at, batch);
+                }
             }
-            close_chunk(at, batch);
+            move_down<128 / kPieces>(acc);
         }
     }
 
@@ -197,8 +215,8 @@ public:
     }
 
 private:
-    static constexpr int kPieces = 8;  ///< of what hold() keeps, 32 columns each
-    static constexpr int kPieceRegisters = 64 / kPieces;
+    static constexpr int kPieces = 8;       ///< of a tile, 32 columns each
+    static constexpr int kPieceGroups = 4;  ///< groups of 8 columns
     static constexpr int kPiecesPerChunk = kChunkN * kPieces / 256;
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
@@ -210,7 +228,7 @@ private:
         return p_.beta != 0.0F;
     }
     __device__ std::uint8_t* buffer() const {
-        return staging_ + buffer_ * kChunkBytes;
+        return staging_ + stored_ % kBuffers * kChunkBytes;
     }
 
     __device__ int held_chunks() const {
@@ -280,6 +298,29 @@ private:
         activate<kTypeC>(p_.activation, x);
     }
 
+    /// Completes piece `part` of the chunk at `col` and puts it into the buffer; source(i, x) gives its i-th 16 columns
+    /// after scale().
+    template <class Source>
+    __device__ void stage_piece(int part, int col, Source source) const {
+#pragma unroll
+        for (int i = 0; i < kPieceGroups / 2; ++i) {
+            const int group = part * kPieceGroups + 2 * i;
+            float x[8];
+            source(i, x);
+            finish(x, group, col);
+            stage_16_columns(group, x);
+        }
+    }
+
+    /// Moves the next piece to the registers of the one before, so that one copy of the code serves all.
+    template <int kStep, class T, int kCount>
+    __device__ static void move_down(T (&registers)[kCount]) {
+#pragma unroll
+        for (int i = kStep; i < kCount; ++i) {
+            registers[i - kStep] = registers[i];
+        }
+    }
+
     // ---- Chunks -----------------------------------------------------------------------------------------
 
     __device__ void flush_piece() {
@@ -289,30 +330,24 @@ private:
         if (part == 0) {
             open_chunk(held_place(), held_batch_, chunk, held_chunks());
         }
+        if (p_.plain) {
 #pragma unroll
-        for (int i = 0; i < kPieceRegisters / 4; ++i) {
-            const int group = part * (kChunkN / 8 / kPiecesPerChunk) + 2 * i;
-            if (p_.plain) {
+            for (int i = 0; i < 2; ++i) {
                 ptx::store_matrix_x4<kTransposed>(
-                    buffer() + matrix_offset(group),
+                    buffer() + matrix_offset(part * kPieceGroups + 2 * i),
                     {held_[4 * i], held_[4 * i + 1], held_[4 * i + 2], held_[4 * i + 3]});
-            } else {
-                float x[8];
+            }
+        } else {
+            stage_piece(part, at.y, [&](int i, float(&x)[8]) {
 #pragma unroll
                 for (int q = 0; q < 4; ++q) {
                     const float2 pair = unpack<kTypeC>(held_[4 * i + q]);
                     x[2 * q] = pair.x;
                     x[2 * q + 1] = pair.y;
                 }
-                finish(x, group, at.y);
-                stage_16_columns(group, x);
-            }
+            });
         }
-        // The next piece moves down to the same registers, so that one copy of this code serves all.
-#pragma unroll
-        for (int i = kPieceRegisters; i < 64; ++i) {
-            held_[i - kPieceRegisters] = held_[i];
-        }
+        move_down<64 / kPieces>(held_);
         ++piece_;
         if (part + 1 == kPiecesPerChunk) {
             close_chunk(at, held_batch_);
@@ -327,7 +362,7 @@ private:
 #pragma unroll
             for (int chunk = 0; chunk < kBuffers; ++chunk) {
                 if (chunk < chunks) {
-                    load_residual((buffer_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
+                    load_residual((stored_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
                 }
             }
         }
@@ -357,10 +392,9 @@ private:
         const int next = chunk + kBuffers - 1;
         if (is_leader() && chunk > 0 && next < chunks) {
             ptx::tma_store_wait_read<0>();
-            load_residual((buffer_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
+            load_residual((stored_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
         }
-        ptx::mbarrier_wait(&loaded_[buffer_], loaded_phases_ >> buffer_ & 1);
-        loaded_phases_ ^= 1U << buffer_;
+        ptx::mbarrier_wait(&loaded_[stored_ % kBuffers], stored_ / kBuffers % 2);
     }
 
     /// Stores buffer() as the chunk of C at `at`.
@@ -374,7 +408,7 @@ private:
             }
             ptx::tma_store_commit();
         }
-        buffer_ = (buffer_ + 1) % kBuffers;  // by chunks stored: some may be left out
+        ++stored_;
     }
 
     /// Where box `box` of the chunk at `at` {row, column} lies in the tensor maps.
@@ -444,9 +478,8 @@ private:
     std::uint8_t* staging_;
     std::uint64_t* loaded_;
     int barrier_id_;
-    int buffer_ = 0;                   ///< the next chunk's
-    std::uint32_t loaded_phases_ = 0;  ///< bit b: phase of loaded_[b]
-    std::uint32_t row_bias_[2] = {};   ///< as in memory, of rows lane/4 and lane/4 + 8
+    std::uint32_t stored_ = 0;        ///< chunks, all of which had R in their buffers, or none
+    std::uint32_t row_bias_[2] = {};  ///< as in memory, of rows lane/4 and lane/4 + 8
     /// Pairs of columns in the order of the accumulators, from piece `piece_` on; used by hold() and flush() only.
     std::uint32_t held_[64];
     int2 held_at_ = {};
