@@ -17,21 +17,21 @@ struct CostConstants {
 };
 
 inline constexpr std::array kCostConstants{
-    CostConstants{"spmm_sm90/128x1", 4.0, 1.0, 0.7373, 0.0, 1.0},
-    CostConstants{"spmm_sm90/128x2", 4.0, 1.0, 0.7285, 0.0, 1.0},
-    CostConstants{"spmm_sm90/64x1", 4.0, 0.2, 0.6144, 0.0, 1.0},
-    CostConstants{"spmm_sm90/64x2", 4.0, 0.2, 0.5530, 0.0, 1.0},
-    CostConstants{"spmm_sm90_small/32x1", 4.0, 1.5, 0.2560, 0.0734, 1.0},
-    CostConstants{"spmm_sm90_small/32x2", 4.0, 1.5, 0.2160, 0.0734, 1.0},
-    CostConstants{"spmm_sm90_small/16x1", 4.0, 1.5, 0.2240, 0.0335, 1.0},
-    CostConstants{"spmm_sm90_small/16x2", 4.0, 1.5, 0.1870, 0.0335, 1.0},
-    CostConstants{"spmm_sm80/64", 4.0, 0.0, 0.6746, 2.6985, 1.0},
-    CostConstants{"spmm_sm80/32", 4.0, 0.0, 0.6746, 2.6985, 1.0},
-    CostConstants{"spmm_sm80/16", 4.0, 0.0, 1.1384, 4.5537, 1.0},
-    CostConstants{"dense_cublas", 4.0, 0.0, 0.7285, 0.0, 1.0},
-    CostConstants{"spmm_simt", 4.0, 0.0, 0.3643, 0.0, 1.0},
-    CostConstants{"spmm_cpu", 0.0, 0.0, 0.3643, 0.0, 1.0},
-    CostConstants{"expand", 2.0, 0.0, 0.0, 0.0, 1.0},
+    CostConstants{"spmm_sm90/128x1", 4.0000, 1.0000, 0.7373, 0.0000, 1.0000},
+    CostConstants{"spmm_sm90/128x2", 2.4488, 3.2218, 0.7226, 0.0000, 0.5113},
+    CostConstants{"spmm_sm90/64x1", 5.5704, 0.0000, 0.4477, 0.0000, 0.3058},
+    CostConstants{"spmm_sm90/64x2", 3.7729, 1.6321, 0.4858, 0.0000, 0.5664},
+    CostConstants{"spmm_sm90_small/32x1", 8.2656, 0.0000, 0.2238, 0.0765, 0.3956},
+    CostConstants{"spmm_sm90_small/32x2", 5.0427, 3.1037, 0.2282, 0.0723, 0.5035},
+    CostConstants{"spmm_sm90_small/16x1", 16.8154, 0.0000, 0.1457, 0.0538, 0.3000},
+    CostConstants{"spmm_sm90_small/16x2", 7.0973, 0.9213, 0.1803, 0.0336, 0.2089},
+    CostConstants{"spmm_sm80/64", 6.9120, 1.0573, 0.5221, 0.7822, 0.3611},
+    CostConstants{"spmm_sm80/32", 4.1968, 0.7289, 0.3652, 0.7710, 0.2747},
+    CostConstants{"spmm_sm80/16", 7.7311, 0.1583, 0.3666, 0.1811, 0.6000},
+    CostConstants{"dense_cublas", 1.8544, 0.0722, 0.6295, 0.0000, 0.8901},
+    CostConstants{"spmm_simt", 4.0000, 0.0000, 0.3643, 0.0000, 1.0000},
+    CostConstants{"spmm_cpu", 0.0000, 0.0000, 0.3643, 0.0000, 1.0000},
+    CostConstants{"expand", 5.0, 0.0, 0.0, 0.0, 0.75},
 };
 
 }  // namespace bsk

@@ -121,8 +121,8 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         terms.bytes = memory_bytes(dense, problem);
         terms.steps = dense_steps(a.m, problem.n * problem.batch, a.k, device.sm_count);
         // At its power limit the chip multiplies zeros faster.
-        terms.tiles = terms.steps * static_cast<double>(a.nnzb) * a.block_m * a.block_k /
-                      static_cast<double>(dense.nnzb);
+        const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+        terms.tiles = dense.nnzb > 0 ? terms.steps * stored / static_cast<double>(dense.nnzb) : 0;
     } else if (kernel == KernelId::spmm_sm80) {
         // CTAs of tile_m x 128 of C; none ends before its row of A is done.
         const int tile_m = std::min(a.block_m, 64);

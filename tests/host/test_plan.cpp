@@ -280,9 +280,12 @@ TEST(DeviceModel, TakesRatesByWholeWordsOfTheName) {
 
 TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
     const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
-    const std::string text =
-        preview_plan(a.view(), problem_of(a, 0), device_model_by_name("cpu")).explanation;
-    EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    for (const char* device : {"cpu", "h200"}) {
+        const PlanOptions options{.kernel = "", .policy = Policy::automatic};
+        const std::string text =
+            preview_plan(a.view(), problem_of(a, 0), device_model_by_name(device), options).explanation;
+        EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    }
 }
 
 TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {

@@ -54,6 +54,9 @@ std::int64_t dense_bytes(std::int64_t m, std::int64_t k) {
 void prepare_dense_cublas(const SpmmLaunch& launch) {
     prepare_expand();
     prepare_finish(launch);
+    if (launch.m == 0 || launch.n == 0) {
+        return;
+    }
     const std::int64_t b_lines = launch.b_layout == Layout::row_major ? launch.k : launch.n;
     const std::int64_t c_lines = launch.c_layout == Layout::row_major ? launch.m : launch.n;
     // One buffer stands for all three operands: the numbers do not matter.
@@ -67,9 +70,7 @@ void prepare_dense_cublas(const SpmmLaunch& launch) {
     rehearsal.b = scratch.as<void>();
     rehearsal.c = scratch.as<void>();
     rehearsal.residual = scratch.as<void>();
-    if (scratch.bytes() > 0) {
-        launch_dense_cublas(rehearsal, cudaStreamLegacy);
-    }
+    launch_dense_cublas(rehearsal, cudaStreamLegacy);
     check_cuda(cudaStreamSynchronize(cudaStreamLegacy), "the first product of cuBLAS");
 }
 
