@@ -30,6 +30,7 @@ MODELS = ROOT / "src" / "plan" / "device_models.cpp"
 ROW = re.compile(r'CostConstants\{"([^"]+)", ([^}]*)\}')
 NAMES = ("fixed", "tile", "step", "unit", "memory_share")
 DENSE = "dense_cublas"
+EXPAND = "expand"  #: writing A into a dense matrix: what dense_cublas takes longer where it does so each time
 FEWEST_RECORDS = 6
 ROUNDS = 40
 SLACK = 1.05  #: what auto may cost over the fastest kernel
@@ -65,6 +66,23 @@ def read(paths: list[Path]) -> list[Record]:
 
 def microseconds(record: Record) -> float:
     return 1e3 * record["times"]["median_ms"]
+
+
+def expansions(records: list[Record]) -> list[Record]:
+    """Return a record for each expansion of A that was timed with its product and without."""
+    products = defaultdict(dict)
+    for record in records:
+        if record["kernel"] == DENSE:
+            products[json.dumps(record["case"], sort_keys=True)][record["plan"]["packs_each_time"]] = record
+    result = []
+    for key, product in products.items():
+        if len(product) == 2:
+            case = json.loads(key)
+            extra_ms = product[True]["times"]["median_ms"] - product[False]["times"]["median_ms"]
+            moved = 2 * case["m"] * case["k"] * (1 + case["density"])
+            terms = {"tiles": 0, "steps": 0, "units": 0, "bytes": moved}
+            result.append({"times": {"median_ms": extra_ms}, "plan": {"variant": EXPAND, "terms": terms}})
+    return result
 
 
 def terms_of(records: list[Record], rate: float) -> np.ndarray:
@@ -233,6 +251,8 @@ def main() -> int:
     for record in records:
         if not record["plan"]["packs_each_time"]:
             groups[record["plan"]["variant"]].append(record)
+    if expanded := expansions(records):
+        groups[EXPAND] = expanded
     unknown = sorted(set(groups) - set(constants))
     if unknown:
         raise SystemExit(

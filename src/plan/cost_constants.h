@@ -25,13 +25,13 @@ inline constexpr std::array kCostConstants{
     CostConstants{"spmm_sm90_small/32x2", 5.0427, 3.1037, 0.2282, 0.0723, 0.5035},
     CostConstants{"spmm_sm90_small/16x1", 16.8154, 0.0000, 0.1457, 0.0538, 0.3000},
     CostConstants{"spmm_sm90_small/16x2", 7.0973, 0.9213, 0.1803, 0.0336, 0.2089},
-    CostConstants{"spmm_sm80/64", 6.9120, 1.0573, 0.5221, 0.7822, 0.3611},
-    CostConstants{"spmm_sm80/32", 4.1968, 0.7289, 0.7304, 0.7710, 0.2747},
-    CostConstants{"spmm_sm80/16", 7.7311, 0.1583, 1.4664, 0.1811, 0.6000},
+    CostConstants{"spmm_sm80/64", 7.0469, 1.0417, 0.5223, 0.7723, 0.3568},
+    CostConstants{"spmm_sm80/32", 6.5429, 0.6326, 0.7288, 0.5119, 0.2740},
+    CostConstants{"spmm_sm80/16", 5.9767, 0.4309, 1.3429, 0.3664, 0.1638},
     CostConstants{"dense_cublas", 1.8544, 0.0722, 0.6295, 0.0000, 0.8901},
     CostConstants{"spmm_simt", 4.0000, 0.0000, 0.3643, 0.0000, 1.0000},
     CostConstants{"spmm_cpu", 0.0000, 0.0000, 0.3643, 0.0000, 1.0000},
-    CostConstants{"expand", 5.0, 0.0, 0.0, 0.0, 0.75},
+    CostConstants{"expand", 2.9738, 0.0000, 0.0000, 0.0000, 0.8417},
 };
 
 }  // namespace bsk
