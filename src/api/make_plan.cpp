@@ -11,6 +11,7 @@
 #include "base/format_device.h"
 #include "base/math.h"
 #include "format/indices.h"
+#include "kernels/sm80/spmm_skinny.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
@@ -93,6 +94,7 @@ void prepare(const SpmmLaunch& launch) {
     switch (launch.choice.kernel) {
         case KernelId::spmm_simt: return prepare_spmm_simt(launch);
         case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
+        case KernelId::spmm_skinny: return prepare_spmm_skinny(launch);
         case KernelId::dense_cublas: return prepare_dense_cublas(launch);
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);

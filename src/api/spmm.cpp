@@ -11,6 +11,7 @@
 #include "base/format_device.h"
 #include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
+#include "kernels/sm80/spmm_skinny.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
@@ -146,6 +147,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
+        case KernelId::spmm_skinny: launch_spmm_skinny(launch, stream); break;
         case KernelId::dense_cublas: launch_dense_cublas(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;

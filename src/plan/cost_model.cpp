@@ -9,6 +9,9 @@
 #include "base/math.h"
 #include "plan/cost_constants.h"
 
+#include "base/math.h"
+#include "plan/skinny_tile.h"
+
 namespace bsk {
 
 namespace {
@@ -54,6 +57,10 @@ double dense_steps(std::int64_t m, std::int64_t n, std::int64_t k, int sm_count)
     return best * static_cast<double>(k) / 64;
 }
 
+double values_bytes(const BsrView& a) {
+    return static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
+}
+
 /// Executed 64 x 64 pieces of A, for each column of C.
 double pieces(const BsrView& a) {
     return static_cast<double>(a.nnzb) * a.block_m * a.block_k / (64.0 * 64.0);
@@ -84,13 +91,11 @@ double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work
 }
 
 double memory_bytes(const BsrView& a, const SpmmProblem& problem) {
-    const double a_bytes =
-        static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
     const double b_bytes =
         static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
-    return a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes);
+    return values_bytes(a) + static_cast<double>(problem.batch) * (b_bytes + c_bytes);
 }
 
 double fixed_seconds(const CostTerms& terms, const DeviceModel& device) {
@@ -131,6 +136,13 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         terms.tiles = static_cast<double>(ceil_div(a.m, tile_m)) * strips / device.sm_count;
         terms.steps = pieces(a) * strips / device.sm_count;
         terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+    } else if (kernel == KernelId::spmm_skinny) {
+        // Megabytes of A and B that come through L2: all of A for every tile of columns.
+        const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
+        const auto column_tiles = static_cast<double>(problem.batch * ceil_div(problem.n, tile.columns));
+        const double b_over_a = static_cast<double>(tile.columns) / tile.rows;
+        terms.variant = fmt::format("spmm_skinny/{}", tile.columns);
+        terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
     } else {
         // Steps of the time that an SM of an H200 takes for a piece of 64 x 64 x 256 at its dense rate.
         terms.steps = pieces(a) * static_cast<double>(problem.n * problem.batch) / 256 / rate_share(kernel) /

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "plan/skinny_tile.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -64,6 +65,16 @@ std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
     return why_not_hopper(a, problem);
 }
 
+std::string why_not_skinny(const BsrView& a, const SpmmProblem& problem) {
+    if (a.dtype == DType::f32) {
+        return "it computes float16 and bfloat16 only";
+    }
+    if (problem.n > kSkinnyMostColumns) {
+        return fmt::format("it is for up to {} columns of B", kSkinnyMostColumns);
+    }
+    return "";
+}
+
 std::string why_not_sm90_small(const BsrView& a, const SpmmProblem& problem) {
     const int unit = unit_of(a.block_m, a.block_k);
     const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);
@@ -101,6 +112,7 @@ const char* name(KernelId kernel) {
         case KernelId::spmm_sm80: return "spmm_sm80";
         case KernelId::spmm_sm90: return "spmm_sm90";
         case KernelId::spmm_sm90_small: return "spmm_sm90_small";
+        case KernelId::spmm_skinny: return "spmm_skinny";
         case KernelId::dense_cublas: return "dense_cublas";
     }
     return "unknown";
@@ -118,6 +130,9 @@ const char* needs(KernelId kernel) {
         case KernelId::spmm_sm90_small:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; lines of B and C "
                    "that start and end at multiples of 16 bytes";
+        case KernelId::spmm_skinny:
+            return "a CUDA device of compute capability 8.0 or later; float16, bfloat16; up to 128 columns "
+                   "of B";
         case KernelId::dense_cublas:
             return "a CUDA device of compute capability 8.0 or later, cuBLAS 11 or later at run time and the "
                    "policy "
@@ -135,6 +150,7 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
         case KernelId::spmm_cpu: return device.type == DeviceType::cpu;
         case KernelId::spmm_simt:
         case KernelId::spmm_sm80:
+        case KernelId::spmm_skinny:
         case KernelId::dense_cublas: return device.type == DeviceType::cuda && device.cc_major >= 8;
         case KernelId::spmm_sm90:
         case KernelId::spmm_sm90_small:
@@ -157,6 +173,7 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& proble
         case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
         case KernelId::spmm_sm90: return why_not_sm90(a, problem);
         case KernelId::spmm_sm90_small: return why_not_sm90_small(a, problem);
+        case KernelId::spmm_skinny: return why_not_skinny(a, problem);
         case KernelId::dense_cublas: return why_not_dense_cublas(a, problem, device);
     }
     return "";

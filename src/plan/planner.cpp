@@ -305,6 +305,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
         case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
         case KernelId::spmm_sm80:
+        case KernelId::spmm_skinny:
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:
         case KernelId::dense_cublas:

@@ -79,9 +79,9 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
 
     const BsrMatrix a = square(512, 64);
-    const HostPlan by_stride = plan_of(a, problem_of(a, 100), "h200");
+    const HostPlan by_stride = plan_of(a, problem_of(a, 300), "h200");
     EXPECT_EQ(by_stride.choice.kernel, KernelId::spmm_sm80);
-    EXPECT_TRUE(reasons_mention(by_stride, "ldb = 100"));
+    EXPECT_TRUE(reasons_mention(by_stride, "ldb = 300"));
 
     const BsrMatrix wide = square(512, 64, DType::f32);
     const HostPlan by_dtype = plan_of(wide, problem_of(wide, 512), "h200");
@@ -92,18 +92,18 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
 TEST_F(HopperPlanner, WantsLinesThatStartAndEndAtMultiplesOf16Bytes) {
     const BsrMatrix a = square(512, 64);
     const auto kernel = [&](SpmmProblem problem) { return plan_of(a, problem, "h200").choice.kernel; };
-    EXPECT_EQ(kernel({.n = 104, .ldb = 112, .ldc = 120}), KernelId::spmm_sm90);
-    EXPECT_EQ(kernel({.n = 104, .ldb = 108}), KernelId::spmm_sm80);
-    EXPECT_EQ(kernel({.n = 104, .ldc = 108}), KernelId::spmm_sm80);
-    // TMA would store elements 100 to 103 of each line of C as well.
-    EXPECT_EQ(kernel({.n = 100, .ldb = 104, .ldc = 104}), KernelId::spmm_sm80);
-    EXPECT_EQ(kernel({.n = 100, .c_dtype = DType::f32, .ldb = 104, .ldc = 104}), KernelId::spmm_sm90);
+    EXPECT_EQ(kernel({.n = 304, .ldb = 312, .ldc = 320}), KernelId::spmm_sm90);
+    EXPECT_EQ(kernel({.n = 304, .ldb = 308}), KernelId::spmm_sm80);
+    EXPECT_EQ(kernel({.n = 304, .ldc = 308}), KernelId::spmm_sm80);
+    // TMA would store elements 300 to 303 of each line of C as well.
+    EXPECT_EQ(kernel({.n = 300, .ldb = 304, .ldc = 304}), KernelId::spmm_sm80);
+    EXPECT_EQ(kernel({.n = 300, .c_dtype = DType::f32, .ldb = 304, .ldc = 304}), KernelId::spmm_sm90);
     // Any n where n does not run along a line.
-    EXPECT_EQ(kernel({.n = 101, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
+    EXPECT_EQ(kernel({.n = 301, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
               KernelId::spmm_sm90);
 
     const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
-    EXPECT_EQ(plan_of(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}, "h200").choice.kernel,
+    EXPECT_EQ(plan_of(ragged, {.n = 256, .b_layout = Layout::col_major, .ldb = 504}, "h200").choice.kernel,
               KernelId::spmm_sm80);
 }
 
@@ -115,6 +115,24 @@ TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {
     EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_sm70"), ErrorCode::invalid_argument);
 }
 
+TEST_F(HopperPlanner, StreamsAWhereColumnsAreFew) {
+    for (const int block : {16, 32, 64, 128}) {
+        const BsrMatrix a = square(8192, block);
+        for (const std::int64_t n : {1, 8, 16}) {
+            EXPECT_EQ(plan_of(a, problem_of(a, n), "h200").choice.kernel, KernelId::spmm_skinny) << block;
+        }
+        EXPECT_NE(plan_of(a, problem_of(a, 512), "h200").choice.kernel, KernelId::spmm_skinny) << block;
+        EXPECT_EQ(code_of(a, problem_of(a, 129), "h200", "spmm_skinny"), ErrorCode::unsupported);
+    }
+    const BsrMatrix wide = square(512, 64, DType::f32);
+    EXPECT_EQ(code_of(wide, problem_of(wide, 8), "h200", "spmm_skinny"), ErrorCode::unsupported);
+}
+
+TEST(Planner, StreamsAWhereColumnsAreFewOnAmpereToo) {
+    const BsrMatrix a = square(8192, 64);
+    EXPECT_EQ(plan_of(a, problem_of(a, 4), "a100").choice.kernel, KernelId::spmm_skinny);
+}
+
 TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
     for (const int block : {16, 32, 64, 128}) {
         const BsrMatrix a = square(2048, block);
@@ -122,7 +140,7 @@ TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
             const PlanOptions options{.kernel = "", .policy = Policy::automatic};
             const HostPlan plan = plan_of(a, problem_of(a, n), "h200", options);
             for (const KernelId kernel : kKernels) {
-                if (kernel != plan.choice.kernel &&
+                if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas &&
                     why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
                     EXPECT_LE(plan.predicted_seconds,
                               plan_of(a, problem_of(a, n), "h200", name(kernel)).predicted_seconds)
@@ -191,7 +209,7 @@ TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
         const BsrMatrix a =
             generate({.m = 1000, .k = 512, .block_m = block_m, .block_k = 64, .density = 0.3});
         for (const std::int64_t n : {8, 256, 264, 520, 2048}) {
-            const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", "spmm_sm90");
             const auto [kernel, tile_m, tile_n, cluster] = plan.choice;
             ASSERT_EQ(kernel, KernelId::spmm_sm90);
             ASSERT_EQ(block_m % tile_m, 0);
