@@ -277,12 +277,6 @@ void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, con
         fmt::format("A as a dense matrix takes {:.1f} MiB; expanding it takes {:.4f} ms, {}.",
                     static_cast<double>(plan.packed_bytes) / (1 << 20), 1e3 * expansion,
                     options.packed_values ? "once" : "in every product"));
-    if (plan.problem.c_dtype != DType::f32) {
-        plan.reasons.push_back(
-            fmt::format("a bias, another residual than C and an activation apply to alpha*A*B rounded to {}: "
-                        "cuBLAS stores it before.",
-                        name(plan.problem.c_dtype)));
-    }
 }
 
 /// The most blocks that a block row stores.

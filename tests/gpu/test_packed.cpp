@@ -145,8 +145,8 @@ TEST_F(Packed, EpiloguesFollowCublas) {
     for (std::size_t i = 0; i < results[0].size() / 2; ++i) {
         const auto expected = static_cast<float>(one[i]);
         if (results[0][2 * i] != results[1][2 * i] || results[0][2 * i + 1] != results[1][2 * i + 1]) {
-            // cuBLAS rounds the product to fp16 before the epilogue.
-            ASSERT_NEAR(static_cast<float>(two[i]), expected, 2e-3 * (1 + std::abs(expected))) << i;
+            // Summed in another order, then rounded to fp16.
+            ASSERT_NEAR(static_cast<float>(two[i]), expected, 1e-3 * std::abs(expected) + 1e-5) << i;
         }
     }
 }
