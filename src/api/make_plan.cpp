@@ -12,6 +12,7 @@
 #include "base/math.h"
 #include "format/indices.h"
 #include "kernels/dense/dense_cublas.h"
+#include "kernels/lines/copy_lines.h"
 #include "kernels/sm80/spmm_skinny.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
@@ -160,6 +161,9 @@ void upload(PlanState& state, const Indices& indices) {
     launch.units = reinterpret_cast<const std::int32_t*>(base + units);
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
     prepare(launch);
+    if (state.host.copies_b || state.host.copies_c) {
+        prepare_copy_lines();
+    }
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;
     if (!state.dynamic) {

@@ -5,6 +5,7 @@
 
 #include <bsk/packed.h>
 
+#include "api/aligned_operands.h"
 #include "api/checks.h"
 #include "api/pack.h"
 #include "base/check.h"
@@ -119,11 +120,14 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
     const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
     check_pointer("values", a.values, kValuesAlignment, plan.device);
     const int c_element = static_cast<int>(size_of(c.dtype));
-    check_pointer("B", b.data, tma ? kTmaAlignment : static_cast<int>(size_of(b.dtype)), plan.device);
-    check_pointer("C", c.data, tma ? kTmaAlignment : c_element, plan.device);
+    const int b_element = static_cast<int>(size_of(b.dtype));
+    const int b_alignment = tma && !plan.host.copies_b ? kTmaAlignment : b_element;
+    const int c_alignment = tma && !plan.host.copies_c ? kTmaAlignment : c_element;
+    check_pointer("B", b.data, b_alignment, plan.device);
+    check_pointer("C", c.data, c_alignment, plan.device);
     check_pointer("The bias", epilogue.bias, c_element, plan.device);
     if (beta != 0.0F && epilogue.residual.data != c.data) {
-        check_pointer("The residual", epilogue.residual.data, tma ? kTmaAlignment : c_element, plan.device);
+        check_pointer("The residual", epilogue.residual.data, c_alignment, plan.device);
     }
 
     const DeviceGuard guard(plan.device.index);
@@ -144,6 +148,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
         packed = packed_now->data();
     }
     launch.packed = packed;
+    const AlignedOperands operands(plan.host, launch, stream);
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
@@ -155,6 +160,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
 #endif
         default: fail(ErrorCode::internal, "Kernel {} is not a CUDA kernel of this build.", plan.kernel);
     }
+    operands.finish();
 }
 
 /// One product of the batch after the other.

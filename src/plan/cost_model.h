@@ -38,8 +38,8 @@ struct CostTerms {
 /// read by the last part to arrive.
 inline constexpr double kSm90PartSeconds = 6e-6;
 
-/// What a launch with split tiles costs beside: clearing the counters of arrivals.
-inline constexpr double kSm90SplitSeconds = 3e-6;
+/// What a launch with split tiles costs beside: clearing the counters of arrivals, and stores that nothing hides.
+inline constexpr double kSm90SplitSeconds = 9e-6;
 
 /// A tile of spmm_sm90_small: a group of rows times tile_n columns on one SM.
 [[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,

@@ -41,10 +41,12 @@ Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
     return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
 }
 
-std::int64_t filled_stride(const char* argument, std::int64_t stride, const Lines& lines, std::int64_t ld) {
+/// The tightest stride where the caller gives none or where nothing follows.
+std::int64_t filled_stride(const char* argument, std::int64_t stride, std::int64_t batch, const Lines& lines,
+                           std::int64_t ld) {
     require(stride >= 0, ErrorCode::invalid_argument,
             "{} is {}; expected elements from one matrix to the next.", argument, stride);
-    return stride == 0 ? lines.count * ld : stride;
+    return stride == 0 || batch == 1 ? std::max<std::int64_t>(lines.count, 1) * ld : stride;
 }
 
 /// Fills in the strides of a batch where they are 0. Its matrices C may follow each other, or interleave by lines.
@@ -53,8 +55,8 @@ void check_batch(const BsrView& a, SpmmProblem& problem) {
             "batch is {}; expected 1 to {}.", problem.batch, kMaxBatch);
     const Lines b = lines_of(problem.b_layout, a.k, problem.n);
     const Lines c = lines_of(problem.c_layout, a.m, problem.n);
-    problem.stride_b = filled_stride("stride_b", problem.stride_b, b, problem.ldb);
-    problem.stride_c = filled_stride("stride_c", problem.stride_c, c, problem.ldc);
+    problem.stride_b = filled_stride("stride_b", problem.stride_b, problem.batch, b, problem.ldb);
+    problem.stride_c = filled_stride("stride_c", problem.stride_c, problem.batch, c, problem.ldc);
     const bool follow = problem.stride_c >= (c.count - 1) * problem.ldc + c.length;
     const bool interleave =
         problem.stride_c >= c.length && (problem.batch - 1) * problem.stride_c + c.length <= problem.ldc;
@@ -186,6 +188,27 @@ CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork
             share * strip.steps, share * strip.units, memory_bytes(a, plan.problem)};
 }
 
+/// Decides for a Hopper kernel which operands are copied, and counts their time: read and written once each way.
+void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
+    const SpmmProblem& problem = plan.problem;
+    plan.copies_b = !tma_reads_b(a, problem);
+    plan.copies_c = !tma_writes_c(a, problem);
+    const std::int64_t b_bytes = plan.copies_b ? a.k * size_of(a.dtype) : 0;
+    const std::int64_t c_bytes = plan.copies_c ? a.m * size_of(problem.c_dtype) : 0;
+    if (b_bytes + c_bytes == 0) {
+        return;
+    }
+    const double seconds = 2.0 * static_cast<double>((b_bytes + c_bytes) * problem.n * problem.batch) /
+                           (device.memory_gbps * 1e9);
+    plan.predicted_seconds += seconds;
+    plan.reasons.push_back(fmt::format(
+        "{} copied, because TMA needs lines that start and end at multiples of 16 bytes: {:.3f} ms.",
+        !plan.copies_c   ? "B is"
+        : !plan.copies_b ? "C is"
+                         : "B and C are",
+        1e3 * seconds));
+}
+
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
 std::vector<int> clusters(std::int64_t n, int tile_n) {
     return n > tile_n ? std::vector<int>{2, 1} : std::vector<int>{1};
@@ -305,6 +328,9 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::dense_cublas:
             plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
             plan.predicted_seconds = seconds(plan.terms, device);
+    }
+    if (kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small) {
+        plan_copies(plan, a, device);
     }
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);

@@ -27,6 +27,9 @@ struct HostPlan {
     UnionLists lists;  ///< spmm_sm90_small only
     /// Of A's values in the kernel's own form; 0 where it reads them as they are.
     std::int64_t packed_bytes = 0;
+    /// The Hopper kernels work on stream-ordered copies where TMA cannot read B, or not write C, as they lie.
+    bool copies_b = false;
+    bool copies_c = false;
     double predicted_seconds = 0;
     CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions

@@ -3,6 +3,8 @@
 #include <limits>
 #include <string>
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
@@ -78,33 +80,35 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm90_small);
     EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
 
-    const BsrMatrix a = square(512, 64);
-    const HostPlan by_stride = plan_of(a, problem_of(a, 300), "h200");
-    EXPECT_EQ(by_stride.choice.kernel, KernelId::spmm_sm80);
-    EXPECT_TRUE(reasons_mention(by_stride, "ldb = 300"));
-
     const BsrMatrix wide = square(512, 64, DType::f32);
     const HostPlan by_dtype = plan_of(wide, problem_of(wide, 512), "h200");
     EXPECT_EQ(by_dtype.choice.kernel, KernelId::spmm_simt);
     EXPECT_TRUE(reasons_mention(by_dtype, "float32"));
 }
 
-TEST_F(HopperPlanner, WantsLinesThatStartAndEndAtMultiplesOf16Bytes) {
+TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
     const BsrMatrix a = square(512, 64);
-    const auto kernel = [&](SpmmProblem problem) { return plan_of(a, problem, "h200").choice.kernel; };
-    EXPECT_EQ(kernel({.n = 304, .ldb = 312, .ldc = 320}), KernelId::spmm_sm90);
-    EXPECT_EQ(kernel({.n = 304, .ldb = 308}), KernelId::spmm_sm80);
-    EXPECT_EQ(kernel({.n = 304, .ldc = 308}), KernelId::spmm_sm80);
-    // TMA would store elements 300 to 303 of each line of C as well.
-    EXPECT_EQ(kernel({.n = 300, .ldb = 304, .ldc = 304}), KernelId::spmm_sm80);
-    EXPECT_EQ(kernel({.n = 300, .c_dtype = DType::f32, .ldb = 304, .ldc = 304}), KernelId::spmm_sm90);
+    using Copies = std::pair<bool, bool>;  // of B, of C
+    const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem) {
+        const HostPlan plan = plan_of(matrix, problem, "h200", "spmm_sm90");
+        EXPECT_EQ(plan.copies_b || plan.copies_c, reasons_mention(plan, "copied, because TMA"));
+        return Copies{plan.copies_b, plan.copies_c};
+    };
+    EXPECT_EQ(copies(a, {.n = 104, .ldb = 112, .ldc = 120}), Copies(false, false));
+    EXPECT_EQ(copies(a, {.n = 104, .ldb = 108}), Copies(true, false));
+    EXPECT_EQ(copies(a, {.n = 104, .ldc = 108}), Copies(false, true));
+    EXPECT_EQ(copies(a, {.n = 101}), Copies(true, true));
+    // TMA would store elements 100 to 103 of each line of C as well.
+    EXPECT_EQ(copies(a, {.n = 100, .ldb = 104, .ldc = 104}), Copies(false, true));
+    EXPECT_EQ(copies(a, {.n = 100, .c_dtype = DType::f32, .ldb = 104, .ldc = 104}), Copies(false, false));
     // Any n where n does not run along a line.
-    EXPECT_EQ(kernel({.n = 301, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
-              KernelId::spmm_sm90);
+    EXPECT_EQ(copies(a, {.n = 101, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
+              Copies(false, false));
+    EXPECT_EQ(copies(a, {.n = 104, .batch = 2, .stride_b = 512 * 104 + 4}), Copies(true, false));
 
+    // TMA would read what lies behind the columns of B.
     const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
-    EXPECT_EQ(plan_of(ragged, {.n = 256, .b_layout = Layout::col_major, .ldb = 504}, "h200").choice.kernel,
-              KernelId::spmm_sm80);
+    EXPECT_EQ(copies(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}), Copies(true, false));
 }
 
 TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {

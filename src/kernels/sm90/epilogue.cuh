@@ -2,59 +2,21 @@
 // memory to C by TMA. Rows and columns are those of the accumulators: a kernel that accumulates the transpose of C
 // passes the transpose's layout and sizes.
 //
-// A consumer warpgroup stages its 64 rows in chunks of 8 KiB, laid out as the tensor map of C wants its boxes
-// (rows of 128 bytes, the 16-byte pieces of row r permuted by XOR with r % 8):
-//
-//   C 16 bit, row major   64 rows x 64 columns          stmatrix
-//   C 16 bit, col major   64 columns x 64 rows          stmatrix.trans
-//   C fp32,   row major   64 rows x 32 columns          8-byte stores
-//   C fp32,   col major   2 x (32 columns x 32 rows)    4-byte stores
-//
-// Where beta != 0, TMA loads the same box of R to the same place, a chunk ahead where there are two buffers, and each
+// A consumer warpgroup stages its 64 rows chunk by chunk (chunk.cuh). Where beta != 0, TMA loads the same box of R to the same place, a chunk ahead where there are two buffers, and each
 // thread reads what it then overwrites.
 #pragma once
 
 #include <cstdint>
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <bsk/types.h>
 
 #include "kernels/activation.cuh"
+#include "kernels/sm90/chunk.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/spmm_launch.h"
 
 namespace bsk {
-
-constexpr int kWarpgroupThreads = 128;
-constexpr int kChunkBytes = 8192;
-
-template <DType kType>
-__device__ inline std::uint32_t pack(float low, float high) {
-    if constexpr (kType == DType::f16) {
-        const __half2 pair = __floats2half2_rn(low, high);
-        return *reinterpret_cast<const std::uint32_t*>(&pair);
-    } else {
-        const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-        return *reinterpret_cast<const std::uint32_t*>(&pair);
-    }
-}
-
-template <DType kType>
-__device__ inline float2 unpack(std::uint32_t pair) {
-    if constexpr (kType == DType::f16) {
-        return __half22float2(*reinterpret_cast<const __half2*>(&pair));
-    } else {
-        return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&pair));
-    }
-}
-
-/// Byte offset of 16-byte piece `piece` of 128-byte row `row` under the 128-byte swizzle.
-__device__ inline int swizzled(int row, int piece) {
-    return row * 128 + ((piece ^ (row & 7)) << 4);
-}
 
 /// A kernel argument.
 struct EpilogueParams {
@@ -73,14 +35,9 @@ struct EpilogueParams {
 template <DType kTypeC, Layout kLayoutC, int kBufferCount>
 class WarpgroupEpilogue {
 public:
-    static constexpr bool kWide = kTypeC == DType::f32;
-    static constexpr bool kTransposed = kLayoutC == Layout::col_major;
-    static constexpr int kChunkN = kWide ? 32 : 64;  ///< columns of a chunk; its rows are the warpgroup's 64
+    using ChunkC = Chunk<kTypeC, kLayoutC>;
+    static constexpr int kChunkN = ChunkC::kColumns;
     static constexpr int kChunks = 256 / kChunkN;
-    static constexpr int kBoxRows = kTransposed ? kChunkN : 64;  ///< lines of the tensor map of C in a box
-    static constexpr int kBoxCols = kWide ? 32 : 64;             ///< elements of a line
-    static constexpr int kBoxes =
-        kWide && kTransposed ? 2 : 1;  ///< boxes of a chunk, side by side along rows
     static constexpr int kBuffers = kBufferCount;
 
     /// @param transposed  the kernel accumulates the transpose of C, kLayoutC is the transpose's
@@ -88,8 +45,8 @@ public:
         const std::int64_t rows = transposed ? launch.n : launch.m;
         const std::int64_t columns = transposed ? launch.m : launch.n;
         const auto map_of = [&](const void* data) {
-            return make_tensor_map(data, kTypeC, kLayoutC, rows, columns, launch.ldc, kBoxRows, kBoxCols,
-                                   launch.batch, launch.stride_c);
+            return make_tensor_map(data, kTypeC, kLayoutC, rows, columns, launch.ldc, ChunkC::kBoxRows,
+                                   ChunkC::kBoxCols, launch.batch, launch.stride_c);
         };
         const bool of_rows = (launch.bias_axis == BiasAxis::row) != transposed;
         EpilogueParams p{};
@@ -140,7 +97,7 @@ public:
                 for (int group = 0; group < kChunkN / 8; group += 2) {
                     float x[8];
                     scale(x, acc + 4 * (chunk * (kChunkN / 8) + group));
-                    stage_16_columns(group, x);
+                    ChunkC::put(buffer(), group, x);
                 }
                 close_chunk(at, batch);
             }
@@ -171,7 +128,7 @@ public:
     /// Rounds alpha*acc plus the row bias (load_row_bias) to C's 16-bit type and keeps it: the accumulators are free
     /// at once, and flush() can store it under the next tile's wgmma.
     __device__ void hold(const float (&acc)[128], int row, int col, int batch) {
-        static_assert(!kWide);
+        static_assert(!ChunkC::kWide);
         held_at_ = make_int2(row, col);
         held_batch_ = batch;
         piece_ = 0;
@@ -189,9 +146,15 @@ public:
         }
     }
 
-    /// Stores part of what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued: a piece a
-    /// step, so that none of it delays the next step's wgmma, but all by the last step.
+    /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued. At once where that is
+    /// all there is to do; else a piece a step, so that none of it delays the next step's wgmma, but all by the last.
     __device__ void flush_under(int step, int steps) {
+        if (p_.plain) {
+            if (step == 0 && piece_ < kPieces) {
+                flush_plain();
+            }
+            return;
+        }
         if (loads_residual() && step < min(kResidualSteps, steps - 1)) {
             return;
         }
@@ -246,7 +209,7 @@ private:
     /// Element of a vector of C's dtype as it lies in memory. Volatile, so that it is not moved to its use.
     __device__ static std::uint32_t load_raw(const void* vector, int index) {
         std::uint32_t raw = 0;
-        if constexpr (kWide) {
+        if constexpr (ChunkC::kWide) {
             asm volatile("ld.global.nc.b32 %0, [%1];"
                          : "=r"(raw)
                          : "l"(static_cast<const float*>(vector) + index));
@@ -264,15 +227,14 @@ private:
     }
 
     __device__ static float to_float(std::uint32_t raw) {
-        if constexpr (kWide) {
+        if constexpr (ChunkC::kWide) {
             return __uint_as_float(raw);
         } else {
             return unpack<kTypeC>(raw).x;
         }
     }
 
-    /// Two groups of 8 columns: x[4*g + 2*i + h] is row lane/4 + 8*i of the warp, column 2*(lane%4) + h of group g, as
-    /// it is in the accumulators.
+    /// alpha*acc + row bias, 16 columns.
     __device__ void scale(float (&x)[8], const float* acc) const {
         const float bias[2] = {to_float(row_bias_[0]), to_float(row_bias_[1])};
 #pragma unroll
@@ -284,7 +246,7 @@ private:
     /// What follows scale() where the epilogue is not plain: groups `group` and `group + 1` of the chunk at `col`.
     __device__ void finish(float (&x)[8], int group, int col) const {
         if (loads_residual()) {
-            add_residual(group, x);
+            ChunkC::add_to(x, buffer(), group, p_.beta);
         }
         if (p_.column_bias != nullptr) {
 #pragma unroll
@@ -308,7 +270,7 @@ private:
             float x[8];
             source(i, x);
             finish(x, group, col);
-            stage_16_columns(group, x);
+            ChunkC::put(buffer(), group, x);
         }
     }
 
@@ -323,6 +285,25 @@ private:
 
     // ---- Chunks -----------------------------------------------------------------------------------------
 
+    __device__ void flush_plain() {
+#pragma unroll
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            const int2 at = held_place()(chunk * kChunkN);
+            if (at.y >= p_.columns) {
+                continue;
+            }
+            open_chunk(held_place(), held_batch_, chunk, kChunks);
+#pragma unroll
+            for (int group = 0; group < kChunkN / 8; group += 2) {
+                const int first = 2 * (chunk * (kChunkN / 8) + group);
+                ChunkC::put_pairs(buffer(), group,
+                                  {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
+            }
+            close_chunk(at, held_batch_);
+        }
+        piece_ = kPieces;
+    }
+
     __device__ void flush_piece() {
         const int part = piece_ % kPiecesPerChunk;
         const int chunk = piece_ / kPiecesPerChunk;
@@ -330,23 +311,14 @@ private:
         if (part == 0) {
             open_chunk(held_place(), held_batch_, chunk, held_chunks());
         }
-        if (p_.plain) {
+        stage_piece(part, at.y, [&](int i, float(&x)[8]) {
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-                ptx::store_matrix_x4<kTransposed>(
-                    buffer() + matrix_offset(part * kPieceGroups + 2 * i),
-                    {held_[4 * i], held_[4 * i + 1], held_[4 * i + 2], held_[4 * i + 3]});
+            for (int q = 0; q < 4; ++q) {
+                const float2 pair = unpack<kTypeC>(held_[4 * i + q]);
+                x[2 * q] = pair.x;
+                x[2 * q + 1] = pair.y;
             }
-        } else {
-            stage_piece(part, at.y, [&](int i, float(&x)[8]) {
-#pragma unroll
-                for (int q = 0; q < 4; ++q) {
-                    const float2 pair = unpack<kTypeC>(held_[4 * i + q]);
-                    x[2 * q] = pair.x;
-                    x[2 * q + 1] = pair.y;
-                }
-            });
-        }
+        });
         move_down<64 / kPieces>(held_);
         ++piece_;
         if (part + 1 == kPiecesPerChunk) {
@@ -370,12 +342,7 @@ private:
 
     /// One thread: the chunk of R at `at` to a buffer.
     __device__ void load_residual(int buffer, int2 at, int batch) {
-        ptx::mbarrier_arrive_expect_tx(&loaded_[buffer], kChunkBytes);
-        for (int box = 0; box < kBoxes; ++box) {
-            const int2 xy = coordinates(at, box);
-            ptx::tma_load(staging_ + buffer * kChunkBytes + box * (kChunkBytes / kBoxes), &p_.residual_map,
-                          &loaded_[buffer], xy.x, xy.y, batch);
-        }
+        ChunkC::load(staging_ + buffer * kChunkBytes, &p_.residual_map, &loaded_[buffer], at, batch);
     }
 
     /// Waits until buffer() is free, or holds its chunk of R; starts loading the chunk that is next in the buffer of
@@ -402,76 +369,9 @@ private:
         ptx::fence_proxy_async();
         ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
         if (is_leader()) {
-            for (int box = 0; box < kBoxes; ++box) {
-                const int2 xy = coordinates(at, box);
-                ptx::tma_store(&p_.c_map, buffer() + box * (kChunkBytes / kBoxes), xy.x, xy.y, batch);
-            }
-            ptx::tma_store_commit();
+            ChunkC::store(buffer(), &p_.c_map, at, batch);
         }
         ++stored_;
-    }
-
-    /// Where box `box` of the chunk at `at` {row, column} lies in the tensor maps.
-    __device__ static int2 coordinates(int2 at, int box) {
-        return kTransposed ? make_int2(at.x + box * kBoxCols, at.y) : make_int2(at.y, at.x);
-    }
-
-    /// Byte offset in a chunk of the row that this lane addresses in stmatrix and ldmatrix for column groups
-    /// `group` and `group + 1`: lanes 8q .. 8q+7 address matrix q, rows +8 where q is odd, columns +8 where q
-    /// >= 2.
-    __device__ static int matrix_offset(int group) {
-        const int thread = threadIdx.x % kWarpgroupThreads;
-        const int warp = thread / 32;
-        const int lane = thread % 32;
-        const int odd = (lane / 8) % 2;
-        const int column_group = group + lane / 16;
-        return kTransposed ? swizzled(column_group * 8 + lane % 8, 2 * warp + odd)
-                           : swizzled(warp * 16 + odd * 8 + lane % 8, column_group);
-    }
-
-    /// Calls visit(place, i): where element x[i] of an fp32 chunk lies in buffer().
-    template <class Visit>
-    __device__ void for_each_place(int group, Visit visit) const {
-        const int warp = threadIdx.x % kWarpgroupThreads / 32;
-        const int lane = threadIdx.x % 32;
-#pragma unroll
-        for (int i = 0; i < 8; ++i) {
-            const int row = warp * 16 + lane / 4 + 8 * (i / 2 % 2);
-            const int col = (group + i / 4) * 8 + 2 * (lane % 4) + i % 2;
-            const int offset = kTransposed
-                                   ? row / 32 * (kChunkBytes / 2) + swizzled(col, row % 32 / 4) + row % 4 * 4
-                                   : swizzled(row, col / 4) + col % 4 * 4;
-            visit(reinterpret_cast<float*>(buffer() + offset), i);
-        }
-    }
-
-    /// Adds beta times what buffer() holds of R.
-    __device__ void add_residual(int group, float (&x)[8]) const {
-        if constexpr (kWide) {
-            for_each_place(group, [&](const float* place, int i) { x[i] += p_.beta * *place; });
-        } else {
-            std::uint32_t pairs[4];
-            ptx::load_matrix_x4<kTransposed>(pairs, buffer() + matrix_offset(group));
-#pragma unroll
-            for (int q = 0; q < 4; ++q) {
-                const float2 pair = unpack<kTypeC>(pairs[q]);
-                x[2 * q] += p_.beta * pair.x;
-                x[2 * q + 1] += p_.beta * pair.y;
-            }
-        }
-    }
-
-    __device__ void stage_16_columns(int group, const float (&x)[8]) const {
-        if constexpr (kWide) {
-            for_each_place(group, [&](float* place, int i) { *place = x[i]; });
-        } else {
-            std::uint32_t packed[4];
-#pragma unroll
-            for (int q = 0; q < 4; ++q) {
-                packed[q] = pack<kTypeC>(x[2 * q], x[2 * q + 1]);
-            }
-            ptx::store_matrix_x4<kTransposed>(buffer() + matrix_offset(group), packed);
-        }
     }
 
     const EpilogueParams& p_;
