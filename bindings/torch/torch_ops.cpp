@@ -162,7 +162,8 @@ bsk::Stream current_stream(bsk::Device device) {
 std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
                        std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
                        bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
-                       std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel) {
+                       std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
+                       bool may_be_dense) {
     require(values.dim() == 3, ErrorCode::invalid_argument,
             "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
     bsk::BsrView a;
@@ -193,7 +194,8 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
                                    stride_b,
                                    stride_c};
     const bsk::Device device = device_of(values);
-    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel});
+    const bsk::Policy policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
+    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel, policy});
     a.crow_indices = nullptr;
     a.col_indices = nullptr;
     a.device = device;
@@ -264,7 +266,7 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
         "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
-        "str kernel) -> int");
+        "str kernel, bool may_be_dense) -> int");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
     m.def("describe_plan(int plan) -> (str, str, float, int)");

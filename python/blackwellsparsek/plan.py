@@ -9,6 +9,7 @@ import torch
 from ._ops import ops
 
 Layout = Literal["row_major", "col_major"]
+Policy = Literal["sparse", "auto"]
 
 _PLANS_PER_MATRIX = 16
 
@@ -46,6 +47,7 @@ class Plan:
         batch: int = 1,
         stride_b: int = 0,
         stride_c: int = 0,
+        policy: Policy = "sparse",
     ) -> None:
         m, k = A.shape
         self.shape = (m, k)
@@ -75,6 +77,7 @@ class Plan:
             stride_b,
             stride_c,
             kernel,
+            policy == "auto",
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
@@ -124,6 +127,7 @@ def make_plan(
     ldc: int | None = None,
     kernel: str = "",
     batch: int = 1,
+    policy: Policy = "sparse",
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -147,6 +151,10 @@ def make_plan(
         Kernel to use instead of the planner's choice, for example "spmm_sm80".
     batch : int
         Products in one launch, of contiguous B [batch, k, n].
+    policy : {"sparse", "auto"}
+        What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
+        in every product ("auto"), where that is predicted to be faster. In a dense product an infinity in B
+        times a block that is not stored is NaN, and the expanded A takes m*k elements more.
 
     Raises
     ------
@@ -157,6 +165,8 @@ def make_plan(
     """
     require_bsr(A)
     out_layout = out_layout or b_layout
+    if policy not in ("sparse", "auto"):
+        raise ValueError(f'policy is {policy!r}; expected "sparse" or "auto".')
     for argument, layout in (("b_layout", b_layout), ("out_layout", out_layout)):
         if layout not in ("row_major", "col_major"):
             raise ValueError(f'{argument} is {layout!r}; expected "row_major" or "col_major".')
@@ -173,6 +183,7 @@ def make_plan(
         ldc or max(1, m if out_col_major else n),
         kernel,
         batch,
+        policy=policy,
     )
 
 

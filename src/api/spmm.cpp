@@ -227,6 +227,10 @@ PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
     packed->kernel = state.host.choice.kernel;
     packed->signature = state.signature;
     if (state.host.packed_bytes > 0) {
+        require(
+            !state.dynamic, ErrorCode::invalid_argument,
+            "The plan is dynamic, so that values packed for one pattern would outlive it; pass the values to "
+            "spmm() as they are.");
         check_pointer("values", a.values, kValuesAlignment, state.device);
         const DeviceGuard guard(state.device.index);
         packed->values = DeviceBuffer(static_cast<std::size_t>(state.host.packed_bytes));

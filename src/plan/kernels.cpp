@@ -58,12 +58,15 @@ std::string why_not_sm90_small(const BsrView& a) {
     return why_not_hopper(a);
 }
 
-std::string why_not_dense_cublas(const BsrView& a, const DeviceModel& device) {
+std::string why_not_dense_cublas(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
     if (a.dtype == DType::f32) {
         return "it computes float16 and bfloat16 only";
     }
     if (a.k == 0) {
         return "A has no columns";
+    }
+    if (problem.batch > 1 && problem.stride_c < problem.ldc) {
+        return "the matrices C of the batch interleave by lines";
     }
     const std::int64_t bytes = a.m * a.k * size_of(a.dtype);
     if (bytes > device.memory_bytes / 4) {
@@ -159,7 +162,7 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& proble
         case KernelId::spmm_sm90: return why_not_sm90(a);
         case KernelId::spmm_sm90_small: return why_not_sm90_small(a);
         case KernelId::spmm_skinny: return why_not_skinny(a, problem);
-        case KernelId::dense_cublas: return why_not_dense_cublas(a, device);
+        case KernelId::dense_cublas: return why_not_dense_cublas(a, problem, device);
     }
     return "";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -121,6 +122,14 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
     return candidates;
 }
 
+/// The work of one strip.
+struct StripWork {
+    double tiles = 0;
+    double steps = 0;
+    double units = 0;
+    double seconds = 0;  ///< by one stream
+};
+
 /// The tile rows of a choice and what their blocks cost, cut into steps of 64 columns of A.
 std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
                                const KernelChoice& choice, const DeviceModel& device) {
@@ -152,9 +161,9 @@ void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
 }
 
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
-void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
-    const double memory = memory_seconds(a, plan.problem, device);
-    plan.predicted_seconds = launch_seconds(device) + std::max(plan.schedule.makespan, memory);
+void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::string& tiles) {
+    const double memory = memory_seconds(plan.terms, device);
+    plan.predicted_seconds = fixed_seconds(plan.terms, device) + std::max(plan.schedule.makespan, memory);
     plan.reasons.push_back(fmt::format(
         "{}; {}.", tiles,
         plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
@@ -170,6 +179,13 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
             "sums are added in a fixed order.",
             plan.schedule.split_tiles, plan.schedule.parts.size()));
     }
+}
+
+/// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
+CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
+    const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
+    return {cost_variant(plan.choice, unit_of(a.block_m, a.block_k)), share * strip.tiles,
+            share * strip.steps, share * strip.units, memory_bytes(a, plan.problem)};
 }
 
 /// Decides for a Hopper kernel which operands are copied, and counts their time: read and written once each way.
@@ -218,8 +234,15 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     }
     plan.tile_seconds = sm90_tile_seconds(plan.choice);
     plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
+    const double tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
+    const double steps =
+        static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK);
+    plan.terms = busiest_stream(
+        plan, a,
+        {tiles, steps, 0,
+         tiles * sm90_tile_seconds(plan.choice) + steps * sm90_step_seconds(plan.choice, device)});
     explain_schedule(
-        plan, a, device,
+        plan, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
     if (plan.choice.tile_m == 128 && plan.problem.c_dtype != DType::f32) {
         plan.reasons.push_back(fmt::format(
@@ -249,8 +272,15 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         consider(plan, choice,
                  make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
+    double seconds = 0;
+    for (const GroupWork& work : works) {
+        seconds += sm90_small_tile_seconds(plan.choice, work, unit, device);
+    }
+    plan.terms = busiest_stream(plan, a,
+                                {static_cast<double>(works.size()), static_cast<double>(total.columns),
+                                 static_cast<double>(total.units), seconds});
     explain_schedule(
-        plan, a, device,
+        plan, device,
         fmt::format(
             "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
             "each piece of B",
@@ -296,7 +326,8 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:
         case KernelId::dense_cublas:
-            plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+            plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
+            plan.predicted_seconds = seconds(plan.terms, device);
     }
     if (kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small) {
         plan_copies(plan, a, device);

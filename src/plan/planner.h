@@ -10,6 +10,7 @@
 #include <bsk/device.h>
 #include <bsk/plan.h>
 
+#include "plan/cost_model.h"
 #include "plan/kernels.h"
 #include "plan/schedule.h"
 #include "plan/union_lists.h"
@@ -30,6 +31,7 @@ struct HostPlan {
     bool copies_b = false;
     bool copies_c = false;
     double predicted_seconds = 0;
+    CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
 

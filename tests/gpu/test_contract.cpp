@@ -8,27 +8,47 @@
 
 #include <gtest/gtest.h>
 
+#include "base/cublas.h"
 #include "device_problem.h"
 
 namespace bsk::test {
 namespace {
 
-/// On cases that take different kernels: TMA and wgmma on Hopper, mma.sync, and the fp32 kernel.
-class Contract : public NeedsCuda<::testing::TestWithParam<std::string>> {
-protected:
-    static Problem make() { return make_problem(battery_case(GetParam())); }
+struct CaseAndKernel {
+    std::string name;    ///< of the case
+    std::string kernel;  ///< empty: the planner's choice
 };
 
-INSTANTIATE_TEST_SUITE_P(, Contract,
-                         ::testing::Values("several_tiles", "several_tiles_linear_block_128",
-                                           "f16_b_row_major_c_row_major_block_32", "n_65", "alpha_beta_f32"),
-                         [](const auto& info) { return info.param; });
+/// On cases that take different kernels: TMA and wgmma on Hopper, mma.sync, the fp32 kernel, and cuBLAS.
+class Contract : public NeedsCuda<::testing::TestWithParam<CaseAndKernel>> {
+protected:
+    void SetUp() override {
+        NeedsCuda::SetUp();
+        if (const std::string reason = why_no_cublas();
+            GetParam().kernel == "dense_cublas" && !reason.empty()) {
+            GTEST_SKIP() << reason;
+        }
+    }
+    static Problem make() { return make_problem(battery_case(GetParam().name)); }
+    static Plan plan_of(const DeviceProblem& problem) { return problem.plan(GetParam().kernel); }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    , Contract,
+    ::testing::Values(CaseAndKernel{"several_tiles", ""}, CaseAndKernel{"several_tiles_linear_block_128", ""},
+                      CaseAndKernel{"f16_b_row_major_c_row_major_block_32", ""}, CaseAndKernel{"n_65", ""},
+                      CaseAndKernel{"alpha_beta_f32", ""}, CaseAndKernel{"several_tiles", "dense_cublas"},
+                      CaseAndKernel{"several_tiles_linear_block_128", "dense_cublas"},
+                      CaseAndKernel{"n_65", "dense_cublas"}),
+    [](const auto& info) {
+        return info.param.name + (info.param.kernel.empty() ? "" : "_by_" + info.param.kernel);
+    });
 
 TEST_P(Contract, ReplaysInAGraph) {
     const Problem first = make();
     const Problem second = with_new_values(first, 77);
     DeviceProblem problem(first);
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t executable = nullptr;
@@ -49,7 +69,7 @@ TEST_P(Contract, ReplaysInAGraph) {
 
 TEST_P(Contract, AllocatesNothing) {
     const DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     problem.launch(plan, stream.get());  // the driver loads a kernel's code at its first launch
     stream.synchronize();
@@ -85,7 +105,7 @@ struct Gate {
 
 TEST_P(Contract, DoesNotWaitForItsStream) {
     DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     problem.launch(plan, stream.get());
     stream.synchronize();
@@ -102,7 +122,7 @@ TEST_P(Contract, DoesNotWaitForItsStream) {
 
 TEST_P(Contract, GivesTheSameBitsEachTime) {
     DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     std::vector<std::byte> first;
     for (int i = 0; i < 10; ++i) {
@@ -120,7 +140,7 @@ TEST_P(Contract, GivesTheSameBitsEachTime) {
 
 TEST_P(Contract, ServesNewValuesOfThePattern) {
     DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     problem.upload(with_new_values(problem.problem(), 5));
     problem.launch(plan, stream.get());
@@ -130,7 +150,7 @@ TEST_P(Contract, ServesNewValuesOfThePattern) {
 
 TEST_P(Contract, RunsOnTheDefaultStream) {
     const DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     problem.launch(plan, nullptr);
     EXPECT_TRUE(problem.check(plan));  // its copies wait for the default stream
 }
@@ -138,7 +158,8 @@ TEST_P(Contract, RunsOnTheDefaultStream) {
 TEST_P(Contract, PlansFromIndicesOnTheHost) {
     const DeviceProblem problem(make());
     Problem host = problem.problem();
-    const Plan plan = make_plan(host.a_view(host.host_addresses()), host.dense_side(), {DeviceType::cuda, 0});
+    const Plan plan = make_plan(host.a_view(host.host_addresses()), host.dense_side(), {DeviceType::cuda, 0},
+                                {.kernel = GetParam().kernel});
     problem.launch(plan, nullptr);
     EXPECT_TRUE(problem.check(plan));
 }

@@ -16,6 +16,7 @@
 #include "plan/device_models.h"
 #include "plan/kernels.h"
 #include "plan/planner.h"
+#include "plan/signature.h"
 
 namespace bsk {
 namespace {
@@ -26,19 +27,24 @@ BsrMatrix square(int size, int block, DType dtype = DType::f16) {
 }
 
 HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
-                 const std::string& kernel = "") {
+                 const PlanOptions& options, const std::string& no_cublas = "") {
     const BsrView view = a.view();
     return plan_spmm(view, a.crow_indices, a.col_indices, check_problem(view, problem),
-                     device_model_by_name(device), {kernel});
+                     device_model_by_name(device), options, no_cublas);
 }
 
-SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
-    return {.n = n, .c_dtype = a.dtype};
+HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
+                 const std::string& kernel = "") {
+    return plan_of(a, problem, device, PlanOptions{kernel});
 }
 
 bool reasons_mention(const HostPlan& plan, const std::string& text) {
     return std::any_of(plan.reasons.begin(), plan.reasons.end(),
                        [&](const std::string& reason) { return reason.find(text) != std::string::npos; });
+}
+
+SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
+    return {.n = n, .c_dtype = a.dtype};
 }
 
 /// Tests of what is chosen on Hopper; a build without 90a has no kernel for it.
@@ -135,21 +141,71 @@ TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
     for (const int block : {16, 32, 64, 128}) {
         const BsrMatrix a = square(2048, block);
         for (const std::int64_t n : {8, 64, 512, 2048}) {
-            const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+            const PlanOptions options{.kernel = "", .policy = Policy::automatic};
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", options);
             for (const KernelId kernel : kKernels) {
                 if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas &&
                     why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
                     EXPECT_LE(plan.predicted_seconds,
                               plan_of(a, problem_of(a, n), "h200", name(kernel)).predicted_seconds)
                         << name(kernel) << ", block " << block << ", n " << n;
-                    EXPECT_TRUE(
-                        std::any_of(plan.reasons.begin(), plan.reasons.end(), [&](const std::string& reason) {
-                            return reason.starts_with(std::string("Not ") + name(kernel) + ": predicted");
-                        }));
+                    EXPECT_TRUE(reasons_mention(plan, std::string("Not ") + name(kernel) + ": predicted"));
                 }
             }
         }
     }
+}
+
+TEST_F(HopperPlanner, MultipliesDenselyOnlyWhereAllowedAndWorthIt) {
+    const PlanOptions allowed{.kernel = "", .policy = Policy::automatic, .packed_values = true};
+    const BsrMatrix full = generate({.m = 2048, .k = 2048, .block_m = 16, .block_k = 16, .density = 1.0});
+    const HostPlan dense = plan_of(full, problem_of(full, 2048), "h200", allowed);
+    EXPECT_EQ(dense.choice.kernel, KernelId::dense_cublas);
+    EXPECT_EQ(dense.packed_bytes, 2048 * 2048 * 2);
+    EXPECT_TRUE(reasons_mention(dense, "8.0 MiB"));
+
+    EXPECT_NE(plan_of(full, problem_of(full, 2048), "h200").choice.kernel, KernelId::dense_cublas);
+    const BsrMatrix thin = generate({.m = 8192, .k = 8192, .block_m = 128, .block_k = 128, .density = 0.02});
+    EXPECT_NE(plan_of(thin, problem_of(thin, 8192), "h200", allowed).choice.kernel, KernelId::dense_cublas);
+
+    const HostPlan without = plan_of(full, problem_of(full, 2048), "h200", allowed, "it is not installed");
+    EXPECT_NE(without.choice.kernel, KernelId::dense_cublas);
+    EXPECT_TRUE(reasons_mention(without, "Not dense_cublas: it is not installed."));
+    EXPECT_THROW(
+        (void)plan_of(full, problem_of(full, 2048), "h200", PlanOptions{"dense_cublas"}, "it is not there"),
+        Error);
+}
+
+TEST_F(HopperPlanner, CountsTheExpansionUnlessValuesArePacked) {
+    const BsrMatrix a = square(4096, 64);
+    const auto seconds = [&](bool packed) {
+        return plan_of(a, problem_of(a, 4096), "h200",
+                       PlanOptions{.kernel = "dense_cublas", .packed_values = packed})
+            .predicted_seconds;
+    };
+    EXPECT_GT(seconds(false),
+              seconds(true) + 4096.0 * 4096 * 2 / 4.8e12);  // the memory's rate by the datasheet
+}
+
+TEST_F(HopperPlanner, RefusesDenseProductsThatDoNotFit) {
+    BsrView a;  // a quarter of 141 GiB is 18.9e9 elements
+    a.m = 200000;
+    a.k = 100000;
+    a.block_m = a.block_k = 64;
+    const DeviceModel h200 = device_model_by_name("h200");
+    EXPECT_NE(why_not(KernelId::dense_cublas, a, {.n = 8}, h200).find("37.3 GiB"), std::string::npos);
+    a.m = 100000;
+    EXPECT_EQ(why_not(KernelId::dense_cublas, a, {.n = 8}, h200), "");
+    a.k = 0;
+    EXPECT_NE(why_not(KernelId::dense_cublas, a, {.n = 8}, h200), "");
+}
+
+TEST(PatternSignature, TellsPatternsApart) {
+    const std::uint64_t signature = pattern_signature({0, 1, 2}, {0, 1});
+    EXPECT_EQ(signature, pattern_signature({0, 1, 2}, {0, 1}));
+    EXPECT_NE(signature, pattern_signature({0, 1, 2}, {1, 0}));
+    EXPECT_NE(signature, pattern_signature({0, 2, 2}, {0, 1}));
+    EXPECT_NE(signature, pattern_signature({0, 1, 2, 2}, {0, 1}));
 }
 
 TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
@@ -246,9 +302,12 @@ TEST(DeviceModel, TakesRatesByWholeWordsOfTheName) {
 
 TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
     const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
-    const std::string text =
-        preview_plan(a.view(), problem_of(a, 0), device_model_by_name("cpu")).explanation;
-    EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    for (const char* device : {"cpu", "h200"}) {
+        const PlanOptions options{.kernel = "", .policy = Policy::automatic};
+        const std::string text =
+            preview_plan(a.view(), problem_of(a, 0), device_model_by_name(device), options).explanation;
+        EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    }
 }
 
 TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {

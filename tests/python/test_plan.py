@@ -48,6 +48,14 @@ def test_the_caller_can_choose_the_kernel():
         bsk.make_plan(A, 8, kernel="nonsense")
 
 
+def test_the_policy_is_checked_and_changes_no_result(device):
+    A = random_bsr(128, 64, (16, 16), density=1.0, device=device)
+    B = random_dense(64, 40, device=device)
+    assert_product(bsk.sparse_mm(A, B, plan=bsk.make_plan(A, 40, policy="auto")), A, B)
+    with pytest.raises(ValueError, match=r"dense.*sparse.*auto"):
+        bsk.make_plan(A, 40, policy="dense")
+
+
 @pytest.mark.parametrize(
     "operand, complaint",
     [
