@@ -27,8 +27,10 @@ std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std
 /// why_not, and what a dynamic plan asks for.
 std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
                     const PlanOptions& options) {
-    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
-        return "only the host can make its lists, and the plan is dynamic";
+    const int unit = unit_of(a.block_m, a.block_k);
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small && a.k > kMostDynamicColumns * unit) {
+        return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of {}",
+                           kMostDynamicColumns, unit);
     }
     return why_not(kernel, a, problem, device);
 }
@@ -128,11 +130,28 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
-    plan.tile_seconds = sm90_tile_seconds(plan.choice);
-    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
+    plan.tile = {sm90_tile_seconds(plan.choice),
+                 sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK), 0};
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
+}
+
+/// The cost of a tile of spmm_sm90_small near the mean of the groups that `total` sums up.
+TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
+                                int unit, const DeviceModel& device) {
+    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
+    const GroupWork mean{total.columns / count, total.units / count};
+    const auto seconds = [&](const GroupWork& work) {
+        return sm90_small_tile_seconds(choice, work, unit, device);
+    };
+    const double at_mean = seconds(mean);
+    TileSeconds tile;
+    tile.unit = seconds({mean.columns, mean.units + 1}) - at_mean;
+    tile.column = seconds({mean.columns + 1, mean.units}) - at_mean;
+    tile.fixed = at_mean - static_cast<double>(mean.units) * tile.unit -
+                 static_cast<double>(mean.columns) * tile.column;
+    return tile;
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -154,6 +173,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         }
         consider(plan, choice, costs, device);
     }
+    plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
     explain_schedule(
         plan, a, device,
         fmt::format(

@@ -146,6 +146,19 @@ int unit_of(int block_m, int block_k) {
     return block_m % 32 == 0 && block_k % 32 == 0 ? 32 : 16;
 }
 
+std::int64_t most_stages(const BsrView& a) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);
+    const std::int64_t groups = ceil_div(a.m, kGroupRows);
+    const std::int64_t columns = a.block_cols() * (a.block_k / unit);
+    const int steps_per_stage = kGroupStageK / unit;
+    const int units_per_stage = kGroupStageBytes / (2 * unit * unit);
+    // A stage ends because its steps are full, or because its units and the next one's together do not fit one.
+    const std::int64_t by_units =
+        groups + ceil_div(units, steps_per_stage) + ceil_div(2 * units, units_per_stage + 1);
+    return std::min({groups * columns, units, by_units});
+}
+
 UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
                             const std::vector<std::int32_t>& col) {
     const int unit = unit_of(a.block_m, a.block_k);
