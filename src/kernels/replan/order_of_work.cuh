@@ -22,26 +22,30 @@ static_assert(kMostDealtStreams < 1 << kStreamBits);
 static_assert(static_cast<std::uint64_t>(kTotalTicks) << kStreamBits <= std::uint64_t{1} << 31);
 constexpr Key kNever = ~Key{0};  // the key of no stream, as 255 streams are the most
 
-constexpr int kSlots = 256;                  // of streams, those that are none included
-constexpr int kLanesOfStream = 4;            // threads that find the rank of one stream
-constexpr int kStreamsOfLane = kSlots / 32;  // streams that a lane deals to at most
-constexpr int kCostsAhead = 2 * kSlots;
+constexpr int kLanesOfStream = 4;  // threads that find the rank of one stream
+constexpr int kCostsAhead = 512;   // items whose costs are at hand: twice as many as streams, and more
+static_assert(kCostsAhead > 2 * kMostDealtStreams);
 
-struct SharedStorage {
-    alignas(16) Key keys[kSlots];      // by stream; kNever behind the last
-    Key sorted[kSlots];                // ascending
+/// The streams, of which lane i of a warp takes kStreamsOfLane from i * kStreamsOfLane on.
+template <int kStreamsOfLane>
+struct Streams {
+    static constexpr int kCount = 32 * kStreamsOfLane;  ///< those that are none included
+    static constexpr int kThreads = kCount * kLanesOfStream;
+
+    alignas(16) Key keys[kCount];  // by stream; kNever behind the last
+    Key sorted[kCount];            // ascending
+    std::int32_t counts[kCount];   // items of each stream
+    std::int32_t offsets[kCount + 1];
     std::uint32_t costs[kCostsAhead];  // ring: of the items that are dealt next
-    std::int32_t counts[kSlots];       // items of each stream
-    std::int32_t offsets[kSlots];
-    std::int32_t next;  // the first item that is not dealt
+    std::int32_t next;                 // the first item that is not dealt
 };
 
 __device__ inline int items_of(const DeviceSchedule& p) {
     return p.tile_rows * p.strips;
 }
-/// The first item of the last quarter.
+/// The first of the items that go longest first (tail_items in plan/schedule.h).
 __device__ inline int tail_of(const DeviceSchedule& p) {
-    return items_of(p) - items_of(p) / 4;
+    return max(items_of(p) - max(items_of(p) / 4, 2 * p.streams), 0);
 }
 
 /// Item (strip * tile_rows + tile row) that is dealt at `place`.
@@ -59,12 +63,9 @@ __device__ inline void price_rows(const ReplanLaunch& launch) {
     }
 }
 
-/// Sorts the last quarter by descending cost; equal ones keep their order. Each thread takes tile rows, and counts for
-/// all their items at once how many of the quarter come before: `late` rows are in its first strip too.
+/// Sorts the tail by descending cost; equal ones keep their order. Each thread takes tile rows, and counts for
+/// all their items at once how many of the tail come before: `late` rows are in its first strip too.
 __device__ inline void sort_tail(const DeviceSchedule& p) {
-    if (tail_of(p) == items_of(p)) {
-        return;
-    }
     const int first_strip = tail_of(p) / p.tile_rows;
     const int first_late_row = tail_of(p) % p.tile_rows;
     const int whole_strips = p.strips - 1 - first_strip;
@@ -97,52 +98,54 @@ __device__ inline void sort_tail(const DeviceSchedule& p) {
 }
 
 /// Reads the costs of the items [first, last) into the ring, by the threads from `first_thread` on.
-__device__ inline void read_costs(SharedStorage& shared, const DeviceSchedule& p, int first, int last,
+__device__ inline void read_costs(std::uint32_t* ring, const DeviceSchedule& p, int first, int last,
                                   int first_thread) {
+    const int threads = static_cast<int>(blockDim.x) - first_thread;
     const int thread = static_cast<int>(threadIdx.x) - first_thread;
-    for (int place = first + thread; thread >= 0 && place < last;
-         place += static_cast<int>(blockDim.x) - first_thread) {
-        shared.costs[place % kCostsAhead] = p.costs[item_at(p, place) % p.tile_rows];
+    for (int place = first + thread; thread >= 0 && place < last; place += threads) {
+        ring[place % kCostsAhead] = p.costs[item_at(p, place) % p.tile_rows];
     }
 }
 
 /// Sorts the streams by key.
-__device__ inline void sort_streams(SharedStorage& shared, int streams) {
-    const int stream = static_cast<int>(threadIdx.x) / kLanesOfStream;
-    const Key key = stream < streams ? shared.keys[stream] : kNever;
+template <class Shared>
+__device__ void sort_streams(Shared& shared) {
+    const Key key = shared.keys[threadIdx.x / kLanesOfStream];
     int rank = 0;
-#pragma unroll 4
-    for (int i = threadIdx.x % kLanesOfStream; i < (streams + 3) / 4; i += kLanesOfStream) {
-        const uint4 others = reinterpret_cast<const uint4*>(shared.keys)[i];
-        rank += (others.x < key ? 1 : 0) + (others.y < key ? 1 : 0) + (others.z < key ? 1 : 0) +
-                (others.w < key ? 1 : 0);
+#pragma unroll
+    for (int i = 0; i < Shared::kCount / 4 / kLanesOfStream; ++i) {
+        const uint4 others =
+            reinterpret_cast<const uint4*>(shared.keys)[i * kLanesOfStream + threadIdx.x % kLanesOfStream];
+        rank += (others.x < key ? 1 : 0) + (others.y < key ? 1 : 0);
+        rank += (others.z < key ? 1 : 0) + (others.w < key ? 1 : 0);
     }
     rank += __shfl_xor_sync(kWarp, rank, 1);
     rank += __shfl_xor_sync(kWarp, rank, 2);
-    if (stream < streams && threadIdx.x % kLanesOfStream == 0) {
-        shared.sorted[rank] = key;
+    if (threadIdx.x % kLanesOfStream == 0) {
+        shared.sorted[rank] = key;  // those that are no streams share a rank behind the last
     }
 }
 
-/// Deals items from `next` on to the sorted streams, as many as list scheduling would in this order. One warp; a lane
-/// takes neighbouring streams.
-__device__ inline void deal(SharedStorage& shared, const DeviceSchedule& p, int next) {
+/// Deals items from `next` on to the sorted streams, as many as list scheduling would in this order. One warp.
+template <int kStreamsOfLane>
+__device__ void deal(Streams<kStreamsOfLane>& shared, const DeviceSchedule& p, int next) {
     const int lane = threadIdx.x;
+    const int begin = lane * kStreamsOfLane;
     const int most = min(p.streams, items_of(p) - next);
-    const int streams_of_lane = (p.streams + 31) / 32;
-    const int begin = lane * streams_of_lane;
     Key keys[kStreamsOfLane];
     Key after[kStreamsOfLane];  // once the stream has got its item
-    Key earliest = kNever;      // of those of the streams before
+    std::int32_t counts[kStreamsOfLane];
 #pragma unroll
     for (int i = 0; i < kStreamsOfLane; ++i) {
-        if (i < streams_of_lane) {
-            const bool takes = begin + i < most;
-            keys[i] = takes ? shared.sorted[begin + i] : kNever;
-            after[i] =
-                takes ? keys[i] + (shared.costs[(next + begin + i) % kCostsAhead] << kStreamBits) : kNever;
-            earliest = min(earliest, after[i]);
-        }
+        keys[i] = shared.sorted[begin + i];
+        const std::uint32_t cost = shared.costs[(next + begin + i) % kCostsAhead];
+        after[i] = begin + i < most ? keys[i] + (cost << kStreamBits) : kNever;
+    }
+    Key earliest = kNever;  // at which a stream before is free again
+#pragma unroll
+    for (int i = 0; i < kStreamsOfLane; ++i) {
+        earliest = min(earliest, after[i]);
+        counts[i] = shared.counts[begin + i < most ? keys[i] % (1 << kStreamBits) : 0];
     }
 #pragma unroll
     for (int offset = 1; offset < 32; offset *= 2) {
@@ -154,18 +157,17 @@ __device__ inline void deal(SharedStorage& shared, const DeviceSchedule& p, int 
     int dealt = most;  // up to the first stream that another one is free before
 #pragma unroll
     for (int i = 0; i < kStreamsOfLane; ++i) {
-        if (i < streams_of_lane) {
-            dealt = keys[i] < earliest ? dealt : min(dealt, begin + i);
-            earliest = min(earliest, after[i]);
-        }
+        dealt = keys[i] < earliest ? dealt : min(dealt, begin + i);
+        earliest = min(earliest, after[i]);
     }
     dealt = __reduce_min_sync(kWarp, dealt);
 #pragma unroll
     for (int i = 0; i < kStreamsOfLane; ++i) {
-        if (i < streams_of_lane && begin + i < dealt) {
-            const int stream = static_cast<int>(keys[i] % kSlots);
+        if (begin + i < dealt) {
+            const auto stream = static_cast<std::int32_t>(keys[i] % (1 << kStreamBits));
             shared.keys[stream] = after[i];
-            p.placements[next + begin + i] = {stream, shared.counts[stream]++};
+            shared.counts[stream] = counts[i] + 1;
+            p.placements[next + begin + i] = {stream, counts[i]};
         }
     }
     if (lane == 0) {
@@ -174,9 +176,10 @@ __device__ inline void deal(SharedStorage& shared, const DeviceSchedule& p, int 
 }
 
 /// Writes offsets, and every item where it belongs.
-__device__ inline void write_schedule(SharedStorage& shared, const DeviceSchedule& p) {
+template <class Shared>
+__device__ void write_schedule(Shared& shared, const DeviceSchedule& p) {
     const int thread = threadIdx.x;
-    const int count = thread < kSlots ? shared.counts[thread] : 0;
+    const int count = thread < p.streams ? shared.counts[thread] : 0;
     std::int32_t all = 0;
     const int end = inclusive_prefix<Sum>(count, all);
     if (thread <= p.streams) {
@@ -192,16 +195,16 @@ __device__ inline void write_schedule(SharedStorage& shared, const DeviceSchedul
     }
 }
 
-__global__ void __launch_bounds__(kSlots* kLanesOfStream) order_of_work(const ReplanLaunch launch) {
-    __shared__ SharedStorage shared;
+template <int kStreamsOfLane>
+__global__ void __launch_bounds__(Streams<kStreamsOfLane>::kThreads)
+    order_of_work(const ReplanLaunch launch) {
+    __shared__ Streams<kStreamsOfLane> shared;
     const DeviceSchedule& p = launch.schedule;
     const int thread = threadIdx.x;
-    if (thread < kSlots) {
+    if (thread < shared.kCount) {
         shared.keys[thread] = thread < p.streams ? static_cast<Key>(thread) : kNever;
+        shared.sorted[thread] = kNever;
         shared.counts[thread] = 0;
-    }
-    if (thread == 0) {
-        shared.next = 0;
     }
     if (launch.lists.unit == 0) {
         price_rows(launch);
@@ -210,23 +213,23 @@ __global__ void __launch_bounds__(kSlots* kLanesOfStream) order_of_work(const Re
     if (p.tile_rows <= kMostSortedTileRows) {
         sort_tail(p);
     } else {
-        for (int place = tail_of(p) + thread; place < items_of(p); place += blockDim.x) {
+        for (int place = tail_of(p) + thread; place < items_of(p); place += static_cast<int>(blockDim.x)) {
             p.tail[place - tail_of(p)] = place;
         }
     }
     __syncthreads();
     int read = min(2 * p.streams, items_of(p));
-    read_costs(shared, p, 0, read, 0);
+    read_costs(shared.costs, p, 0, read, 0);
     __syncthreads();
     for (int next = 0; next < items_of(p); next = shared.next) {
-        sort_streams(shared, p.streams);
+        sort_streams(shared);
         __syncthreads();
         if (thread < 32) {
             deal(shared, p, next);
         }
         // The others read on, so that the ring holds what any number of dealt items leaves to deal next.
         const int ahead = min(next + 2 * p.streams, items_of(p));
-        read_costs(shared, p, read, ahead, 32);
+        read_costs(shared.costs, p, read, ahead, 32);
         read = ahead;
         __syncthreads();
     }

@@ -54,6 +54,12 @@ void launch_copy(const ReplanLaunch& launch, const void* crow_indices, const voi
     check_cuda(cudaGetLastError(), "launch of copy_pattern");
 }
 
+template <int kStreamsOfLane>
+void launch_order(const ReplanLaunch& launch, cudaStream_t stream) {
+    order::order_of_work<kStreamsOfLane><<<1, order::Streams<kStreamsOfLane>::kThreads, 0, stream>>>(launch);
+    check_cuda(cudaGetLastError(), "launch of order_of_work");
+}
+
 void load(const void* kernel) {
     cudaFuncAttributes attributes{};
     check_cuda(cudaFuncGetAttributes(&attributes, kernel), "cudaFuncGetAttributes(replan)");
@@ -66,7 +72,9 @@ void prepare_replan() {
     load(reinterpret_cast<const void*>(copy_pattern<std::int64_t>));
     load(reinterpret_cast<const void*>(lists::count_stages));
     load(reinterpret_cast<const void*>(lists::write_lists));
-    load(reinterpret_cast<const void*>(order::order_of_work));
+    load(reinterpret_cast<const void*>(order::order_of_work<3>));
+    load(reinterpret_cast<const void*>(order::order_of_work<5>));
+    load(reinterpret_cast<const void*>(order::order_of_work<8>));
 }
 
 void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const void* col_indices,
@@ -85,11 +93,13 @@ void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const v
         lists::write_lists<<<groups, lists::kThreads, shared, queue>>>(launch);
         check_cuda(cudaGetLastError(), "launch of write_lists");
     }
-    if (launch.schedule.streams > 0) {
-        const auto threads = round_up(launch.schedule.streams * order::kLanesOfStream, 32);
-        order::order_of_work<<<1, static_cast<unsigned>(std::max<std::int64_t>(threads, order::kSlots)), 0,
-                               queue>>>(launch);
-        check_cuda(cudaGetLastError(), "launch of order_of_work");
+    const int streams = launch.schedule.streams;
+    if (streams > order::Streams<5>::kCount) {
+        launch_order<8>(launch, queue);
+    } else if (streams > order::Streams<3>::kCount) {
+        launch_order<5>(launch, queue);
+    } else if (streams > 0) {
+        launch_order<3>(launch, queue);
     }
 }
 

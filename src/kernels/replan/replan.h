@@ -12,12 +12,12 @@
 namespace bsk {
 
 inline constexpr int kMostDealtStreams = 255;     ///< streams that items can be dealt to on the device
-inline constexpr int kMostSortedTileRows = 4096;  ///< with more tile rows the last quarter keeps its order
+inline constexpr int kMostSortedTileRows = 4096;  ///< with more tile rows no items go longest first
 /// What all tiles together cost at most: a tick is the unit of costs on the device.
 inline constexpr std::uint32_t kTotalTicks = 1U << 23;
 
 /// Where one work item goes: `slot` of the items of `stream`.
-struct Placement {
+struct alignas(8) Placement {
     std::int32_t stream;
     std::int32_t slot;
 };
@@ -41,7 +41,7 @@ struct DeviceSchedule {
     WorkItem* items = nullptr;        ///< [tile_rows * strips]
     // Workspace:
     std::uint32_t* costs = nullptr;   ///< [tile_rows]
-    std::int32_t* tail = nullptr;     ///< [items / 4] items of the last quarter, longest first
+    std::int32_t* tail = nullptr;     ///< [tail_items] items that go longest first, sorted
     Placement* placements = nullptr;  ///< [items], in the order they are dealt in
 };
 
