@@ -7,14 +7,17 @@
 
 #include "api/plan_state.h"
 #include "base/check.h"
+#include "base/cublas.h"
 #include "base/format_device.h"
 #include "base/math.h"
 #include "format/indices.h"
+#include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
 #include "kernels/sm90/spmm_sm90_small.h"
 #endif
+#include "plan/signature.h"
 
 namespace bsk {
 
@@ -92,6 +95,7 @@ void prepare(const SpmmLaunch& launch) {
     switch (launch.choice.kernel) {
         case KernelId::spmm_simt: return prepare_spmm_simt(launch);
         case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
+        case KernelId::dense_cublas: return prepare_dense_cublas(launch);
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
         case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
@@ -205,6 +209,9 @@ void upload(PlanState& state, const Indices& indices) {
     launch.c_dtype = problem.c_dtype;
     launch.c_layout = problem.c_layout;
     launch.ldc = problem.ldc;
+    launch.batch = problem.batch;
+    launch.stride_b = problem.stride_b;
+    launch.stride_c = problem.stride_c;
     launch.choice = state.host.choice;
     launch.work_offsets = replan.schedule.offsets;
     launch.work = replan.schedule.items;
@@ -231,14 +238,15 @@ void keep_on_host(PlanState& state, const Indices& indices) {
 
 std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& device) {
     const SpmmProblem& p = plan.problem;
-    const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n);
+    const double flops =
+        2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n * p.batch);
     const double tflops = plan.predicted_seconds > 0 ? flops / plan.predicted_seconds * 1e-12 : 0.0;
     return fmt::format(
-        "C[{} x {}] = A[{} x {}] * B[{} x {}]: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
+        "C[{} x {}] = A[{} x {}] * B[{} x {}]{}: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
         "{}\n{}\nPredicted: {:.4f} ms, {:.2f} executed TFLOP/s.",
-        a.m, p.n, a.m, a.k, a.k, p.n, a.nnzb, a.block_m, a.block_k, name(a.dtype), name(p.c_dtype),
-        name(p.b_layout), name(p.c_layout), device.name, fmt::join(plan.reasons, "\n"),
-        1e3 * plan.predicted_seconds, tflops);
+        a.m, p.n, a.m, a.k, a.k, p.n, p.batch == 1 ? "" : fmt::format(" for {} matrices B", p.batch), a.nnzb,
+        a.block_m, a.block_k, name(a.dtype), name(p.c_dtype), name(p.b_layout), name(p.c_layout), device.name,
+        fmt::join(plan.reasons, "\n"), 1e3 * plan.predicted_seconds, tflops);
 }
 
 }  // namespace
@@ -260,6 +268,10 @@ std::int64_t Plan::memory_bytes() const {
                                      state_->host_indices.size() * sizeof(std::int32_t));
 }
 
+std::int64_t Plan::packed_bytes() const {
+    return state_->host.packed_bytes;
+}
+
 Device Plan::device() const {
     return state_->device;
 }
@@ -279,7 +291,12 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;
     state->pattern.device = device;
-    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options);
+    // Loading cuBLAS takes a while, so only where the plan may use it.
+    const bool may_use_cublas =
+        options.policy == Policy::automatic || options.kernel == name(KernelId::dense_cublas);
+    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options,
+                            may_use_cublas ? why_no_cublas() : "");
+    state->signature = pattern_signature(indices.crow, indices.cols);
     state->kernel = name(state->host.choice.kernel);
     if (device.type == DeviceType::cuda) {
         upload(*state, indices);

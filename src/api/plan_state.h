@@ -21,8 +21,9 @@ struct PlanState {
     HostPlan host;
     /// CPU plans: crow_indices, then col_indices. Mutable as device memory is: replan() overwrites them.
     mutable std::vector<std::int32_t> host_indices;
-    DeviceBuffer arrays;  ///< CUDA plans: crow_indices, col_indices, work_offsets, work
-    SpmmLaunch launch;    ///< CUDA plans: everything but values, B, C, alpha and beta
+    DeviceBuffer arrays;          ///< CUDA plans: crow_indices, col_indices, work_offsets, work
+    std::uint64_t signature = 0;  ///< of the pattern
+    SpmmLaunch launch;            ///< CUDA plans: everything but values, B, C, alpha and beta
     bool dynamic = false;
     ReplanLaunch replan;  ///< dynamic CUDA plans
 };
