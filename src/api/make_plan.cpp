@@ -1,22 +1,14 @@
-#include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "api/plan_state.h"
+#include "api/upload.h"
 #include "base/check.h"
 #include "base/cublas.h"
 #include "base/format_device.h"
-#include "base/math.h"
 #include "format/indices.h"
-#include "kernels/dense/dense_cublas.h"
-#include "kernels/sm80/spmm_sm80.h"
-#ifdef BSK_HAS_SM90
-#include "kernels/sm90/spmm_sm90.h"
-#include "kernels/sm90/spmm_sm90_small.h"
-#endif
 #include "plan/signature.h"
 
 namespace bsk {
@@ -60,173 +52,6 @@ Indices checked_indices(const BsrView& a, const Device& device) {
     on_host.device = {};
     validate(on_host);
     return indices;
-}
-
-/// Packs arrays behind each other, each aligned for the widest load of a kernel.
-class Packer {
-public:
-    /// Leaves room for `at_least` elements.
-    template <class T>
-    std::size_t add(const std::vector<T>& array, std::int64_t at_least = 0) {
-        const std::size_t offset = bytes_.size();
-        const std::size_t size = array.size() * sizeof(T);
-        const std::size_t room = std::max(size, static_cast<std::size_t>(at_least) * sizeof(T));
-        bytes_.resize(offset +
-                      static_cast<std::size_t>(round_up(static_cast<std::int64_t>(room), kAlignment)));
-        if (size > 0) {
-            std::memcpy(bytes_.data() + offset, array.data(), size);
-        }
-        return offset;
-    }
-    /// Room for `count` elements that the host does not fill.
-    template <class T>
-    std::size_t reserve(std::int64_t count) {
-        return add(std::vector<T>(), count);
-    }
-    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
-
-private:
-    static constexpr std::int64_t kAlignment = 16;
-    std::vector<std::byte> bytes_;
-};
-
-/// Loads the kernel that will run: a first launch that loads it may allocate and synchronise.
-void prepare(const SpmmLaunch& launch) {
-    switch (launch.choice.kernel) {
-        case KernelId::spmm_simt: return prepare_spmm_simt(launch);
-        case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
-        case KernelId::dense_cublas: return prepare_dense_cublas(launch);
-#ifdef BSK_HAS_SM90
-        case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
-        case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
-#endif
-        default: return;
-    }
-}
-
-/// Ticks of the device's schedule: what all tiles of any pattern of these sizes cost together is kTotalTicks.
-TileTicks ticks_of(const TileSeconds& tile, const BsrView& a, const DeviceSchedule& schedule,
-                   const DeviceLists& lists) {
-    const double units =
-        static_cast<double>(a.nnzb) *
-        (lists.unit > 0 ? lists.rows_per_block * lists.columns_per_block : schedule.tiles_per_block);
-    const double columns =
-        lists.unit > 0 ? std::min(units, static_cast<double>(lists.groups) *
-                                             static_cast<double>(a.block_cols() * lists.columns_per_block))
-                       : 0.0;
-    const double seconds = static_cast<double>(schedule.strips) *
-                           (schedule.tile_rows * tile.fixed + units * tile.unit + columns * tile.column);
-    const double scale = static_cast<double>(std::uint64_t{kTotalTicks} << kTickBits) / seconds;
-    return {static_cast<std::uint64_t>(tile.fixed * scale), static_cast<std::uint64_t>(tile.unit * scale),
-            static_cast<std::uint64_t>(tile.column * scale)};
-}
-
-/// The sizes that replan() works with; pointers are set when the arrays are there.
-ReplanLaunch replan_launch(const PlanState& state) {
-    const BsrView& a = state.pattern;
-    const HostPlan& plan = state.host;
-    ReplanLaunch replan;
-    replan.block_rows = a.block_rows();
-    replan.block_cols = a.block_cols();
-    replan.nnzb = a.nnzb;
-    if (plan.choice.kernel == KernelId::spmm_sm90_small) {
-        DeviceLists& lists = replan.lists;
-        lists.unit = unit_of(a.block_m, a.block_k);
-        lists.rows_per_block = a.block_m / lists.unit;
-        lists.columns_per_block = a.block_k / lists.unit;
-        lists.chunks = static_cast<std::int32_t>(ceil_div(a.m, kGroupChunkRows));
-        lists.groups = static_cast<std::int32_t>(ceil_div(a.m, kGroupRows));
-    }
-    if (!plan.schedule.items.empty()) {
-        DeviceSchedule& schedule = replan.schedule;
-        schedule.tile_rows = static_cast<std::int32_t>(ceil_div(a.m, plan.choice.tile_m));
-        schedule.strips = static_cast<std::int32_t>(plan.schedule.items.size()) / schedule.tile_rows;
-        schedule.streams = static_cast<std::int32_t>(plan.schedule.offsets.size()) - 1;
-        schedule.tiles_per_block = std::max(a.block_m / plan.choice.tile_m, 1);
-        schedule.ticks = ticks_of(plan.tile, a, schedule, replan.lists);
-    }
-    return replan;
-}
-
-void upload(PlanState& state, const Indices& indices) {
-    const Schedule& schedule = state.host.schedule;
-    const UnionLists& lists = state.host.lists;
-    ReplanLaunch& replan = state.replan;
-    std::int64_t stages = 0;  // room for any pattern's
-    if (state.dynamic) {
-        replan = replan_launch(state);
-        stages = replan.lists.unit > 0 ? most_stages(state.pattern) : 0;
-    }
-    Packer packer;
-    const std::size_t crow = packer.add(indices.crow);
-    const std::size_t col = packer.add(indices.cols);
-    const std::size_t offsets = packer.add(schedule.offsets);
-    const std::size_t items = packer.add(schedule.items);
-    const std::size_t group_chunks = packer.add(lists.group_chunks);
-    const std::size_t group_stages = packer.add(lists.group_stages);
-    const std::size_t steps =
-        packer.add(lists.steps, stages > 0 ? stages * (kGroupStageK / replan.lists.unit) : 0);
-    const std::size_t stage_units = packer.add(lists.stage_units, stages + 2);
-    const std::size_t units = packer.add(lists.units);
-    const std::int64_t item_count =
-        static_cast<std::int64_t>(replan.schedule.tile_rows) * replan.schedule.strips;
-    const std::size_t costs = packer.reserve<std::uint32_t>(replan.schedule.tile_rows);
-    const std::size_t tail = packer.reserve<std::int32_t>(item_count / 4);
-    const std::size_t placements = packer.reserve<Placement>(item_count);
-    const std::size_t stage_counts = packer.reserve<std::int32_t>(replan.lists.groups);
-    const std::size_t unit_counts = packer.reserve<std::int32_t>(replan.lists.groups);
-    const DeviceGuard guard(state.device.index);
-    state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
-    std::byte* base = state.arrays.as<std::byte>();
-    replan.crow_indices = reinterpret_cast<std::int32_t*>(base + crow);
-    replan.col_indices = reinterpret_cast<std::int32_t*>(base + col);
-    replan.schedule.offsets = reinterpret_cast<std::int32_t*>(base + offsets);
-    replan.schedule.items = reinterpret_cast<WorkItem*>(base + items);
-    replan.schedule.costs = reinterpret_cast<std::uint32_t*>(base + costs);
-    replan.schedule.tail = reinterpret_cast<std::int32_t*>(base + tail);
-    replan.schedule.placements = reinterpret_cast<Placement*>(base + placements);
-    replan.lists.group_chunks = reinterpret_cast<std::int32_t*>(base + group_chunks);
-    replan.lists.group_stages = reinterpret_cast<std::int32_t*>(base + group_stages);
-    replan.lists.steps = reinterpret_cast<UnionStep*>(base + steps);
-    replan.lists.stage_units = reinterpret_cast<std::int32_t*>(base + stage_units);
-    replan.lists.units = reinterpret_cast<std::int32_t*>(base + units);
-    replan.lists.stage_counts = reinterpret_cast<std::int32_t*>(base + stage_counts);
-    replan.lists.unit_counts = reinterpret_cast<std::int32_t*>(base + unit_counts);
-
-    const SpmmProblem& problem = state.host.problem;
-    SpmmLaunch& launch = state.launch;
-    launch.m = state.pattern.m;
-    launch.n = problem.n;
-    launch.k = state.pattern.k;
-    launch.block_m = state.pattern.block_m;
-    launch.block_k = state.pattern.block_k;
-    launch.nnzb = state.pattern.nnzb;
-    launch.crow_indices = replan.crow_indices;
-    launch.col_indices = replan.col_indices;
-    launch.dtype = state.pattern.dtype;
-    launch.b_layout = problem.b_layout;
-    launch.ldb = problem.ldb;
-    launch.c_dtype = problem.c_dtype;
-    launch.c_layout = problem.c_layout;
-    launch.ldc = problem.ldc;
-    launch.batch = problem.batch;
-    launch.stride_b = problem.stride_b;
-    launch.stride_c = problem.stride_c;
-    launch.choice = state.host.choice;
-    launch.work_offsets = replan.schedule.offsets;
-    launch.work = replan.schedule.items;
-    launch.group_chunks = replan.lists.group_chunks;
-    launch.group_stages = replan.lists.group_stages;
-    launch.steps = replan.lists.steps;
-    launch.stage_units = replan.lists.stage_units;
-    launch.units = replan.lists.units;
-    launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
-    prepare(launch);
-    if (state.dynamic) {
-        prepare_replan();
-    }
-    state.pattern.crow_indices = launch.crow_indices;
-    state.pattern.col_indices = launch.col_indices;
 }
 
 void keep_on_host(PlanState& state, const Indices& indices) {

@@ -21,6 +21,13 @@ namespace bsk {
 /// other tile hides.
 [[nodiscard]] double sm90_tile_seconds(const KernelChoice& choice);
 
+/// What a part of a split tile of spmm_sm90 costs beside its steps and the tile: 128 KiB of partial sums written, and
+/// read by the last part to arrive.
+inline constexpr double kSm90PartSeconds = 6e-6;
+
+/// What a launch with split tiles costs beside: clearing the counters of arrivals.
+inline constexpr double kSm90SplitSeconds = 3e-6;
+
 /// A tile of spmm_sm90_small: a group of rows times tile_n columns on one SM.
 [[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                              const DeviceModel& device);

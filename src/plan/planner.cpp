@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/math.h"
 #include "plan/cost_model.h"
+#include "plan/split.h"
 
 namespace bsk {
 
@@ -120,29 +121,30 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
     return candidates;
 }
 
-/// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
-std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                   const KernelChoice& choice, const DeviceModel& device) {
-    const double step = sm90_step_seconds(choice, device);
-    const double fixed = sm90_tile_seconds(choice);
+/// The tile rows of a choice and what their blocks cost, cut into steps of 64 columns of A.
+std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
+                               const KernelChoice& choice, const DeviceModel& device) {
+    const double per_block = a.block_k / kSm90TileK * sm90_step_seconds(choice, device);
+    const double per_tile = sm90_tile_seconds(choice);
     const int tiles_per_block = a.block_m / choice.tile_m;
-    const int steps_per_block = a.block_k / kSm90TileK;
-    std::vector<double> costs(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
-    for (std::size_t row = 0; row < costs.size(); ++row) {
+    std::vector<TileRow> rows(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
         const std::size_t block_row = row / tiles_per_block;
-        const double steps = static_cast<double>(crow[block_row + 1] - crow[block_row]) * steps_per_block;
-        costs[row] = fixed + steps * step;
+        rows[row] = {crow[block_row], crow[block_row + 1], per_block, per_tile};
     }
-    return costs;
+    return rows;
 }
 
-/// Schedules tile rows of these costs, and keeps the choice if that ends sooner than what the plan holds.
-void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
-              const DeviceModel& device) {
-    const std::int64_t strips =
-        plan.problem.batch *
-        ceil_div(plan.problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
-    Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
+/// Strips of C that the clusters of a choice cut it into, and the clusters that run at a time.
+std::int64_t strips_of(const SpmmProblem& problem, const KernelChoice& choice) {
+    return problem.batch * ceil_div(problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
+}
+int streams_of(const KernelChoice& choice, const DeviceModel& device) {
+    return device.sm_count / choice.cluster;
+}
+
+/// Keeps a choice and its schedule if that ends sooner than what the plan holds.
+void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
         plan.choice = choice;
         plan.schedule = std::move(schedule);
@@ -162,6 +164,12 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
                     "stream takes {:.3f} ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
+    if (plan.schedule.split_tiles > 0) {
+        plan.reasons.push_back(fmt::format(
+            "{} tiles are split into {} parts of their block lists, so that no stream ends late; partial "
+            "sums are added in a fixed order.",
+            plan.schedule.split_tiles, plan.schedule.parts.size()));
+    }
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -171,12 +179,19 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 
 /// Tries every tile height and cluster size and keeps the shortest schedule.
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                   const DeviceModel& device) {
+                   const DeviceModel& device, bool dynamic) {
     for (const int tile_m : {128, 64}) {
         for (const int cluster : clusters(plan.problem.n, kSm90TileN)) {
             if (a.block_m % tile_m == 0) {
                 const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
-                consider(plan, choice, tile_row_costs(a, crow, choice, device), device);
+                const std::vector<TileRow> rows = tile_rows(a, crow, choice, device);
+                const std::int64_t strips = strips_of(plan.problem, choice);
+                const int streams = streams_of(choice, device);
+                // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
+                consider(plan, choice,
+                         dynamic ? make_schedule(seconds_of(rows), strips, streams)
+                                 : make_split_schedule(rows, strips, streams, kSm90PartSeconds,
+                                                       kSm90SplitSeconds));
             }
         }
     }
@@ -221,7 +236,8 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         for (const GroupWork& work : works) {
             costs.push_back(sm90_small_tile_seconds(choice, work, unit, device));
         }
-        consider(plan, choice, costs, device);
+        consider(plan, choice,
+                 make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
     plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
     explain_schedule(
@@ -264,7 +280,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     plan.problem = problem;
     plan.choice.kernel = kernel;
     switch (kernel) {
-        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device); break;
+        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
         case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
         case KernelId::spmm_sm80:
         case KernelId::spmm_simt:

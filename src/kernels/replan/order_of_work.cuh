@@ -43,9 +43,9 @@ struct Streams {
 __device__ inline int items_of(const DeviceSchedule& p) {
     return p.tile_rows * p.strips;
 }
-/// The first of the items that go longest first (tail_items in plan/schedule.h).
+/// The first item of those that go longest first, see tail_items (plan/schedule.h).
 __device__ inline int tail_of(const DeviceSchedule& p) {
-    return max(items_of(p) - max(items_of(p) / 4, 2 * p.streams), 0);
+    return items_of(p) - min(items_of(p), max(items_of(p) / 4, 2 * p.streams));
 }
 
 /// Item (strip * tile_rows + tile row) that is dealt at `place`.
