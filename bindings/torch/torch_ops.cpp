@@ -137,20 +137,8 @@ bsk::Stream current_stream(bsk::Device device) {
     return stream;
 }
 
-/// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
-/// or there.
-std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
-                       std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
-                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, const std::string& kernel) {
-    require(values.dim() == 3, ErrorCode::invalid_argument,
-            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
-    bsk::BsrView a;
-    a.m = m;
-    a.k = k;
-    a.nnzb = values.size(0);
-    a.block_m = static_cast<int>(values.size(1));
-    a.block_k = static_cast<int>(values.size(2));
-    a.dtype = dtype_of(values.scalar_type(), "values");
+/// Points `a`, whose sizes are set, to these index tensors.
+void set_indices(bsk::BsrView& a, const Tensor& crow_indices, const Tensor& col_indices) {
     a.index_type = index_type_of(crow_indices, "crow_indices");
     require(index_type_of(col_indices, "col_indices") == a.index_type, ErrorCode::dtype_mismatch,
             "crow_indices and col_indices are of different types; expected both int32 or both int64.");
@@ -161,15 +149,44 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     require_vector(col_indices, a.nnzb, "col_indices");
     a.crow_indices = crow_indices.const_data_ptr();
     a.col_indices = col_indices.const_data_ptr();
+}
+
+/// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
+/// or there.
+std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
+                       std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
+                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, const std::string& kernel,
+                       bool dynamic) {
+    require(values.dim() == 3, ErrorCode::invalid_argument,
+            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
+    bsk::BsrView a;
+    a.m = m;
+    a.k = k;
+    a.nnzb = values.size(0);
+    a.block_m = static_cast<int>(values.size(1));
+    a.block_k = static_cast<int>(values.size(2));
+    a.dtype = dtype_of(values.scalar_type(), "values");
+    set_indices(a, crow_indices, col_indices);
 
     const bsk::SpmmProblem problem{
         n, dtype_of(out_dtype, "out_dtype"), layout_of(b_col_major), layout_of(out_col_major), ldb, ldc};
     const bsk::Device device = device_of(values);
-    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel});
+    bsk::PlanOptions options;
+    options.kernel = kernel;
+    options.dynamic = dynamic;
+    bsk::Plan plan = bsk::make_plan(a, problem, device, options);
     a.crow_indices = nullptr;
     a.col_indices = nullptr;
     a.device = device;
     return PlanRegistry::instance().add({std::move(plan), a});
+}
+
+/// Replaces the pattern of a dynamic plan, on the current stream of its device.
+void replan(std::int64_t plan, const Tensor& crow_indices, const Tensor& col_indices) {
+    const auto planned = PlanRegistry::instance().find(plan);
+    bsk::BsrView a = planned->pattern;
+    set_indices(a, crow_indices, col_indices);
+    bsk::replan(planned->plan, a, current_stream(planned->plan.device()));
 }
 
 std::string version() {
@@ -215,7 +232,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
     m.def(
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
-        "bool b_col_major, bool out_col_major, int ldb, int ldc, str kernel) -> int");
+        "bool b_col_major, bool out_col_major, int ldb, int ldc, str kernel, bool dynamic) -> int");
+    m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
     m.def("describe_plan(int plan) -> (str, str, float, int)");
@@ -230,10 +248,12 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
 }

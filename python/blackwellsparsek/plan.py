@@ -41,9 +41,11 @@ class Plan:
         ldb: int,
         ldc: int,
         kernel: str = "",
+        dynamic: bool = False,
     ) -> None:
         m, k = A.shape
         self.shape = (m, k)
+        self._values_shape = A.values().shape
         self.n = n
         self.out_dtype = out_dtype
         self.b_col_major = b_col_major
@@ -66,8 +68,24 @@ class Plan:
             ldb,
             ldc,
             kernel,
+            dynamic,
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
+
+    def replan(self, A: torch.Tensor) -> None:
+        """Replace the pattern of a plan made with ``dynamic=True`` by that of `A`, of equal sizes and blocks.
+
+        On CUDA it only launches, on the current stream: nothing synchronises, and a graph may capture it.
+        Products on that stream then have the new pattern; none may run on another stream meanwhile. Indices
+        are not checked there: one out of range is replaced by the nearest in range.
+        """
+        require_bsr(A)
+        if tuple(A.shape) != self.shape or A.values().shape != self._values_shape:
+            raise ValueError(
+                f"A is {tuple(A.shape)} with values {tuple(A.values().shape)}; expected {self.shape} with "
+                f"values {tuple(self._values_shape)}, as the plan was made for."
+            )
+        ops.replan(self.number, A.crow_indices().contiguous(), A.col_indices().contiguous())
 
     def explain(self) -> str:
         """What was chosen and why, in several lines."""
@@ -114,6 +132,7 @@ def make_plan(
     ldb: int | None = None,
     ldc: int | None = None,
     kernel: str = "",
+    dynamic: bool = False,
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -135,6 +154,8 @@ def make_plan(
         Leading dimensions in elements; the tightest by default.
     kernel : str
         Kernel to use instead of the planner's choice, for example "spmm_sm80".
+    dynamic : bool
+        `Plan.replan` may replace the pattern.
 
     Raises
     ------
@@ -160,6 +181,7 @@ def make_plan(
         ldb or max(1, k if b_col_major else n),
         ldc or max(1, m if out_col_major else n),
         kernel,
+        dynamic,
     )
 
 
