@@ -140,21 +140,23 @@ void upload(PlanState& state, const Indices& indices) {
     const std::size_t unit_counts = packer.reserve<std::int32_t>(replan.lists.groups);
     const DeviceGuard guard(state.device.index);
     state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
-    std::byte* base = state.arrays.as<std::byte>();
-    replan.crow_indices = reinterpret_cast<std::int32_t*>(base + crow);
-    replan.col_indices = reinterpret_cast<std::int32_t*>(base + col);
-    replan.schedule.offsets = reinterpret_cast<std::int32_t*>(base + offsets);
-    replan.schedule.items = reinterpret_cast<WorkItem*>(base + items);
-    replan.schedule.costs = reinterpret_cast<std::uint32_t*>(base + costs);
-    replan.schedule.tail = reinterpret_cast<std::int32_t*>(base + tail);
-    replan.schedule.placements = reinterpret_cast<Placement*>(base + placements);
-    replan.lists.group_chunks = reinterpret_cast<std::int32_t*>(base + group_chunks);
-    replan.lists.group_stages = reinterpret_cast<std::int32_t*>(base + group_stages);
-    replan.lists.steps = reinterpret_cast<UnionStep*>(base + steps);
-    replan.lists.stage_units = reinterpret_cast<std::int32_t*>(base + stage_units);
-    replan.lists.units = reinterpret_cast<std::int32_t*>(base + units);
-    replan.lists.stage_counts = reinterpret_cast<std::int32_t*>(base + stage_counts);
-    replan.lists.unit_counts = reinterpret_cast<std::int32_t*>(base + unit_counts);
+    const auto place = [&]<class T>(T*& pointer, std::size_t offset) {
+        pointer = reinterpret_cast<T*>(state.arrays.as<std::byte>() + offset);
+    };
+    place(replan.crow_indices, crow);
+    place(replan.col_indices, col);
+    place(replan.schedule.offsets, offsets);
+    place(replan.schedule.items, items);
+    place(replan.schedule.costs, costs);
+    place(replan.schedule.tail, tail);
+    place(replan.schedule.placements, placements);
+    place(replan.lists.group_chunks, group_chunks);
+    place(replan.lists.group_stages, group_stages);
+    place(replan.lists.steps, steps);
+    place(replan.lists.stage_units, stage_units);
+    place(replan.lists.units, units);
+    place(replan.lists.stage_counts, stage_counts);
+    place(replan.lists.unit_counts, unit_counts);
 
     const SpmmProblem& problem = state.host.problem;
     SpmmLaunch& launch = state.launch;
@@ -178,7 +180,7 @@ void upload(PlanState& state, const Indices& indices) {
     launch.choice = state.host.choice;
     launch.work_offsets = replan.schedule.offsets;
     launch.work = replan.schedule.items;
-    launch.parts = reinterpret_cast<const TilePart*>(base + parts);
+    place(launch.parts, parts);
     launch.part_count = static_cast<int>(schedule.parts.size());
     launch.split_tiles = schedule.split_tiles;
     launch.group_chunks = replan.lists.group_chunks;
