@@ -72,8 +72,8 @@ TileTicks ticks_of(const TileSeconds& tile, const BsrView& a, const DeviceSchedu
     const double seconds = static_cast<double>(schedule.strips) *
                            (schedule.tile_rows * tile.fixed + units * tile.unit + columns * tile.column);
     const double scale = static_cast<double>(std::uint64_t{kTotalTicks} << kTickBits) / seconds;
-    return {static_cast<std::uint64_t>(tile.fixed * scale), static_cast<std::uint64_t>(tile.unit * scale),
-            static_cast<std::uint64_t>(tile.column * scale)};
+    const auto ticks = [&](double part) { return static_cast<std::uint64_t>(std::max(part, 0.0) * scale); };
+    return {ticks(tile.fixed), ticks(tile.unit), ticks(tile.column)};
 }
 
 /// The sizes that replan() works with; pointers are set when the arrays are there.
