@@ -157,22 +157,8 @@ bsk::Stream current_stream(bsk::Device device) {
     return stream;
 }
 
-/// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
-/// or there.
-std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
-                       std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
-                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
-                       std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
-                       bool may_be_dense) {
-    require(values.dim() == 3, ErrorCode::invalid_argument,
-            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
-    bsk::BsrView a;
-    a.m = m;
-    a.k = k;
-    a.nnzb = values.size(0);
-    a.block_m = static_cast<int>(values.size(1));
-    a.block_k = static_cast<int>(values.size(2));
-    a.dtype = dtype_of(values.scalar_type(), "values");
+/// Points `a`, whose sizes are set, to these index tensors.
+void set_indices(bsk::BsrView& a, const Tensor& crow_indices, const Tensor& col_indices) {
     a.index_type = index_type_of(crow_indices, "crow_indices");
     require(index_type_of(col_indices, "col_indices") == a.index_type, ErrorCode::dtype_mismatch,
             "crow_indices and col_indices are of different types; expected both int32 or both int64.");
@@ -183,6 +169,25 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     require_vector(col_indices, a.nnzb, "col_indices");
     a.crow_indices = crow_indices.const_data_ptr();
     a.col_indices = col_indices.const_data_ptr();
+}
+
+/// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
+/// or there.
+std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
+                       std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
+                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
+                       std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
+                       bool may_be_dense, bool dynamic) {
+    require(values.dim() == 3, ErrorCode::invalid_argument,
+            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
+    bsk::BsrView a;
+    a.m = m;
+    a.k = k;
+    a.nnzb = values.size(0);
+    a.block_m = static_cast<int>(values.size(1));
+    a.block_k = static_cast<int>(values.size(2));
+    a.dtype = dtype_of(values.scalar_type(), "values");
+    set_indices(a, crow_indices, col_indices);
 
     const bsk::SpmmProblem problem{n,
                                    dtype_of(out_dtype, "out_dtype"),
@@ -194,12 +199,23 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
                                    stride_b,
                                    stride_c};
     const bsk::Device device = device_of(values);
-    const bsk::Policy policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
-    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel, policy});
+    bsk::PlanOptions options;
+    options.kernel = kernel;
+    options.policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
+    options.dynamic = dynamic;
+    bsk::Plan plan = bsk::make_plan(a, problem, device, options);
     a.crow_indices = nullptr;
     a.col_indices = nullptr;
     a.device = device;
     return PlanRegistry::instance().add({std::move(plan), a});
+}
+
+/// Replaces the pattern of a dynamic plan, on the current stream of its device.
+void replan(std::int64_t plan, const Tensor& crow_indices, const Tensor& col_indices) {
+    const auto planned = PlanRegistry::instance().find(plan);
+    bsk::BsrView a = planned->pattern;
+    set_indices(a, crow_indices, col_indices);
+    bsk::replan(planned->plan, a, current_stream(planned->plan.device()));
 }
 
 std::string version() {
@@ -266,7 +282,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
         "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
-        "str kernel, bool may_be_dense) -> int");
+        "str kernel, bool may_be_dense, bool dynamic) -> int");
+    m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
     m.def("describe_plan(int plan) -> (str, str, float, int)");
@@ -285,12 +302,14 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
 }

@@ -105,6 +105,16 @@ typedef struct bsk_plan bsk_plan;
 BSK_C_API bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
                                      const char* kernel, bsk_plan** plan);
 
+/* The same for a plan whose pattern bsk_replan may replace. */
+BSK_C_API bsk_status bsk_plan_create_dynamic(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                                             const char* kernel, bsk_plan** plan);
+
+/* Replaces the pattern of a plan that bsk_plan_create_dynamic made by that of `a`: the same sizes, block and
+ * nnzb, index arrays on the plan's device. On CUDA it launches on `stream` and returns, without a
+ * synchronisation; indices are not checked there, one out of range is replaced by the nearest in range. No
+ * product of the plan may run on another stream meanwhile. plan.h says more. */
+BSK_C_API bsk_status bsk_replan(const bsk_plan* plan, const bsk_bsr* a, void* stream);
+
 /* NULL is allowed and does nothing. */
 BSK_C_API void bsk_plan_destroy(bsk_plan* plan);
 

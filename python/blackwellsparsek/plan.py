@@ -48,9 +48,11 @@ class Plan:
         stride_b: int = 0,
         stride_c: int = 0,
         policy: Policy = "sparse",
+        dynamic: bool = False,
     ) -> None:
         m, k = A.shape
         self.shape = (m, k)
+        self._values_shape = A.values().shape
         self.n = n
         self.out_dtype = out_dtype
         self.b_col_major = b_col_major
@@ -78,8 +80,24 @@ class Plan:
             stride_c,
             kernel,
             policy == "auto",
+            dynamic,
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
+
+    def replan(self, A: torch.Tensor) -> None:
+        """Replace the pattern of a plan made with ``dynamic=True`` by that of `A`, of equal sizes and blocks.
+
+        On CUDA it only launches, on the current stream: nothing synchronises, and a graph may capture it.
+        Products on that stream then have the new pattern; none may run on another stream meanwhile. Indices
+        are not checked there: one out of range is replaced by the nearest in range.
+        """
+        require_bsr(A)
+        if tuple(A.shape) != self.shape or A.values().shape != self._values_shape:
+            raise ValueError(
+                f"A is {tuple(A.shape)} with values {tuple(A.values().shape)}; expected {self.shape} with "
+                f"values {tuple(self._values_shape)}, as the plan was made for."
+            )
+        ops.replan(self.number, A.crow_indices().contiguous(), A.col_indices().contiguous())
 
     def explain(self) -> str:
         """What was chosen and why, in several lines."""
@@ -128,6 +146,7 @@ def make_plan(
     kernel: str = "",
     batch: int = 1,
     policy: Policy = "sparse",
+    dynamic: bool = False,
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -155,6 +174,8 @@ def make_plan(
         What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
         in every product ("auto"), where that is predicted to be faster. In a dense product an infinity in B
         times a block that is not stored is NaN, and the expanded A takes m*k elements more.
+    dynamic : bool
+        `Plan.replan` may replace the pattern.
 
     Raises
     ------
@@ -184,6 +205,7 @@ def make_plan(
         kernel,
         batch,
         policy=policy,
+        dynamic=dynamic,
     )
 
 

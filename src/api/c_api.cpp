@@ -129,18 +129,33 @@ bsk::Epilogue epilogue_of(const bsk_epilogue& epilogue) {
     return result;
 }
 
-}  // namespace
-
-bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
-                           const char* kernel, bsk_plan** plan) {
+bsk_status create_plan(const bsk_bsr* a, const bsk_problem* problem, bsk_device device, const char* kernel,
+                       bool dynamic, bsk_plan** plan) {
     return guarded([&] {
         bsk_plan*& result = not_null(plan, "plan");
         bsk::PlanOptions options;
         options.kernel = kernel == nullptr ? "" : kernel;
+        options.dynamic = dynamic;
         result =
             new bsk_plan{bsk::make_plan(view_of(not_null(a, "a")), problem_of(not_null(problem, "problem")),
                                         device_of(device, "device.type"), options)};
     });
+}
+
+}  // namespace
+
+bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                           const char* kernel, bsk_plan** plan) {
+    return create_plan(a, problem, device, kernel, false, plan);
+}
+
+bsk_status bsk_plan_create_dynamic(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                                   const char* kernel, bsk_plan** plan) {
+    return create_plan(a, problem, device, kernel, true, plan);
+}
+
+bsk_status bsk_replan(const bsk_plan* plan, const bsk_bsr* a, void* stream) {
+    return guarded([&] { bsk::replan(not_null(plan, "plan").plan, view_of(not_null(a, "a")), stream); });
 }
 
 void bsk_plan_destroy(bsk_plan* plan) {

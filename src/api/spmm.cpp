@@ -221,6 +221,8 @@ void spmm(const Plan& plan, const PackedValues& a, const ConstMatrixView& b, con
 
 PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
     const PlanState& state = plan.state();
+    require(!state.dynamic, ErrorCode::unsupported,
+            "Values are not packed for a dynamic plan, whose pattern may change; pass them as they are.");
     check_pattern(state.pattern, a);
     auto packed = std::make_shared<PackedState>();
     packed->a = a;

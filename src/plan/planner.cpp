@@ -83,8 +83,10 @@ KernelId kernel_of(const std::string& kernel_name) {
 std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                          const DeviceModel& device, const PlanOptions& options,
                          const std::string& no_cublas) {
-    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
-        return "only the host can make its lists, and the plan is dynamic";
+    const int unit = unit_of(a.block_m, a.block_k);
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small && a.k > kMostDynamicColumns * unit) {
+        return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of {}",
+                           kMostDynamicColumns, unit);
     }
     const std::string reason = why_not(kernel, a, problem, device);
     return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
@@ -232,8 +234,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
-    plan.tile_seconds = sm90_tile_seconds(plan.choice);
-    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
+    plan.tile = {sm90_tile_seconds(plan.choice),
+                 sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK), 0};
     const double tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
     const double steps =
         static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK);
@@ -250,6 +252,23 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             "stored while the next is computed.",
             name(plan.problem.c_dtype)));
     }
+}
+
+/// The cost of a tile of spmm_sm90_small near the mean of the groups that `total` sums up.
+TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
+                                int unit, const DeviceModel& device) {
+    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
+    const GroupWork mean{total.columns / count, total.units / count};
+    const auto seconds = [&](const GroupWork& work) {
+        return sm90_small_tile_seconds(choice, work, unit, device);
+    };
+    const double at_mean = seconds(mean);
+    TileSeconds tile;
+    tile.unit = seconds({mean.columns, mean.units + 1}) - at_mean;
+    tile.column = seconds({mean.columns + 1, mean.units}) - at_mean;
+    tile.fixed = at_mean - static_cast<double>(mean.units) * tile.unit -
+                 static_cast<double>(mean.columns) * tile.column;
+    return tile;
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -272,6 +291,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         consider(plan, choice,
                  make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
+    plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
     double seconds = 0;
     for (const GroupWork& work : works) {
         seconds += sm90_small_tile_seconds(plan.choice, work, unit, device);

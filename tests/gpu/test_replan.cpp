@@ -42,7 +42,9 @@ protected:
 INSTANTIATE_TEST_SUITE_P(, Replan,
                          ::testing::Values("several_tiles", "several_tiles_linear_block_128",
                                            "several_tiles_power_law_bf16", "pattern_uniform_block_32",
-                                           "large_block_16", "n_65", "alpha_beta_f32"),
+                                           "pattern_power_law_block_32", "large_block_16", "large_block_32",
+                                           "block_32x128", "block_16x256", "block_32x16",
+                                           "many_tiles_of_one_chunk_block_32", "n_65", "alpha_beta_f32"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(Replan, GivesTheBitsOfAPlanMadeFromTheNewPattern) {
@@ -222,7 +224,7 @@ TEST_F(OrderOfWork, IsTheHosts) {
                 const int block_row = row / order.tiles_per_block;
                 const int blocks = a.crow_indices[block_row + 1] - a.crow_indices[block_row];
                 costs.push_back(
-                    static_cast<double>(order.tile_picoseconds + blocks * order.block_picoseconds));
+                    static_cast<double>((order.ticks.fixed + blocks * order.ticks.unit) >> kTickBits));
             }
             const Schedule expected = make_schedule(costs, order.strips, order.streams);
             EXPECT_EQ(offsets, expected.offsets);

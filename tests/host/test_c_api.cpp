@@ -131,6 +131,22 @@ TEST(CApi, MultipliesABatch) {
     EXPECT_EQ(p.c_data.back(), 3.0F);
 }
 
+TEST(CApi, ReplacesThePatternOfADynamicPlan) {
+    Product p;
+    ASSERT_EQ(bsk_plan_create_dynamic(&p.a, &p.problem, p.cpu, nullptr, &p.plan), BSK_OK);
+    p.crow = {0, 2, 2};  // A = [2I 3I; 0 0]
+    ASSERT_EQ(bsk_replan(p.plan, &p.a, nullptr), BSK_OK) << bsk_last_error_message();
+    ASSERT_EQ(bsk_spmm(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, nullptr), BSK_OK);
+    for (int i = 0; i < 32 * 4; ++i) {
+        EXPECT_EQ(p.c_data[i], i < kBlock * 4 ? 5.0F : 0.0F) << i;
+    }
+    EXPECT_EQ(bsk_replan(nullptr, &p.a, nullptr), BSK_INVALID_ARGUMENT);
+    EXPECT_EQ(bsk_replan(p.plan, nullptr, nullptr), BSK_INVALID_ARGUMENT);
+    Product fixed;
+    ASSERT_EQ(fixed.make_plan(), BSK_OK);
+    EXPECT_EQ(bsk_replan(fixed.plan, &fixed.a, nullptr), BSK_INVALID_ARGUMENT);
+}
+
 TEST(CApi, ExplainsIntoTheCallersBuffer) {
     Product p;
     ASSERT_EQ(p.make_plan(), BSK_OK) << bsk_last_error_message();
