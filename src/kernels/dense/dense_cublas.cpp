@@ -77,6 +77,8 @@ void prepare_dense_cublas(const SpmmLaunch& launch) {
     rehearsal.b = scratch.as<void>();
     rehearsal.c = scratch.as<void>();
     launch_dense_cublas(rehearsal, cudaStreamLegacy);
+    rehearsal.activation = Activation::relu;  // the product in fp32
+    launch_dense_cublas(rehearsal, cudaStreamLegacy);
     check_cuda(cudaStreamSynchronize(cudaStreamLegacy), "the first product of cuBLAS");
 }
 
@@ -101,13 +103,11 @@ void launch_dense_cublas(const SpmmLaunch& launch, Stream stream) {
     product.stride_b = launch.stride_b;
     product.c_layout = launch.c_layout;
     product.alpha = launch.alpha;
-    if (launch.bias == nullptr && launch.activation == Activation::none &&
-        (launch.beta == 0.0F || launch.residual == launch.c)) {
+    if (launch.bias == nullptr && launch.activation == Activation::none && launch.beta == 0.0F) {
         product.c_dtype = launch.c_dtype;
         product.c = launch.c;
         product.ldc = launch.ldc;
         product.stride_c = launch.stride_c;
-        product.beta = launch.beta;
         multiply(product, workspace, stream);
         return;
     }

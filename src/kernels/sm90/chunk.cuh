@@ -44,18 +44,6 @@ __device__ inline float2 unpack(std::uint32_t pair) {
     }
 }
 
-/// max(x, 0) of both, but NaN for NaN.
-template <DType kType>
-__device__ inline std::uint32_t relu_of_pair(std::uint32_t pair) {
-    std::uint32_t result = 0;
-    if constexpr (kType == DType::f16) {
-        asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(result) : "r"(pair), "r"(0));
-    } else {
-        asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(pair), "r"(0));
-    }
-    return result;
-}
-
 /// Byte offset of 16-byte piece `piece` of 128-byte row `row` under the 128-byte swizzle.
 __device__ inline int swizzled(int row, int piece) {
     return row * 128 + ((piece ^ (row & 7)) << 4);

@@ -84,15 +84,19 @@ public:
     __device__ void store(float (&acc)[128], PlaceOf place_of, int batch) {
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int2 at = place_of(chunk * kChunkN);
-            load_row_bias(at.x);
-            scale(acc, chunk, at.y);
+            load_row_bias(place_of(chunk * kChunkN).x);
+            scale(acc, chunk);
         }
-        if (loads_residual()) {
-            store_with_residual(acc, place_of, batch);
-            return;
+        if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
+            if (p_.column_bias != nullptr) {
+                add_column_bias(acc, place_of);
+            }
+            if (ChunkC::kWide || loads_residual()) {
+                store_pieces(acc, place_of, batch);
+                return;
+            }
+            activate<kTypeC>(p_.activation, acc);
         }
-        activate<kTypeC>(p_.activation, acc);
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
             const int2 at = place_of(chunk * kChunkN);
@@ -108,48 +112,50 @@ public:
         }
     }
 
-    /// Rounds alpha*acc plus the biases (load_row_bias) to C's 16-bit type and keeps it: the accumulators are free
-    /// at once, and flush() can store it under the next tile's wgmma.
+    /// Rounds alpha*acc plus the biases (load_row_bias) to C's 16-bit type and keeps it, after the activation where no
+    /// residual is added: the accumulators are free at once, and flush() can store it under the next tile's wgmma.
     __device__ void hold(float (&acc)[128], int row, int col, int batch) {
         static_assert(!ChunkC::kWide);
         held_at_ = make_int2(row, col);
         held_batch_ = batch;
-        piece_ = 0;
-        if (loads_residual()) {
-            load_first(held_place(), batch, held_chunks());
-        }
+        held_chunk_ = 0;
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
-            scale(acc, chunk, col + chunk * kChunkN);
+            scale(acc, chunk);
+        }
+        if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
+            if (p_.column_bias != nullptr) {
+                add_column_bias(acc, held_place());
+            }
+            if (loads_residual()) {
+                load_first(held_place(), batch, held_chunks());
+            } else {
+                activate<kTypeC>(p_.activation, acc);
+            }
         }
 #pragma unroll
         for (int i = 0; i < 64; ++i) {
             held_[i] = pack<kTypeC>(acc[2 * i], acc[2 * i + 1]);
         }
-        if (plain() && p_.activation == Activation::relu) {
-#pragma unroll
-            for (std::uint32_t& pair : held_) {
-                pair = relu_of_pair<kTypeC>(pair);
-            }
-        }
     }
 
-    /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued. At once where that is
-    /// all there is to do; else a piece a step, so that none of it delays the next step's wgmma, but all by the last.
+    /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued: all at once under the
+    /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
+    /// steps just suffice.
     __device__ void flush_under(int step, int steps) {
-        if (plain()) {
-            if (step == 0 && piece_ < kHeldPieces) {
+        if (!loads_residual()) {
+            if (step == 0 && held_chunk_ < kChunks) {
                 flush_plain();
             }
             return;
         }
-        if (loads_residual() && step < min(kResidualSteps, steps - 1)) {
+        if (step < min(kResidualSteps, steps - 1)) {
             return;
         }
-        int left = held_pieces() - piece_;
+        int left = held_chunks() - held_chunk_;
 #pragma unroll 1
         for (int count = max(1, left - (steps - step) + 1); count > 0 && left > 0; --count, --left) {
-            flush_piece();
+            flush_chunk();
         }
     }
 
@@ -166,10 +172,7 @@ public:
     }
 
 private:
-    // What is not stored at once goes piece by piece, so that one copy of the code serves all.
-    static constexpr int kPieces = 8;  ///< of accumulators, 32 columns each
-    static constexpr int kHeldPieces =
-        16;  ///< of what hold() keeps, 16 columns each: little work between two steps
+    static constexpr int kPieces = 8;  ///< of accumulators, 32 columns each: one copy of the code serves all
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
@@ -179,19 +182,12 @@ private:
     __device__ bool loads_residual() const {
         return p_.beta != 0.0F;
     }
-    /// Whether what hold() keeps only needs to be stored.
-    __device__ bool plain() const {
-        return !loads_residual() && (p_.activation == Activation::none || p_.activation == Activation::relu);
-    }
     __device__ std::uint8_t* buffer() const {
         return staging_ + stored_ % kBuffers * kChunkBytes;
     }
 
     __device__ int held_chunks() const {
         return min((p_.columns - held_at_.y + kChunkN - 1) / kChunkN, kChunks);
-    }
-    __device__ int held_pieces() const {
-        return kHeldPieces / kChunks * held_chunks();
     }
     __device__ auto held_place() const {
         return [at = held_at_](int offset) { return make_int2(at.x, at.y + offset); };
@@ -227,26 +223,34 @@ private:
         }
     }
 
-    /// alpha*acc plus the biases, for the chunk whose first column in C is `col`.
-    __device__ void scale(float (&acc)[128], int chunk, int col) const {
+    /// alpha*acc plus the row bias, for one chunk.
+    __device__ void scale(float (&acc)[128], int chunk) const {
         const float row_bias[2] = {to_float(row_bias_[0]), to_float(row_bias_[1])};
         float* x = acc + 4 * chunk * (kChunkN / 8);
 #pragma unroll
         for (int i = 0; i < kChunkN / 2; ++i) {
             x[i] = p_.alpha * x[i] + row_bias[i / 2 % 2];
         }
-        if (p_.column_bias != nullptr) {
+    }
+
+    template <class PlaceOf>
+    __device__ void add_column_bias(float (&acc)[128], PlaceOf place_of) const {
 #pragma unroll
-            for (int i = 0; i < kChunkN / 4; ++i) {
-                const int column = col + i / 2 * 8 + threadIdx.x % 4 * 2 + i % 2;
-                const float bias = column < p_.columns ? to_float(load_raw(p_.column_bias, column)) : 0.0F;
-                x[i / 2 * 4 + i % 2] += bias;
-                x[i / 2 * 4 + i % 2 + 2] += bias;
+        for (int group = 0; group < 32; ++group) {
+            const int in_chunk = group % (kChunkN / 8) * 8;
+            const int column =
+                place_of(group * 8 - in_chunk).y + in_chunk + static_cast<int>(threadIdx.x) % 4 * 2;
+#pragma unroll
+            for (int h = 0; h < 2; ++h) {
+                const float bias =
+                    column + h < p_.columns ? to_float(load_raw(p_.column_bias, column + h)) : 0.0F;
+                acc[4 * group + h] += bias;
+                acc[4 * group + 2 + h] += bias;
             }
         }
     }
 
-    /// What follows scale(): groups `group` and `group + 1` of the chunk in buffer(), to there.
+    /// What follows the biases: groups `group` and `group + 1` of the chunk in buffer(), to there.
     __device__ void finish(float (&x)[8], int group) const {
         if (loads_residual()) {
             ChunkC::add_to(x, buffer(), group, p_.beta);
@@ -255,11 +259,13 @@ private:
         ChunkC::put(buffer(), group, x);
     }
 
-    /// store() of scaled accumulators where R is to be added.
+    /// store() of scaled accumulators, piece by piece.
     template <class PlaceOf>
-    __device__ void store_with_residual(float (&acc)[128], PlaceOf place_of, int batch) {
+    __device__ void store_pieces(float (&acc)[128], PlaceOf place_of, int batch) {
         constexpr int kPiecesPerChunk = kPieces / kChunks;
-        load_first(place_of, batch, kChunks);
+        if (loads_residual()) {
+            load_first(place_of, batch, kChunks);
+        }
 #pragma unroll 1
         for (int piece = 0; piece < kPieces; ++piece) {
             const int part = piece % kPiecesPerChunk;
@@ -310,29 +316,26 @@ private:
             }
             close_chunk(at, held_batch_);
         }
-        piece_ = kHeldPieces;
+        held_chunk_ = kChunks;
     }
 
-    __device__ void flush_piece() {
-        constexpr int kPiecesPerChunk = kHeldPieces / kChunks;
-        const int part = piece_ % kPiecesPerChunk;
-        const int chunk = piece_ / kPiecesPerChunk;
-        if (part == 0) {
-            open_chunk(held_place(), held_batch_, chunk, held_chunks());
-        }
-        float x[8];
+    /// The next chunk, with its residual.
+    __device__ void flush_chunk() {
+        open_chunk(held_place(), held_batch_, held_chunk_, held_chunks());
 #pragma unroll
-        for (int q = 0; q < 4; ++q) {
-            const float2 pair = unpack<kTypeC>(held_[q]);
-            x[2 * q] = pair.x;
-            x[2 * q + 1] = pair.y;
+        for (int group = 0; group < kChunkN / 8; group += 2) {
+            float x[8];
+#pragma unroll
+            for (int q = 0; q < 4; ++q) {
+                const float2 pair = unpack<kTypeC>(held_[2 * group + q]);
+                x[2 * q] = pair.x;
+                x[2 * q + 1] = pair.y;
+            }
+            finish(x, group);
         }
-        finish(x, 2 * part);
-        move_down<64 / kHeldPieces>(held_);
-        ++piece_;
-        if (part + 1 == kPiecesPerChunk) {
-            close_chunk(held_place()(chunk * kChunkN), held_batch_);
-        }
+        move_down<64 / kChunks>(held_);
+        close_chunk(held_place()(held_chunk_ * kChunkN), held_batch_);
+        ++held_chunk_;
     }
 
     /// Starts loading R for the first chunks of a tile, as many as there are buffers.
@@ -389,11 +392,11 @@ private:
     int barrier_id_;
     std::uint32_t stored_ = 0;        ///< chunks, all of which had R in their buffers, or none
     std::uint32_t row_bias_[2] = {};  ///< as in memory, of rows lane/4 and lane/4 + 8
-    /// Pairs of columns in the order of the accumulators, from piece `piece_` on; used by hold() and flush() only.
+    /// Pairs of columns in the order of the accumulators, from chunk held_chunk_ on; used by hold() and flush() only.
     std::uint32_t held_[64];
     int2 held_at_ = {};
     int held_batch_ = 0;
-    int piece_ = kHeldPieces;
+    int held_chunk_ = kChunks;
 };
 
 }  // namespace bsk
