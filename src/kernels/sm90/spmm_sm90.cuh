@@ -80,19 +80,19 @@ struct SpmmSm90 {
                                    const SpmmSm90Params& p, int begin, int end, int rank) {
         State state;
         const int a_rows = kConfig.tile_m / p.cluster;  // this CTA's share of every piece of A
-        Work next = load_work(p, begin);
+        WorkReader<1, kSplits> reader(p, begin, end);
         for (int item = begin; item < end; ++item) {
-            const Work work = next;
-            next = load_work(p, min(item + 1, end - 1));
+            const Work work = reader.take();
+            const int blocks = work.block_end - work.block_begin;
             const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             const int row_in_block = place.row & (p.block_m - 1);
             // Every second strip backwards: what the strip before read last is still in L2.
             const bool backwards = work.strip % 2 != 0;
             const int step = backwards ? -1 : 1;
-            int block = work.block_begin + (backwards ? work.blocks - 1 : 0);
-            int next_col = work.blocks > 0 ? __ldg(p.col_indices + block) : 0;
+            int block = backwards ? work.block_end - 1 : work.block_begin;
+            int next_col = blocks > 0 ? __ldg(p.col_indices + block) : 0;
 #pragma unroll 1
-            for (int left = work.blocks; left > 0; --left, block += step) {
+            for (int left = blocks; left > 0; --left, block += step) {
                 const int block_col = next_col;
                 next_col = left > 1 ? __ldg(p.col_indices + block + step) : 0;
                 const int a_row = block * p.block_m + row_in_block + rank * a_rows;
@@ -172,11 +172,10 @@ struct SpmmSm90 {
         TileEpilogue epilogue(epilogue_params, shared.c[consumer],
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
         State state;
-        Work next = load_work(p, begin);
+        WorkReader<kCooperative ? 1 : kConsumers, kSplits> reader(p, begin, end);
         for (int item = begin;; ++item) {
-            const Work work = next;
-            const auto load_next = [&] { next = load_work(p, min(item + 1, end - 1)); };
-            const int steps = item == end ? 0 : work.blocks * steps_per_block;
+            const Work work = reader.take();
+            const int steps = item == end ? 0 : (work.block_end - work.block_begin) * steps_per_block;
             if constexpr (kDefersStore) {
                 if (steps == 0) {
                     epilogue.flush();  // there is no mainloop to do it under
@@ -187,7 +186,6 @@ struct SpmmSm90 {
             }
             if constexpr (!kCooperative) {
                 if ((item - begin) % kConsumers != consumer) {
-                    load_next();
                     state.advance(steps);  // the other consumer's tile
                     continue;
                 }
@@ -207,8 +205,6 @@ struct SpmmSm90 {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
                 }
             }
-            // Under the last step's wgmma: the latency is hidden, and no registers are needed during the mainloop.
-            load_next();
             if constexpr (kDefersStore) {
                 epilogue.load_row_bias(work.tile_row * kConfig.tile_m + tile_rows);
             }

@@ -27,17 +27,58 @@ struct SpmmSm90Params {
 struct Work {
     int tile_row;
     int strip;
-    int block_begin;  ///< stored blocks [block_begin, block_begin + blocks)
-    int blocks;
+    int block_begin;  ///< stored blocks [block_begin, block_end)
+    int block_end;
 };
 
-__device__ inline Work load_work(const SpmmSm90Params& p, int item) {
-    const WorkItem work = p.work[item];
-    const std::int32_t* range = work.part < 0 ? p.crow_indices + (work.tile_row >> p.tiles_per_block_log2)
-                                              : &p.parts[work.part].block_begin;
-    const int begin = __ldg(range);
-    return {work.tile_row, work.strip, begin, __ldg(range + 1) - begin};
-}
+/// Reads the work items of a stream in order, each long before it is taken: its block range depends on the item, and
+/// waiting for the two loads one after the other would take as long as several steps.
+///
+/// @tparam kAhead   items taken in quick succession
+/// @tparam kSplits  whether items may be parts of a tile
+template <int kAhead, bool kSplits>
+class WorkReader {
+public:
+    __device__ WorkReader(const SpmmSm90Params& p, int begin, int end) : p_(p), item_(begin), last_(end - 1) {
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) {
+            ready_[i] = with_blocks(p_.work[min(begin + i, last_)]);
+            coming_[i] = p_.work[min(begin + kAhead + i, last_)];
+        }
+    }
+
+    /// The next item; the last one again behind the end.
+    __device__ Work take() {
+        const Work work = ready_[0];
+#pragma unroll
+        for (int i = 0; i + 1 < kAhead; ++i) {
+            ready_[i] = ready_[i + 1];
+        }
+        ready_[kAhead - 1] = with_blocks(coming_[0]);
+#pragma unroll
+        for (int i = 0; i + 1 < kAhead; ++i) {
+            coming_[i] = coming_[i + 1];
+        }
+        coming_[kAhead - 1] = p_.work[min(item_ + 2 * kAhead, last_)];
+        ++item_;
+        return work;
+    }
+
+private:
+    __device__ Work with_blocks(const WorkItem& item) const {
+        const std::int32_t* range = p_.crow_indices + (item.tile_row >> p_.tiles_per_block_log2);
+        if (kSplits && item.part >= 0) {
+            range = &p_.parts[item.part].block_begin;
+        }
+        return {item.tile_row, item.strip, __ldg(range), __ldg(range + 1)};
+    }
+
+    const SpmmSm90Params& p_;
+    int item_;
+    int last_;
+    Work ready_[kAhead];
+    WorkItem coming_[kAhead];
+};
 
 /// Where a tile lies in C.
 struct Place {
