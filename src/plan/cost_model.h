@@ -21,6 +21,13 @@ namespace bsk {
 /// other tile hides.
 [[nodiscard]] double sm90_tile_seconds(const KernelChoice& choice);
 
+/// What a part of a split tile of spmm_sm90 costs beside its steps and the tile: 128 KiB of partial sums written, and
+/// read by the last part to arrive.
+inline constexpr double kSm90PartSeconds = 6e-6;
+
+/// What a launch with split tiles costs beside: clearing the counters of arrivals.
+inline constexpr double kSm90SplitSeconds = 3e-6;
+
 /// A tile of spmm_sm90_small: a group of rows times tile_n columns on one SM.
 [[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                              const DeviceModel& device);
@@ -28,10 +35,14 @@ namespace bsk {
 /// Time to move A's values, B and C through device memory once.
 [[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
 
-/// The kernels that are not scheduled in detail: executed FLOPs at the share of the device's rate they were
-/// measured at.
-[[nodiscard]] double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
-                                         const DeviceModel& device);
+/// The least time a kernel may be predicted to take: executed FLOPs at its best rate, or memory. It is the
+/// prediction for kernels whose order of work is not planned.
+/// @param longest_row  the most blocks that a block row of A stores
+[[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                                   const SpmmProblem& problem, const DeviceModel& device);
+
+/// Writing A's blocks into a dense matrix.
+[[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
 
 /// From the call to the first instruction on the device, and back.
 [[nodiscard]] double launch_seconds(const DeviceModel& device);

@@ -2,16 +2,22 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/math.h"
 #include "plan/cost_model.h"
+#include "plan/split.h"
 
 namespace bsk {
 
 namespace {
+
+constexpr std::int64_t kMaxBatch = 65535;  // of a grid's z dimension
 
 std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
                        std::int64_t cols) {
@@ -24,64 +30,119 @@ std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std
     return ld == 0 ? tightest : ld;
 }
 
-KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                       const PlanOptions& options, std::vector<std::string>& reasons) {
-    if (!options.kernel.empty()) {
-        for (const KernelId kernel : kKernels) {
-            if (options.kernel == name(kernel)) {
-                const std::string reason = why_not(kernel, a, problem, device);
-                require(reason.empty(), ErrorCode::unsupported,
-                        "Kernel {} cannot compute this product on {}: {}.", options.kernel, device.name,
-                        reason);
-                reasons.push_back(fmt::format("{}: asked for by the caller.", name(kernel)));
-                return kernel;
-            }
-        }
-        std::vector<std::string_view> names;
-        std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
-                       [](KernelId kernel) { return name(kernel); });
-        fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", options.kernel,
-             fmt::join(names, ", "));
-    }
+/// Lines of a dense rows x cols matrix: rows where it is row-major, else columns; and elements of one.
+struct Lines {
+    std::int64_t count;
+    std::int64_t length;
+};
+
+Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
+    return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
+}
+
+std::int64_t filled_stride(const char* argument, std::int64_t stride, const Lines& lines, std::int64_t ld) {
+    require(stride >= 0, ErrorCode::invalid_argument,
+            "{} is {}; expected elements from one matrix to the next.", argument, stride);
+    return stride == 0 ? lines.count * ld : stride;
+}
+
+/// Fills in the strides of a batch where they are 0. Its matrices C may follow each other, or interleave by lines.
+void check_batch(const BsrView& a, SpmmProblem& problem) {
+    require(problem.batch >= 1 && problem.batch <= kMaxBatch, ErrorCode::invalid_argument,
+            "batch is {}; expected 1 to {}.", problem.batch, kMaxBatch);
+    const Lines b = lines_of(problem.b_layout, a.k, problem.n);
+    const Lines c = lines_of(problem.c_layout, a.m, problem.n);
+    problem.stride_b = filled_stride("stride_b", problem.stride_b, b, problem.ldb);
+    problem.stride_c = filled_stride("stride_c", problem.stride_c, c, problem.ldc);
+    const bool follow = problem.stride_c >= (c.count - 1) * problem.ldc + c.length;
+    const bool interleave =
+        problem.stride_c >= c.length && (problem.batch - 1) * problem.stride_c + c.length <= problem.ldc;
+    require(problem.batch == 1 || c.count * c.length == 0 || follow || interleave,
+            ErrorCode::invalid_argument,
+            "stride_c = {} lets the matrices C of a batch of {} overlap; expected at least {}.",
+            problem.stride_c, problem.batch, (c.count - 1) * problem.ldc + c.length);
+}
+
+KernelId kernel_of(const std::string& kernel_name) {
     for (const KernelId kernel : kKernels) {
-        const std::string reason = why_not(kernel, a, problem, device);
-        if (reason.empty()) {
-            reasons.push_back(
-                fmt::format("{}: the fastest kernel that computes this product here.", name(kernel)));
+        if (kernel_name == name(kernel)) {
             return kernel;
         }
-        if (runs_on(kernel, device)) {
+    }
+    std::vector<std::string_view> names;
+    std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
+                   [](KernelId kernel) { return name(kernel); });
+    fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", kernel_name,
+         fmt::join(names, ", "));
+}
+
+/// why_not, and what the plan's options and this process ask for.
+std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                         const DeviceModel& device, const PlanOptions& options,
+                         const std::string& no_cublas) {
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
+        return "only the host can make its lists, and the plan is dynamic";
+    }
+    const std::string reason = why_not(kernel, a, problem, device);
+    return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
+}
+
+/// A kernel that computes the product, and the least time it may be predicted to take.
+struct Candidate {
+    KernelId kernel = KernelId::spmm_cpu;
+    double least_seconds = 0;
+};
+
+/// The kernels that compute the product, by least time; why the device's others do not, in `reasons`.
+std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                                       const DeviceModel& device, const PlanOptions& options,
+                                       const std::string& no_cublas, std::vector<std::string>& reasons) {
+    std::vector<Candidate> candidates;
+    for (const KernelId kernel : kKernels) {
+        if (kernel == KernelId::dense_cublas && options.policy == Policy::sparse) {
+            continue;
+        }
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
+        if (reason.empty()) {
+            candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
+        } else if (runs_on(kernel, device)) {
             reasons.push_back(fmt::format("Not {}: {}.", name(kernel), reason));
         }
     }
-    fail(
-        ErrorCode::unsupported,
-        "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every case.",
-        device.name, device.cc_major, device.cc_minor);
+    require(!candidates.empty(), ErrorCode::unsupported,
+            "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every "
+            "case.",
+            device.name, device.cc_major, device.cc_minor);
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& x, const Candidate& y) {
+        return x.least_seconds < y.least_seconds;
+    });
+    return candidates;
 }
 
-/// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
-std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                   const KernelChoice& choice, const DeviceModel& device) {
-    const double step = sm90_step_seconds(choice, device);
-    const double fixed = sm90_tile_seconds(choice);
+/// The tile rows of a choice and what their blocks cost, cut into steps of 64 columns of A.
+std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
+                               const KernelChoice& choice, const DeviceModel& device) {
+    const double per_block = a.block_k / kSm90TileK * sm90_step_seconds(choice, device);
+    const double per_tile = sm90_tile_seconds(choice);
     const int tiles_per_block = a.block_m / choice.tile_m;
-    const int steps_per_block = a.block_k / kSm90TileK;
-    std::vector<double> costs(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
-    for (std::size_t row = 0; row < costs.size(); ++row) {
+    std::vector<TileRow> rows(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
         const std::size_t block_row = row / tiles_per_block;
-        const double steps = static_cast<double>(crow[block_row + 1] - crow[block_row]) * steps_per_block;
-        costs[row] = fixed + steps * step;
+        rows[row] = {crow[block_row], crow[block_row + 1], per_block, per_tile};
     }
-    return costs;
+    return rows;
 }
 
-/// Schedules tile rows of these costs, and keeps the choice if that ends sooner than what the plan holds.
-void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
-              const DeviceModel& device) {
-    const std::int64_t strips =
-        ceil_div(plan.problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
-    Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
+/// Strips of C that the clusters of a choice cut it into, and the clusters that run at a time.
+std::int64_t strips_of(const SpmmProblem& problem, const KernelChoice& choice) {
+    return problem.batch * ceil_div(problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
+}
+int streams_of(const KernelChoice& choice, const DeviceModel& device) {
+    return device.sm_count / choice.cluster;
+}
+
+/// Keeps a choice and its schedule if that ends sooner than what the plan holds.
+void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
         plan.choice = choice;
         plan.schedule = std::move(schedule);
@@ -101,6 +162,12 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
                     "stream takes {:.3f} ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
+    if (plan.schedule.split_tiles > 0) {
+        plan.reasons.push_back(fmt::format(
+            "{} tiles are split into {} parts of their block lists, so that no stream ends late; partial "
+            "sums are added in a fixed order.",
+            plan.schedule.split_tiles, plan.schedule.parts.size()));
+    }
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -110,15 +177,24 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 
 /// Tries every tile height and cluster size and keeps the shortest schedule.
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                   const DeviceModel& device) {
+                   const DeviceModel& device, bool dynamic) {
     for (const int tile_m : {128, 64}) {
         for (const int cluster : clusters(plan.problem.n, kSm90TileN)) {
             if (a.block_m % tile_m == 0) {
                 const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
-                consider(plan, choice, tile_row_costs(a, crow, choice, device), device);
+                const std::vector<TileRow> rows = tile_rows(a, crow, choice, device);
+                const std::int64_t strips = strips_of(plan.problem, choice);
+                const int streams = streams_of(choice, device);
+                // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
+                consider(plan, choice,
+                         dynamic ? make_schedule(seconds_of(rows), strips, streams)
+                                 : make_split_schedule(rows, strips, streams, kSm90PartSeconds,
+                                                       kSm90SplitSeconds));
             }
         }
     }
+    plan.tile_seconds = sm90_tile_seconds(plan.choice);
+    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -141,7 +217,8 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         for (const GroupWork& work : works) {
             costs.push_back(sm90_small_tile_seconds(choice, work, unit, device));
         }
-        consider(plan, choice, costs, device);
+        consider(plan, choice,
+                 make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
     explain_schedule(
         plan, a, device,
@@ -151,6 +228,53 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             kGroupRows, kSm90SmallTileN, kGroupRows,
             static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
             unit, unit));
+}
+
+/// Adds the expansion of A to the plan.
+void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, const PlanOptions& options) {
+    plan.packed_bytes = a.m * round_up(a.k, 8) * size_of(a.dtype);
+    const double expansion = expand_seconds(a, device);
+    if (!options.packed_values) {
+        plan.predicted_seconds += expansion;
+    }
+    plan.reasons.push_back(
+        fmt::format("A as a dense matrix takes {:.1f} MiB; expanding it takes {:.4f} ms, {}.",
+                    static_cast<double>(plan.packed_bytes) / (1 << 20), 1e3 * expansion,
+                    options.packed_values ? "once" : "in every product"));
+}
+
+/// The most blocks that a block row stores.
+std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
+    std::int64_t longest = 0;
+    for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
+        longest = std::max<std::int64_t>(longest, crow[row + 1] - crow[row]);
+    }
+    return longest;
+}
+
+/// The plan by one kernel that computes the product; its reasons do not say why this kernel.
+HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::int32_t>& crow,
+                     const std::vector<std::int32_t>& col, const SpmmProblem& problem,
+                     const DeviceModel& device, const PlanOptions& options) {
+    HostPlan plan;
+    plan.problem = problem;
+    plan.choice.kernel = kernel;
+    switch (kernel) {
+        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
+        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
+        case KernelId::spmm_sm80:
+        case KernelId::spmm_simt:
+        case KernelId::spmm_cpu:
+        case KernelId::dense_cublas:
+            plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+    }
+    if (kernel == KernelId::dense_cublas) {
+        plan_dense(plan, a, device, options);
+    }
+    if (options.dynamic) {
+        plan.reasons.emplace_back("Dynamic: replan() replaces the pattern, kernel and tiles stay.");
+    }
+    return plan;
 }
 
 }  // namespace
@@ -166,24 +290,50 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
             kInt32Max);
     problem.ldb = filled_ld("ldb", problem.ldb, problem.b_layout, a.k, problem.n);
     problem.ldc = filled_ld("ldc", problem.ldc, problem.c_layout, a.m, problem.n);
+    check_batch(a, problem);
     return problem;
 }
 
 HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                   const DeviceModel& device, const PlanOptions& options) {
-    HostPlan plan;
-    plan.problem = problem;
-    plan.choice.kernel = choose_kernel(a, problem, device, options, plan.reasons);
-    if (plan.choice.kernel == KernelId::spmm_sm90) {
-        schedule_sm90(plan, a, crow, device);
-    } else if (plan.choice.kernel == KernelId::spmm_sm90_small) {
-        schedule_sm90_small(plan, a, crow, col, device);
-    } else {
-        plan.predicted_seconds =
-            launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);
+                   const DeviceModel& device, const PlanOptions& options, const std::string& no_cublas) {
+    if (!options.kernel.empty()) {
+        const KernelId kernel = kernel_of(options.kernel);
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
+        require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this product on {}: {}.",
+                options.kernel, device.name, reason);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
+        plan.reasons.insert(plan.reasons.begin(), fmt::format("{}: asked for by the caller.", name(kernel)));
+        return plan;
     }
-    return plan;
+    std::vector<std::string> reasons;
+    std::optional<HostPlan> best;
+    const auto drop = [&](KernelId kernel, const char* comparison, double seconds) {
+        reasons.push_back(
+            fmt::format("Not {}: predicted to take {}{:.4f} ms.", name(kernel), comparison, 1e3 * seconds));
+    };
+    // By least time: a kernel that cannot win is not planned in detail.
+    for (const auto& [kernel, least] :
+         find_candidates(a, longest_row(crow), problem, device, options, no_cublas, reasons)) {
+        if (best && least >= best->predicted_seconds) {
+            drop(kernel, "at least ", least);
+            continue;
+        }
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
+        if (best) {
+            if (plan.predicted_seconds < best->predicted_seconds) {
+                std::swap(*best, plan);
+            }
+            drop(plan.choice.kernel, "", plan.predicted_seconds);
+        } else {
+            best = std::move(plan);
+        }
+    }
+    reasons.push_back(
+        fmt::format("{}: the fastest, as predicted, of the kernels that compute this product here.",
+                    name(best->choice.kernel)));
+    best->reasons.insert(best->reasons.begin(), reasons.begin(), reasons.end());
+    return *std::move(best);
 }
 
 }  // namespace bsk

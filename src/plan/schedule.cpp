@@ -7,20 +7,26 @@
 
 namespace bsk {
 
-Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams) {
-    const auto rows = static_cast<std::int64_t>(row_costs.size());
-    std::vector<WorkItem> order;
-    order.reserve(static_cast<std::size_t>(rows * strips));
+std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::int64_t strips) {
+    std::vector<CostedItem> order;
+    order.reserve(row_costs.size() * static_cast<std::size_t>(strips));
     for (std::int64_t strip = 0; strip < strips; ++strip) {
-        for (std::int64_t row = 0; row < rows; ++row) {
-            order.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(strip)});
+        for (std::size_t row = 0; row < row_costs.size(); ++row) {
+            order.push_back(
+                {{static_cast<std::int32_t>(row), static_cast<std::int32_t>(strip)}, row_costs[row]});
         }
     }
+    return order;
+}
+
+std::size_t tail_items(std::size_t items, int streams) {
+    return std::min(items, std::max(items / 4, 2 * static_cast<std::size_t>(streams)));
+}
+
+Schedule deal(std::vector<CostedItem> order, std::size_t tail, int streams) {
     // Stable, so that equal costs keep strip order and with it the locality of B.
-    const auto tail = order.begin() + static_cast<std::ptrdiff_t>(order.size() - order.size() / 4);
-    std::stable_sort(tail, order.end(), [&](const WorkItem& a, const WorkItem& b) {
-        return row_costs[a.tile_row] > row_costs[b.tile_row];
-    });
+    std::stable_sort(order.end() - static_cast<std::ptrdiff_t>(tail), order.end(),
+                     [](const CostedItem& a, const CostedItem& b) { return a.cost > b.cost; });
 
     using FreeAt = std::pair<double, int>;  // (time, stream): ties go to the lowest stream
     std::priority_queue<FreeAt, std::vector<FreeAt>, std::greater<>> free_streams;
@@ -33,7 +39,7 @@ Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips
     for (std::size_t i = 0; i < order.size(); ++i) {
         const auto [time, stream] = free_streams.top();
         free_streams.pop();
-        const double end = time + row_costs[order[i].tile_row];
+        const double end = time + order[i].cost;
         free_streams.emplace(end, stream);
         schedule.makespan = std::max(schedule.makespan, end);
         stream_of[i] = stream;
@@ -45,9 +51,15 @@ Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips
     schedule.items.resize(order.size());
     std::vector<std::int32_t> next(schedule.offsets.begin(), schedule.offsets.end() - 1);
     for (std::size_t i = 0; i < order.size(); ++i) {
-        schedule.items[next[stream_of[i]]++] = order[i];
+        schedule.items[next[stream_of[i]]++] = order[i].item;
     }
     return schedule;
+}
+
+Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams) {
+    std::vector<CostedItem> order = strip_order(row_costs, strips);
+    const std::size_t tail = tail_items(order.size(), streams);
+    return deal(std::move(order), tail, streams);
 }
 
 }  // namespace bsk
