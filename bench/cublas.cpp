@@ -24,8 +24,19 @@ public:
         cublas_.emplace();
         const std::vector<std::byte> dense = dense_a(problem);
         a_ = DeviceBuffer(dense.data(), dense.size());
-        product_ = {a.m,      b.cols, a.k,     a.dtype, a_.as<void>(), a.k, b.data,
-                    b.layout, b.ld,   c.dtype, c.data,  c.layout,      c.ld};
+        product_.m = a.m;
+        product_.n = b.cols;
+        product_.k = a.k;
+        product_.dtype = a.dtype;
+        product_.a = a_.as<void>();
+        product_.lda = a.k;
+        product_.b = b.data;
+        product_.b_layout = b.layout;
+        product_.ldb = b.ld;
+        product_.c_dtype = c.dtype;
+        product_.c = c.data;
+        product_.c_layout = c.layout;
+        product_.ldc = c.ld;
         workspace_ = DeviceBuffer(Cublas::kWorkspaceBytes);
         use_stream(nullptr);
     }

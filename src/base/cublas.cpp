@@ -32,6 +32,12 @@ struct Api {
                        int ldb, const void* beta, void* c, cudaDataType_t c_type, int ldc, int compute_type,
                        int algorithm);
     GemmEx* gemm_ex = library.function<GemmEx>("cublasGemmEx");
+    using GemmBatchedEx = int(void* handle, int transa, int transb, int m, int n, int k, const void* alpha,
+                              const void* a, cudaDataType_t a_type, int lda, long long stride_a,
+                              const void* b, cudaDataType_t b_type, int ldb, long long stride_b,
+                              const void* beta, void* c, cudaDataType_t c_type, int ldc, long long stride_c,
+                              int batch, int compute_type, int algorithm);
+    GemmBatchedEx* gemm_batched_ex = library.function<GemmBatchedEx>("cublasGemmStridedBatchedEx");
 
     void check(int status, const char* call) const {
         require(status == 0, ErrorCode::cuda_error, "{} failed: {}.", call, status_string(status));
@@ -49,6 +55,7 @@ struct Factor {
     int operation = kOpN;
     const void* data = nullptr;
     int ld = 0;
+    long long stride = 0;
 };
 
 }  // namespace
@@ -79,13 +86,23 @@ void Cublas::multiply(const DenseProduct& p) const {
     // cuBLAS is column-major. Row-major A is A^T there; C in row-major is computed as C^T = B^T A^T.
     const bool c_transposed = p.c_layout == Layout::row_major;
     const bool b_transposed = p.b_layout == Layout::row_major;
-    const Factor a{c_transposed ? kOpN : kOpT, p.a, static_cast<int>(p.lda)};
-    const Factor b{b_transposed == c_transposed ? kOpN : kOpT, p.b, static_cast<int>(p.ldb)};
+    const Factor a{c_transposed ? kOpN : kOpT, p.a, static_cast<int>(p.lda), 0};
+    const Factor b{b_transposed == c_transposed ? kOpN : kOpT, p.b, static_cast<int>(p.ldb), p.stride_b};
     const int m = static_cast<int>(p.m);
     const int n = static_cast<int>(p.n);
     const Factor& left = c_transposed ? b : a;
     const Factor& right = c_transposed ? a : b;
     const cudaDataType_t type = cuda_data_type(p.dtype);
+    if (p.batch > 1) {
+        api().check(
+            api().gemm_batched_ex(handle_, left.operation, right.operation, c_transposed ? n : m,
+                                  c_transposed ? m : n, static_cast<int>(p.k), &p.alpha, left.data, type,
+                                  left.ld, left.stride, right.data, type, right.ld, right.stride, &p.beta,
+                                  p.c, cuda_data_type(p.c_dtype), static_cast<int>(p.ldc), p.stride_c,
+                                  static_cast<int>(p.batch), kCompute32F, kGemmDefaultTensorOp),
+            "cublasGemmStridedBatchedEx");
+        return;
+    }
     api().check(api().gemm_ex(handle_, left.operation, right.operation, c_transposed ? n : m,
                               c_transposed ? m : n, static_cast<int>(p.k), &p.alpha, left.data, type, left.ld,
                               right.data, type, right.ld, &p.beta, p.c, cuda_data_type(p.c_dtype),

@@ -10,21 +10,25 @@
 
 namespace bsk {
 
-/// C = alpha*A*B + beta*C on the device. A is row-major, of dtype as B is; leading dimensions are in elements.
+/// C = alpha*A*B + beta*C on the device, or a batch of such products with one A. A is row-major, of B's dtype; leading
+/// dimensions and strides are in elements.
 struct DenseProduct {
     std::int64_t m = 0;
     std::int64_t n = 0;
     std::int64_t k = 0;
+    std::int64_t batch = 1;
     DType dtype = DType::f16;
     const void* a = nullptr;
     std::int64_t lda = 0;
     const void* b = nullptr;
     Layout b_layout = Layout::row_major;
     std::int64_t ldb = 0;
+    std::int64_t stride_b = 0;
     DType c_dtype = DType::f16;
     void* c = nullptr;
     Layout c_layout = Layout::row_major;
     std::int64_t ldc = 0;
+    std::int64_t stride_c = 0;
     float alpha = 1.0F;
     float beta = 0.0F;
 };

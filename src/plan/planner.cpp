@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -40,10 +41,12 @@ Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
     return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
 }
 
-std::int64_t filled_stride(const char* argument, std::int64_t stride, const Lines& lines, std::int64_t ld) {
+/// The tightest stride where the caller gives none or where nothing follows.
+std::int64_t filled_stride(const char* argument, std::int64_t stride, std::int64_t batch, const Lines& lines,
+                           std::int64_t ld) {
     require(stride >= 0, ErrorCode::invalid_argument,
             "{} is {}; expected elements from one matrix to the next.", argument, stride);
-    return stride == 0 ? lines.count * ld : stride;
+    return stride == 0 || batch == 1 ? std::max<std::int64_t>(lines.count, 1) * ld : stride;
 }
 
 /// Fills in the strides of a batch where they are 0. Its matrices C may follow each other, or interleave by lines.
@@ -52,8 +55,8 @@ void check_batch(const BsrView& a, SpmmProblem& problem) {
             "batch is {}; expected 1 to {}.", problem.batch, kMaxBatch);
     const Lines b = lines_of(problem.b_layout, a.k, problem.n);
     const Lines c = lines_of(problem.c_layout, a.m, problem.n);
-    problem.stride_b = filled_stride("stride_b", problem.stride_b, b, problem.ldb);
-    problem.stride_c = filled_stride("stride_c", problem.stride_c, c, problem.ldc);
+    problem.stride_b = filled_stride("stride_b", problem.stride_b, problem.batch, b, problem.ldb);
+    problem.stride_c = filled_stride("stride_c", problem.stride_c, problem.batch, c, problem.ldc);
     const bool follow = problem.stride_c >= (c.count - 1) * problem.ldc + c.length;
     const bool interleave =
         problem.stride_c >= c.length && (problem.batch - 1) * problem.stride_c + c.length <= problem.ldc;
@@ -80,8 +83,10 @@ KernelId kernel_of(const std::string& kernel_name) {
 std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                          const DeviceModel& device, const PlanOptions& options,
                          const std::string& no_cublas) {
-    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
-        return "only the host can make its lists, and the plan is dynamic";
+    const int unit = unit_of(a.block_m, a.block_k);
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small && a.k > kMostDynamicColumns * unit) {
+        return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of {}",
+                           kMostDynamicColumns, unit);
     }
     const std::string reason = why_not(kernel, a, problem, device);
     return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
@@ -119,6 +124,14 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
     return candidates;
 }
 
+/// The work of one strip.
+struct StripWork {
+    double tiles = 0;
+    double steps = 0;
+    double units = 0;
+    double seconds = 0;  ///< by one stream
+};
+
 /// The tile rows of a choice and what their blocks cost, cut into steps of 64 columns of A.
 std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
                                const KernelChoice& choice, const DeviceModel& device) {
@@ -150,9 +163,9 @@ void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
 }
 
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
-void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
-    const double memory = memory_seconds(a, plan.problem, device);
-    plan.predicted_seconds = launch_seconds(device) + std::max(plan.schedule.makespan, memory);
+void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::string& tiles) {
+    const double memory = memory_seconds(plan.terms, device);
+    plan.predicted_seconds = fixed_seconds(plan.terms, device) + std::max(plan.schedule.makespan, memory);
     plan.reasons.push_back(fmt::format(
         "{}; {}.", tiles,
         plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
@@ -168,6 +181,34 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
             "sums are added in a fixed order.",
             plan.schedule.split_tiles, plan.schedule.parts.size()));
     }
+}
+
+/// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
+CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
+    const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
+    return {cost_variant(plan.choice, unit_of(a.block_m, a.block_k)), share * strip.tiles,
+            share * strip.steps, share * strip.units, memory_bytes(a, plan.problem)};
+}
+
+/// Decides for a Hopper kernel which operands are copied, and counts their time: read and written once each way.
+void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
+    const SpmmProblem& problem = plan.problem;
+    plan.copies_b = !tma_reads_b(a, problem);
+    plan.copies_c = !tma_writes_c(a, problem);
+    const std::int64_t b_bytes = plan.copies_b ? a.k * size_of(a.dtype) : 0;
+    const std::int64_t c_bytes = plan.copies_c ? a.m * size_of(problem.c_dtype) : 0;
+    if (b_bytes + c_bytes == 0) {
+        return;
+    }
+    const double seconds = 2.0 * static_cast<double>((b_bytes + c_bytes) * problem.n * problem.batch) /
+                           (device.memory_gbps * 1e9);
+    plan.predicted_seconds += seconds;
+    plan.reasons.push_back(fmt::format(
+        "{} copied, because TMA needs lines that start and end at multiples of 16 bytes: {:.3f} ms.",
+        !plan.copies_c   ? "B is"
+        : !plan.copies_b ? "C is"
+                         : "B and C are",
+        1e3 * seconds));
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -193,11 +234,41 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
-    plan.tile_seconds = sm90_tile_seconds(plan.choice);
-    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
+    plan.tile = {sm90_tile_seconds(plan.choice),
+                 sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK), 0};
+    const double tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
+    const double steps =
+        static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK);
+    plan.terms = busiest_stream(
+        plan, a,
+        {tiles, steps, 0,
+         tiles * sm90_tile_seconds(plan.choice) + steps * sm90_step_seconds(plan.choice, device)});
     explain_schedule(
-        plan, a, device,
+        plan, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
+    if (plan.choice.tile_m == 128 && plan.problem.c_dtype != DType::f32) {
+        plan.reasons.push_back(fmt::format(
+            "beta, a bias for each column and an activation apply to alpha*A*B rounded to {}: a tile is "
+            "stored while the next is computed.",
+            name(plan.problem.c_dtype)));
+    }
+}
+
+/// The cost of a tile of spmm_sm90_small near the mean of the groups that `total` sums up.
+TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
+                                int unit, const DeviceModel& device) {
+    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
+    const GroupWork mean{total.columns / count, total.units / count};
+    const auto seconds = [&](const GroupWork& work) {
+        return sm90_small_tile_seconds(choice, work, unit, device);
+    };
+    const double at_mean = seconds(mean);
+    TileSeconds tile;
+    tile.unit = seconds({mean.columns, mean.units + 1}) - at_mean;
+    tile.column = seconds({mean.columns + 1, mean.units}) - at_mean;
+    tile.fixed = at_mean - static_cast<double>(mean.units) * tile.unit -
+                 static_cast<double>(mean.columns) * tile.column;
+    return tile;
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -220,8 +291,16 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         consider(plan, choice,
                  make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
+    plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
+    double seconds = 0;
+    for (const GroupWork& work : works) {
+        seconds += sm90_small_tile_seconds(plan.choice, work, unit, device);
+    }
+    plan.terms = busiest_stream(plan, a,
+                                {static_cast<double>(works.size()), static_cast<double>(total.columns),
+                                 static_cast<double>(total.units), seconds});
     explain_schedule(
-        plan, a, device,
+        plan, device,
         fmt::format(
             "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
             "each piece of B",
@@ -263,10 +342,15 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
         case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
         case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
         case KernelId::spmm_sm80:
+        case KernelId::spmm_skinny:
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:
         case KernelId::dense_cublas:
-            plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+            plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
+            plan.predicted_seconds = seconds(plan.terms, device);
+    }
+    if (kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small) {
+        plan_copies(plan, a, device);
     }
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);

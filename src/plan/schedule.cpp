@@ -1,11 +1,46 @@
 #include "plan/schedule.h"
 
 #include <algorithm>
-#include <functional>
-#include <queue>
+#include <cstddef>
 #include <utility>
 
 namespace bsk {
+
+namespace {
+
+/// Streams by when they are free, the lowest first among equals: a heap whose first is given work again and again.
+class FreeStreams {
+public:
+    using FreeAt = std::pair<double, int>;  ///< (time, stream)
+
+    explicit FreeStreams(int streams) {
+        for (int stream = 0; stream < streams; ++stream) {
+            heap_.emplace_back(0.0, stream);
+        }
+    }
+
+    [[nodiscard]] FreeAt first() const { return heap_.front(); }
+
+    /// Keeps the first stream busy until `time`.
+    void take_first_until(double time) {
+        const FreeAt taken{time, heap_.front().second};
+        std::size_t hole = 0;
+        for (std::size_t child = 1; child < heap_.size(); child = 2 * hole + 1) {
+            child += child + 1 < heap_.size() && heap_[child + 1] < heap_[child] ? 1 : 0;
+            if (taken < heap_[child]) {
+                break;
+            }
+            heap_[hole] = heap_[child];
+            hole = child;
+        }
+        heap_[hole] = taken;
+    }
+
+private:
+    std::vector<FreeAt> heap_;
+};
+
+}  // namespace
 
 std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::int64_t strips) {
     std::vector<CostedItem> order;
@@ -28,19 +63,14 @@ Schedule deal(std::vector<CostedItem> order, std::size_t tail, int streams) {
     std::stable_sort(order.end() - static_cast<std::ptrdiff_t>(tail), order.end(),
                      [](const CostedItem& a, const CostedItem& b) { return a.cost > b.cost; });
 
-    using FreeAt = std::pair<double, int>;  // (time, stream): ties go to the lowest stream
-    std::priority_queue<FreeAt, std::vector<FreeAt>, std::greater<>> free_streams;
-    for (int stream = 0; stream < streams; ++stream) {
-        free_streams.emplace(0.0, stream);
-    }
+    FreeStreams free_streams(streams);
     Schedule schedule;
     std::vector<std::int32_t> stream_of(order.size());
     schedule.offsets.assign(static_cast<std::size_t>(streams) + 1, 0);
     for (std::size_t i = 0; i < order.size(); ++i) {
-        const auto [time, stream] = free_streams.top();
-        free_streams.pop();
+        const auto [time, stream] = free_streams.first();
         const double end = time + order[i].cost;
-        free_streams.emplace(end, stream);
+        free_streams.take_first_until(end);
         schedule.makespan = std::max(schedule.makespan, end);
         stream_of[i] = stream;
         ++schedule.offsets[stream + 1];

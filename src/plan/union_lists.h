@@ -17,6 +17,8 @@ namespace bsk {
 inline constexpr int kGroupStageK = 64;         ///< columns of A a stage holds at most
 inline constexpr int kGroupStageBytes = 16384;  ///< of 16-bit values of A a stage holds at most
 
+inline constexpr int kMostDynamicColumns = 4096;  ///< unit columns of A whose lists the device can make
+
 /// One unit column of a stage.
 struct UnionStep {
     std::int32_t column = 0;  ///< columns of A column*unit ...
@@ -48,6 +50,9 @@ struct GroupWork {
 /// @param col   A's col_indices [nnzb], sorted within a block row
 [[nodiscard]] UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
                                           const std::vector<std::int32_t>& col);
+
+/// The most stages that any pattern of these sizes (nnzb among them) has.
+[[nodiscard]] std::int64_t most_stages(const BsrView& a);
 
 /// The work of every group, in order.
 [[nodiscard]] std::vector<GroupWork> group_work(const UnionLists& lists);

@@ -10,6 +10,7 @@
 #include "base/math.h"
 #include "base/stream_buffer.h"
 #include "kernels/dense/expand.h"
+#include "kernels/dense/finish.h"
 
 namespace bsk {
 
@@ -44,6 +45,13 @@ SharedCublas& shared_cublas() {
     return *entry;
 }
 
+void multiply(const DenseProduct& product, const StreamBuffer& workspace, Stream stream) {
+    SharedCublas& shared = shared_cublas();
+    const std::lock_guard lock(shared.mutex);
+    shared.cublas.use(stream, workspace.data());
+    shared.cublas.multiply(product);
+}
+
 }  // namespace
 
 std::int64_t dense_bytes(std::int64_t m, std::int64_t k) {
@@ -51,19 +59,24 @@ std::int64_t dense_bytes(std::int64_t m, std::int64_t k) {
 }
 
 void prepare_dense_cublas(const SpmmLaunch& launch) {
+    prepare_expand();
+    prepare_finish(launch);
+    if (launch.m == 0 || launch.n == 0) {
+        return;
+    }
     const std::int64_t b_lines = launch.b_layout == Layout::row_major ? launch.k : launch.n;
     const std::int64_t c_lines = launch.c_layout == Layout::row_major ? launch.m : launch.n;
     // One buffer stands for all three operands: the numbers do not matter.
+    const std::int64_t b_elements = (launch.batch - 1) * launch.stride_b + b_lines * launch.ldb;
+    const std::int64_t c_elements = (launch.batch - 1) * launch.stride_c + c_lines * launch.ldc;
     const DeviceBuffer scratch(static_cast<std::size_t>(
-        std::max({dense_bytes(launch.m, launch.k), b_lines * launch.ldb * size_of(launch.dtype),
-                  c_lines * launch.ldc * size_of(launch.c_dtype)})));
+        std::max({dense_bytes(launch.m, launch.k), b_elements * size_of(launch.dtype),
+                  c_elements * size_of(launch.c_dtype)})));
     SpmmLaunch rehearsal = launch;
     rehearsal.packed = scratch.as<void>();
     rehearsal.b = scratch.as<void>();
     rehearsal.c = scratch.as<void>();
-    if (scratch.bytes() > 0) {
-        launch_dense_cublas(rehearsal, cudaStreamLegacy);
-    }
+    launch_dense_cublas(rehearsal, cudaStreamLegacy);
     check_cuda(cudaStreamSynchronize(cudaStreamLegacy), "the first product of cuBLAS");
 }
 
@@ -74,12 +87,40 @@ void pack_dense_cublas(const SpmmLaunch& launch, void* packed, Stream stream) {
 void launch_dense_cublas(const SpmmLaunch& launch, Stream stream) {
     // Of this launch only: products on other streams may run at the same time.
     const StreamBuffer workspace(Cublas::kWorkspaceBytes, stream);
-    SharedCublas& shared = shared_cublas();
-    const std::lock_guard lock(shared.mutex);
-    shared.cublas.use(stream, workspace.data());
-    shared.cublas.multiply({launch.m, launch.n, launch.k, launch.dtype, launch.packed, dense_ld(launch.k),
-                            launch.b, launch.b_layout, launch.ldb, launch.c_dtype, launch.c, launch.c_layout,
-                            launch.ldc, launch.alpha, launch.beta});
+    DenseProduct product;
+    product.m = launch.m;
+    product.n = launch.n;
+    product.k = launch.k;
+    product.batch = launch.batch;
+    product.dtype = launch.dtype;
+    product.a = launch.packed;
+    product.lda = dense_ld(launch.k);
+    product.b = launch.b;
+    product.b_layout = launch.b_layout;
+    product.ldb = launch.ldb;
+    product.stride_b = launch.stride_b;
+    product.c_layout = launch.c_layout;
+    product.alpha = launch.alpha;
+    if (launch.bias == nullptr && launch.activation == Activation::none &&
+        (launch.beta == 0.0F || launch.residual == launch.c)) {
+        product.c_dtype = launch.c_dtype;
+        product.c = launch.c;
+        product.ldc = launch.ldc;
+        product.stride_c = launch.stride_c;
+        product.beta = launch.beta;
+        multiply(product, workspace, stream);
+        return;
+    }
+    // The epilogue takes the product in fp32, so that the result rounds once.
+    const SumsLayout sums_layout = sums_layout_of(launch);
+    const StreamBuffer sums(static_cast<std::size_t>(launch.batch * sums_layout.stride) * sizeof(float),
+                            stream);
+    product.c_dtype = DType::f32;
+    product.c = sums.data();
+    product.ldc = sums_layout.ld;
+    product.stride_c = sums_layout.stride;
+    multiply(product, workspace, stream);
+    launch_finish(launch, static_cast<const float*>(sums.data()), stream);
 }
 
 }  // namespace bsk

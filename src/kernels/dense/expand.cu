@@ -58,6 +58,11 @@ __global__ void __launch_bounds__(kThreads) expand(const __grid_constant__ SpmmL
 
 }  // namespace
 
+void prepare_expand() {
+    cudaFuncAttributes attributes{};
+    check_cuda(cudaFuncGetAttributes(&attributes, expand), "cudaFuncGetAttributes(expand)");
+}
+
 void launch_expand(const SpmmLaunch& launch, void* dense, std::int64_t ld, Stream stream) {
     const std::int64_t chunks_per_row = ld / kChunk;
     const std::int64_t ctas_per_row = ceil_div(chunks_per_row, kThreads);

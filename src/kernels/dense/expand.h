@@ -7,6 +7,9 @@
 
 namespace bsk {
 
+/// Loads the kernel on the current device, outside CUDA-graph capture. @throws Error cuda_error
+void prepare_expand();
+
 /// Writes A to `dense` [m, ld] row-major, zeros where no block is stored. Elements of 2 bytes; ld >= k, a multiple of 8.
 /// Padding columns get anything.
 /// @throws Error cuda_error

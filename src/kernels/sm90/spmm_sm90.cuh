@@ -173,12 +173,21 @@ struct SpmmSm90 {
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
         State state;
         Work next = load_work(p, begin);
-        for (int item = begin; item < end; ++item) {
+        for (int item = begin;; ++item) {
             const Work work = next;
-            next = load_work(p, min(item + 1, end - 1));
-            const int steps = work.blocks * steps_per_block;
+            const auto load_next = [&] { next = load_work(p, min(item + 1, end - 1)); };
+            const int steps = item == end ? 0 : work.blocks * steps_per_block;
+            if constexpr (kDefersStore) {
+                if (steps == 0) {
+                    epilogue.flush();  // there is no mainloop to do it under
+                }
+            }
+            if (item == end) {
+                break;
+            }
             if constexpr (!kCooperative) {
                 if ((item - begin) % kConsumers != consumer) {
+                    load_next();
                     state.advance(steps);  // the other consumer's tile
                     continue;
                 }
@@ -188,9 +197,6 @@ struct SpmmSm90 {
                 }
             }
             float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
-            if constexpr (kDefersStore) {
-                epilogue.load_row_bias(work.tile_row * kConfig.tile_m + tile_rows);
-            }
             multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
                 if constexpr (kDefersStore) {
                     epilogue.flush_under(step, steps);
@@ -200,6 +206,11 @@ struct SpmmSm90 {
                 if (item + 1 < end) {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
                 }
+            }
+            // Under the last step's wgmma: the latency is hidden, and no registers are needed during the mainloop.
+            load_next();
+            if constexpr (kDefersStore) {
+                epilogue.load_row_bias(work.tile_row * kConfig.tile_m + tile_rows);
             }
             ptx::wgmma_wait<0>();
 #pragma unroll
@@ -217,7 +228,6 @@ struct SpmmSm90 {
             }
             const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             if constexpr (kDefersStore) {
-                epilogue.flush();  // what a row without blocks left
                 epilogue.hold(acc, place.row + tile_rows, place.col, place.batch);
             } else {
                 epilogue.store(
@@ -227,9 +237,6 @@ struct SpmmSm90 {
                     },
                     place.batch);
             }
-        }
-        if constexpr (kDefersStore) {
-            epilogue.flush();
         }
         epilogue.finish_stores();
     }
