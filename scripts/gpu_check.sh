@@ -7,7 +7,7 @@ usage() {
     cat <<'HELP'
 Usage: scripts/gpu_check.sh [--build-dir DIR] [--out DIR] [--model-dir DIR] [--quick]
 
-Runs all GPU tests, compute-sanitizer, the bench, the host overhead and the examples of an existing build, goes on
+Runs all GPU tests, compute-sanitizer, the bench, the sweep of the cost model, patterns, the host overhead and the examples of an existing build, goes on
 after a failure, and writes a log for each step, the records of the bench and summary.json.
 
   --build-dir DIR   the build (default: build)
@@ -91,6 +91,9 @@ main() {
     check python_tests "$PYTHON" -m pytest -m gpu tests/python
     check bench "$BSK" bench --size "$size" --block 128,64,32,16 --dtype float16,bfloat16 --layout nn,linear \
         --time-budget 4 --records "$OUT/bench.jsonl"
+    check sweep "$BSK" sweep --size 2048,4096,"$size" --density 0.05,0.1,0.22,0.3,0.5,0.7,0.9,1 \
+        --n 1,16,64,128,512,2048,8192 --time-budget 0.04 --runs 12 --records "$OUT/crossover.jsonl"
+    check patterns bash -c "'$PYTHON' benchmarks/patterns.py >'$OUT/patterns.jsonl'"
     check overhead "$BSK" bench --overhead --size 1024 --records "$OUT/overhead.jsonl"
     check python_overhead "$PYTHON" benchmarks/python_overhead.py
     check quickstart "$PYTHON" examples/quickstart.py
