@@ -52,14 +52,14 @@ __device__ inline int swizzled(int row, int piece) {
     return row * 128 + ((piece ^ (row & 7)) << 4);
 }
 
-template <DType kTypeC, Layout kLayoutC, int kBufferCount>
+template <DType kTypeC, Layout kLayoutC, int kBufferCount, int kCols = 256>
 class Epilogue {
 public:
     static constexpr bool kWide = kTypeC == DType::f32;
     static constexpr bool kTransposed = kLayoutC == Layout::col_major;
     static constexpr int kChunkN =
         kWide ? 32 : 64;  ///< columns of C in a chunk; its rows are the warpgroup's 64
-    static constexpr int kChunks = 256 / kChunkN;
+    static constexpr int kChunks = kCols / kChunkN;
     static constexpr int kBoxRows = kTransposed ? kChunkN : 64;  ///< lines of the tensor map of C in a box
     static constexpr int kBoxCols = kWide ? 32 : 64;             ///< elements of a line
     static constexpr int kBoxes = kWide && kTransposed ? 2 : 1;  ///< boxes of a chunk, side by side along m
@@ -71,10 +71,10 @@ public:
                         int barrier_id)
         : c_map_(c_map), staging_(staging), loaded_(loaded), barrier_id_(barrier_id) {}
 
-    /// Stores 64 x 256 accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
+    /// Stores 64 x kCols accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
     /// {row, col} = place_of(offset). Chunks from column n on are left out, as are rows outside C.
     template <class PlaceOf>
-    __device__ void store(const float (&acc)[128], PlaceOf place_of, int n, float alpha, float beta) {
+    __device__ void store(const float (&acc)[kCols / 2], PlaceOf place_of, int n, float alpha, float beta) {
         store_chunks(place_of, n, beta != 0.0F, [&](std::uint8_t* buffer, int chunk, int group) {
             float x[8];
 #pragma unroll

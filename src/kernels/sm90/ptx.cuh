@@ -107,6 +107,26 @@ __device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, 
         : "memory");
 }
 
+/// cp.async.bulk: `bytes` from global to shared memory, both in multiples of 16 bytes.
+__device__ inline void bulk_load(void* shared, const void* global, std::uint32_t bytes,
+                                 std::uint64_t* barrier) {
+    asm volatile(
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+            shared_address(shared)),
+        "l"(global), "r"(bytes), "r"(shared_address(barrier))
+        : "memory");
+}
+
+/// The same, to the same place in every CTA of the cluster in `cta_mask`.
+__device__ inline void bulk_load_multicast(void* shared, const void* global, std::uint32_t bytes,
+                                           std::uint64_t* barrier, std::uint16_t cta_mask) {
+    asm volatile(
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], "
+        "%2, [%3], %4;" ::"r"(shared_address(shared)),
+        "l"(global), "r"(bytes), "r"(shared_address(barrier)), "h"(cta_mask)
+        : "memory");
+}
+
 __device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y) {
     asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
                  "r"(shared_address(shared)), "r"(x), "r"(y)
