@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "bench/cuda_data_type.h"
+#include "base/cuda_data_type.h"
 #include "bench/cusparse_spmm.h"
 
 namespace bsk::bench {

@@ -1,4 +1,4 @@
-#include "bench/cuda_data_type.h"
+#include "base/cuda_data_type.h"
 #include "bench/cusparse_spmm.h"
 
 namespace bsk::bench {

@@ -1,7 +1,7 @@
 #include "bench/cusparse_spmm.h"
 
 #include "base/check.h"
-#include "bench/cuda_data_type.h"
+#include "base/cuda_data_type.h"
 
 namespace bsk::bench {
 namespace {

@@ -10,7 +10,7 @@
 #include <library_types.h>
 
 #include "base/cuda.h"
-#include "bench/dynamic_library.h"
+#include "base/dynamic_library.h"
 #include "bench/implementation.h"
 
 namespace bsk::bench {

@@ -6,7 +6,7 @@
 #include <cuda_runtime_api.h>
 
 #include "base/check.h"
-#include "bench/dynamic_library.h"
+#include "base/dynamic_library.h"
 
 namespace bsk::bench {
 namespace {

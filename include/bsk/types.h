@@ -19,6 +19,13 @@ enum class IndexType : int { i32 = 0, i64 = 1 };
 /// A linear layer's activations X[n, k] are B (k x n) in col_major; its output Y[n, m] is C in col_major.
 enum class Layout : int { row_major = 0, col_major = 1 };
 
+/// What a product may apply to each element of C at the end (spmm.h): relu max(x, 0); gelu_tanh
+/// x/2*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3))); gelu_erf x/2*(1 + erf(x/sqrt(2))); silu x/(1 + e^-x).
+enum class Activation : int { none = 0, relu = 1, gelu_tanh = 2, gelu_erf = 3, silu = 4 };
+
+/// Whether a bias has an element for each row of C or for each column.
+enum class BiasAxis : int { row = 0, column = 1 };
+
 enum class DeviceType : int { cpu = 0, cuda = 1 };
 
 /// Where data lives and where a product runs. `index` is the CUDA ordinal, 0 for the CPU.
@@ -75,6 +82,16 @@ constexpr const char* name(DType dtype) {
 }
 constexpr const char* name(Layout layout) {
     return layout == Layout::row_major ? "row_major" : "col_major";
+}
+constexpr const char* name(Activation activation) {
+    switch (activation) {
+        case Activation::none: return "none";
+        case Activation::relu: return "relu";
+        case Activation::gelu_tanh: return "gelu_tanh";
+        case Activation::gelu_erf: return "gelu_erf";
+        case Activation::silu: return "silu";
+    }
+    return "unknown";
 }
 
 }  // namespace bsk

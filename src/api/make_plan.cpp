@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstring>
 #include <memory>
 
@@ -6,13 +7,17 @@
 
 #include "api/plan_state.h"
 #include "base/check.h"
+#include "base/cublas.h"
 #include "base/format_device.h"
+#include "base/math.h"
 #include "format/indices.h"
+#include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
 #include "kernels/sm90/spmm_sm90_small.h"
 #endif
+#include "plan/signature.h"
 
 namespace bsk {
 
@@ -71,6 +76,11 @@ public:
         }
         return offset;
     }
+    /// Room for `count` elements that the host does not fill.
+    template <class T>
+    std::size_t reserve(std::int64_t count) {
+        return add(std::vector<T>(static_cast<std::size_t>(count)));
+    }
     [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
 
 private:
@@ -83,6 +93,7 @@ void prepare(const SpmmLaunch& launch) {
     switch (launch.choice.kernel) {
         case KernelId::spmm_simt: return prepare_spmm_simt(launch);
         case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
+        case KernelId::dense_cublas: return prepare_dense_cublas(launch);
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
         case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
@@ -104,9 +115,15 @@ void upload(PlanState& state, const Indices& indices) {
     const std::size_t steps = packer.add(lists.steps);
     const std::size_t stage_units = packer.add(lists.stage_units);
     const std::size_t units = packer.add(lists.units);
+    const bool deals = state.dynamic && !schedule.offsets.empty();
+    const auto item_count = deals ? static_cast<std::int64_t>(schedule.items.size()) : 0;
+    const std::int64_t tile_rows = deals ? ceil_div(state.pattern.m, state.host.choice.tile_m) : 0;
+    const std::size_t costs = packer.reserve<std::uint64_t>(tile_rows);
+    const std::size_t tail = packer.reserve<std::int32_t>(item_count / 4);
+    const std::size_t placements = packer.reserve<Placement>(item_count);
     const DeviceGuard guard(state.device.index);
     state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
-    const std::byte* base = state.arrays.as<std::byte>();
+    std::byte* base = state.arrays.as<std::byte>();
 
     const SpmmProblem& problem = state.host.problem;
     SpmmLaunch& launch = state.launch;
@@ -124,6 +141,9 @@ void upload(PlanState& state, const Indices& indices) {
     launch.c_dtype = problem.c_dtype;
     launch.c_layout = problem.c_layout;
     launch.ldc = problem.ldc;
+    launch.batch = problem.batch;
+    launch.stride_b = problem.stride_b;
+    launch.stride_c = problem.stride_c;
     launch.choice = state.host.choice;
     launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
     launch.work = reinterpret_cast<const WorkItem*>(base + items);
@@ -136,6 +156,30 @@ void upload(PlanState& state, const Indices& indices) {
     prepare(launch);
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;
+    if (!state.dynamic) {
+        return;
+    }
+    ReplanLaunch& replan = state.replan;
+    replan.block_rows = state.pattern.block_rows();
+    replan.block_cols = state.pattern.block_cols();
+    replan.nnzb = state.pattern.nnzb;
+    replan.crow_indices = reinterpret_cast<std::int32_t*>(base + crow);
+    replan.col_indices = reinterpret_cast<std::int32_t*>(base + col);
+    if (item_count > 0) {
+        DeviceSchedule& order = replan.schedule;
+        order.tile_rows = static_cast<std::int32_t>(tile_rows);
+        order.strips = static_cast<std::int32_t>(item_count / tile_rows);
+        order.streams = launch.streams;
+        order.tiles_per_block = state.pattern.block_m / launch.choice.tile_m;
+        order.tile_picoseconds = std::llround(1e12 * state.host.tile_seconds);
+        order.block_picoseconds = std::llround(1e12 * state.host.block_seconds);
+        order.offsets = reinterpret_cast<std::int32_t*>(base + offsets);
+        order.items = reinterpret_cast<WorkItem*>(base + items);
+        order.costs = reinterpret_cast<std::uint64_t*>(base + costs);
+        order.tail = reinterpret_cast<std::int32_t*>(base + tail);
+        order.placements = reinterpret_cast<Placement*>(base + placements);
+    }
+    prepare_replan();
 }
 
 void keep_on_host(PlanState& state, const Indices& indices) {
@@ -147,14 +191,15 @@ void keep_on_host(PlanState& state, const Indices& indices) {
 
 std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& device) {
     const SpmmProblem& p = plan.problem;
-    const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n);
+    const double flops =
+        2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n * p.batch);
     const double tflops = plan.predicted_seconds > 0 ? flops / plan.predicted_seconds * 1e-12 : 0.0;
     return fmt::format(
-        "C[{} x {}] = A[{} x {}] * B[{} x {}]: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
+        "C[{} x {}] = A[{} x {}] * B[{} x {}]{}: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
         "{}\n{}\nPredicted: {:.4f} ms, {:.2f} executed TFLOP/s.",
-        a.m, p.n, a.m, a.k, a.k, p.n, a.nnzb, a.block_m, a.block_k, name(a.dtype), name(p.c_dtype),
-        name(p.b_layout), name(p.c_layout), device.name, fmt::join(plan.reasons, "\n"),
-        1e3 * plan.predicted_seconds, tflops);
+        a.m, p.n, a.m, a.k, a.k, p.n, p.batch == 1 ? "" : fmt::format(" for {} matrices B", p.batch), a.nnzb,
+        a.block_m, a.block_k, name(a.dtype), name(p.c_dtype), name(p.b_layout), name(p.c_layout), device.name,
+        fmt::join(plan.reasons, "\n"), 1e3 * plan.predicted_seconds, tflops);
 }
 
 }  // namespace
@@ -176,6 +221,10 @@ std::int64_t Plan::memory_bytes() const {
                                      state_->host_indices.size() * sizeof(std::int32_t));
 }
 
+std::int64_t Plan::packed_bytes() const {
+    return state_->host.packed_bytes;
+}
+
 Device Plan::device() const {
     return state_->device;
 }
@@ -190,11 +239,17 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
 
     auto state = std::make_shared<PlanState>();
     state->device = device;
+    state->dynamic = options.dynamic;
     state->pattern = a;
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;
     state->pattern.device = device;
-    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options);
+    // Loading cuBLAS takes a while, so only where the plan may use it.
+    const bool may_use_cublas =
+        options.policy == Policy::automatic || options.kernel == name(KernelId::dense_cublas);
+    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options,
+                            may_use_cublas ? why_no_cublas() : "");
+    state->signature = pattern_signature(indices.crow, indices.cols);
     state->kernel = name(state->host.choice.kernel);
     if (device.type == DeviceType::cuda) {
         upload(*state, indices);

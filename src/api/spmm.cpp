@@ -1,11 +1,17 @@
 #include <bsk/spmm.h>
 
 #include <cstddef>
+#include <optional>
 
-#include "api/plan_state.h"
+#include <bsk/packed.h>
+
+#include "api/checks.h"
+#include "api/pack.h"
 #include "base/check.h"
 #include "base/format_device.h"
+#include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
+#include "kernels/dense/dense_cublas.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
@@ -16,14 +22,11 @@ namespace bsk {
 
 namespace {
 
+constexpr int kTmaAlignment = 16;     // bytes
+constexpr int kValuesAlignment = 16;  // bytes: all kernels read the values in pieces of that
+
 void check_pattern(const BsrView& planned, const BsrView& a) {
-    require(a.m == planned.m && a.k == planned.k && a.block_m == planned.block_m &&
-                a.block_k == planned.block_k && a.nnzb == planned.nnzb,
-            ErrorCode::invalid_argument,
-            "A is {} x {} with {} blocks of {}x{}, but the plan was made for {} x {} with {} blocks of "
-            "{}x{}; make a plan for this pattern.",
-            a.m, a.k, a.nnzb, a.block_m, a.block_k, planned.m, planned.k, planned.nnzb, planned.block_m,
-            planned.block_k);
+    check_sizes(planned, a);
     require(a.dtype == planned.dtype, ErrorCode::dtype_mismatch, "A is {}, but the plan was made for {}.",
             name(a.dtype), name(planned.dtype));
     require(a.device == planned.device, ErrorCode::device_mismatch,
@@ -54,56 +57,73 @@ struct Span {
     const std::byte* end;
 };
 
-Span span_of(const ConstMatrixView& x) {
+/// `batch` such matrices, `stride` elements apart.
+Span span_of(const ConstMatrixView& x, std::int64_t batch, std::int64_t stride) {
     const auto* begin = static_cast<const std::byte*>(x.data);
     const bool row_major = x.layout == Layout::row_major;
     const std::int64_t lines = row_major ? x.rows : x.cols;
     const std::int64_t line = row_major ? x.cols : x.rows;
-    return {begin, begin + (lines * line == 0 ? 0 : ((lines - 1) * x.ld + line) * size_of(x.dtype))};
+    const std::int64_t elements = lines * line == 0 ? 0 : (batch - 1) * stride + (lines - 1) * x.ld + line;
+    return {begin, begin + elements * size_of(x.dtype)};
+}
+
+std::int64_t bias_length(const Epilogue& epilogue, const ConstMatrixView& c) {
+    return epilogue.bias_axis == BiasAxis::row ? c.rows : c.cols;
 }
 
 bool overlap(const Span& a, const Span& b) {
     return a.begin < b.end && b.begin < a.end;
 }
 
-void check_apart(const BsrView& a, const ConstMatrixView& b, const ConstMatrixView& c) {
-    const Span out = span_of(c);
-    const auto* values = static_cast<const std::byte*>(a.values);
-    const Span stored{values, values + a.nnzb * a.block_m * a.block_k * size_of(a.dtype)};
-    require(!overlap(out, span_of(b)), ErrorCode::invalid_argument,
-            "C overlaps B in memory; give C a buffer of its own.");
-    require(!overlap(out, stored), ErrorCode::invalid_argument,
-            "C overlaps the values of A in memory; give C a buffer of its own.");
-}
-
-/// A pointer that a CUDA kernel will read or write: on the plan's device and aligned to `alignment` bytes.
-void check_pointer(const char* argument, const void* pointer, int alignment, const Device& device) {
-    if (pointer == nullptr) {
-        return;  // nothing is stored behind it, the shapes say so
+void check_apart(const SpmmProblem& problem, const BsrView& a, const ConstMatrixView& b,
+                 const ConstMatrixView& c, const Epilogue& epilogue, float beta) {
+    const Span out = span_of(c, problem.batch, problem.stride_c);
+    const auto require_apart = [&](const Span& input, const char* argument) {
+        require(!overlap(out, input), ErrorCode::invalid_argument,
+                "C overlaps {} in memory; give C a buffer of its own.", argument);
+    };
+    const auto span_of_elements = [](const void* data, std::int64_t elements, DType dtype) {
+        const auto* begin = static_cast<const std::byte*>(data);
+        return Span{begin, begin + (begin == nullptr ? 0 : elements * size_of(dtype))};
+    };
+    require_apart(span_of(b, problem.batch, problem.stride_b), "B");
+    require_apart(span_of_elements(a.values, a.nnzb * a.block_m * a.block_k, a.dtype), "the values of A");
+    require_apart(span_of_elements(epilogue.bias, bias_length(epilogue, c), c.dtype), "the bias");
+    if (beta != 0.0F && epilogue.residual.data != c.data) {
+        require_apart(span_of(epilogue.residual, problem.batch, problem.stride_c), "the residual");
     }
-    require(reinterpret_cast<std::uintptr_t>(pointer) % alignment == 0, ErrorCode::misaligned,
-            "{} starts at {}, which is not a multiple of {} bytes; pass an aligned buffer (cudaMalloc aligns "
-            "to 256 bytes).",
-            argument, pointer, alignment);
-    cudaPointerAttributes attributes{};
-    check_cuda(cudaPointerGetAttributes(&attributes, pointer), "cudaPointerGetAttributes");
-    require(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch, "{} points to host memory, but the plan is for {}; copy it there.",
-            argument, device);
-    require(attributes.device == device.index || attributes.type == cudaMemoryTypeManaged,
-            ErrorCode::device_mismatch,
-            "{} points to memory of CUDA device {}, but the plan is for device {}.", argument,
-            attributes.device, device.index);
 }
 
-void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c,
-                 float alpha, float beta, Stream stream) {
-    constexpr int kTmaAlignment = 16;
+/// The epilogue with its defaults filled in, checked against C.
+Epilogue checked(Epilogue epilogue, const ConstMatrixView& c) {
+    const int activation = static_cast<int>(epilogue.activation);
+    require(activation >= 0 && activation <= static_cast<int>(Activation::silu), ErrorCode::invalid_argument,
+            "activation is {}; expected 0 to {}, see types.h.", activation,
+            static_cast<int>(Activation::silu));
+    const int axis = static_cast<int>(epilogue.bias_axis);
+    require(axis == 0 || axis == 1, ErrorCode::invalid_argument,
+            "bias_axis is {}; expected 0 (row) or 1 (column).", axis);
+    if (epilogue.residual.data == nullptr) {
+        epilogue.residual = c;
+    } else {
+        check_dense("The residual", epilogue.residual, c.rows, c.cols, c.dtype, c.layout, c.ld, c.device);
+    }
+    return epilogue;
+}
+
+/// @param packed  the values in the kernel's own form; null where it reads them as they are or shall pack them now
+void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, const ConstMatrixView& b,
+                 const MatrixView& c, float alpha, float beta, Stream stream, const Epilogue& epilogue) {
     const KernelId kernel = plan.host.choice.kernel;
     const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
-    check_pointer("values", a.values, kTmaAlignment, plan.device);
+    check_pointer("values", a.values, kValuesAlignment, plan.device);
+    const int c_element = static_cast<int>(size_of(c.dtype));
     check_pointer("B", b.data, tma ? kTmaAlignment : static_cast<int>(size_of(b.dtype)), plan.device);
-    check_pointer("C", c.data, tma ? kTmaAlignment : static_cast<int>(size_of(c.dtype)), plan.device);
+    check_pointer("C", c.data, tma ? kTmaAlignment : c_element, plan.device);
+    check_pointer("The bias", epilogue.bias, c_element, plan.device);
+    if (beta != 0.0F && epilogue.residual.data != c.data) {
+        check_pointer("The residual", epilogue.residual.data, tma ? kTmaAlignment : c_element, plan.device);
+    }
 
     const DeviceGuard guard(plan.device.index);
     SpmmLaunch launch = plan.launch;
@@ -112,9 +132,21 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
     launch.c = c.data;
     launch.alpha = alpha;
     launch.beta = beta;
+    launch.residual = beta != 0.0F ? epilogue.residual.data : c.data;
+    launch.bias = epilogue.bias;
+    launch.bias_axis = epilogue.bias_axis;
+    launch.activation = epilogue.activation;
+    std::optional<StreamBuffer> packed_now;
+    if (plan.host.packed_bytes > 0 && packed == nullptr) {
+        packed_now.emplace(static_cast<std::size_t>(plan.host.packed_bytes), stream);
+        pack(launch, packed_now->data(), stream);
+        packed = packed_now->data();
+    }
+    launch.packed = packed;
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
+        case KernelId::dense_cublas: launch_dense_cublas(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
         case KernelId::spmm_sm90_small: launch_spmm_sm90_small(launch, stream); break;
@@ -123,28 +155,79 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const ConstMatrixView&
     }
 }
 
-}  // namespace
+/// One product of the batch after the other.
+void compute_cpu(const SpmmProblem& problem, const BsrView& a, ConstMatrixView b, MatrixView c, float alpha,
+                 float beta, Epilogue epilogue) {
+    const auto advance = [](const void* data, std::int64_t elements, DType dtype) {
+        return static_cast<const std::byte*>(data) + elements * size_of(dtype);
+    };
+    for (std::int64_t i = 0; i < problem.batch; ++i) {
+        spmm_cpu(a, b, c, alpha, beta, epilogue);
+        b.data = advance(b.data, problem.stride_b, b.dtype);
+        c.data = static_cast<std::byte*>(c.data) + problem.stride_c * size_of(c.dtype);
+        epilogue.residual.data = advance(epilogue.residual.data, problem.stride_c, c.dtype);
+    }
+}
 
-void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
-          float beta, Stream stream) {
-    const PlanState& state = plan.state();
+/// @param packed  as launch_cuda takes it
+void run(const PlanState& state, const BsrView& a, const void* packed, const ConstMatrixView& b,
+         const MatrixView& c, float alpha, float beta, Stream stream, const Epilogue& epilogue) {
     const SpmmProblem& problem = state.host.problem;
     const BsrView& planned = state.pattern;
     check_pattern(planned, a);
     check_dense("B", b, planned.k, problem.n, planned.dtype, problem.b_layout, problem.ldb, state.device);
     const ConstMatrixView out{c.data, c.dtype, c.rows, c.cols, c.layout, c.ld, c.device};
     check_dense("C", out, planned.m, problem.n, problem.c_dtype, problem.c_layout, problem.ldc, state.device);
-    check_apart(a, b, out);
+    const Epilogue complete = checked(epilogue, out);
+    check_apart(problem, a, b, out, complete, beta);
     if (planned.m == 0 || problem.n == 0) {
         return;
     }
     if (state.device.type == DeviceType::cpu) {
         BsrView matrix = planned;
         matrix.values = a.values;
-        spmm_cpu(matrix, b, c, alpha, beta);
+        compute_cpu(problem, matrix, b, c, alpha, beta, complete);
     } else {
-        launch_cuda(state, a, b, c, alpha, beta, stream);
+        launch_cuda(state, a, packed, b, c, alpha, beta, stream, complete);
     }
+}
+
+}  // namespace
+
+void spmm(const Plan& plan, const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
+          float beta, Stream stream, const Epilogue& epilogue) {
+    run(plan.state(), a, nullptr, b, c, alpha, beta, stream, epilogue);
+}
+
+void spmm(const Plan& plan, const PackedValues& a, const ConstMatrixView& b, const MatrixView& c, float alpha,
+          float beta, Stream stream, const Epilogue& epilogue) {
+    const PlanState& state = plan.state();
+    const PackedState& packed = a.state();
+    require(packed.signature == state.signature, ErrorCode::invalid_argument,
+            "The values were packed for another pattern than the plan's; pack them for this plan.");
+    require(packed.kernel == state.host.choice.kernel, ErrorCode::invalid_argument,
+            "The values were packed for {}, but the plan runs {}; pack them for this plan.",
+            name(packed.kernel), plan.kernel());
+    run(state, packed.a, packed.values.as<void>(), b, c, alpha, beta, stream, epilogue);
+}
+
+PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
+    const PlanState& state = plan.state();
+    check_pattern(state.pattern, a);
+    auto packed = std::make_shared<PackedState>();
+    packed->a = a;
+    packed->kernel = state.host.choice.kernel;
+    packed->signature = state.signature;
+    if (state.host.packed_bytes > 0) {
+        check_pointer("values", a.values, kValuesAlignment, state.device);
+        const DeviceGuard guard(state.device.index);
+        packed->values = DeviceBuffer(static_cast<std::size_t>(state.host.packed_bytes));
+        packed->a.values = packed->values.as<void>();
+        SpmmLaunch launch = state.launch;
+        launch.values = a.values;
+        pack(launch, packed->values.as<void>(), stream);
+    }
+    return PackedValues(std::move(packed));
 }
 
 }  // namespace bsk

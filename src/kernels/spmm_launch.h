@@ -1,5 +1,5 @@
-// What every CUDA kernel of C = alpha*A*B + beta*C is launched with. Plain data: the host compiler reads it
-// too.
+// What every CUDA kernel of C = activation(alpha*A*B + beta*R + bias) is launched with. Plain data: the host compiler
+// reads it too.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,9 @@ struct SpmmLaunch {
 
     DType dtype = DType::f16;      ///< of A and B
     const void* values = nullptr;  ///< [nnzb, block_m, block_k]
-    const void* b = nullptr;       ///< k x n
+    const void* packed =
+        nullptr;              ///< the values as the kernel reads them; null for kernels that read `values`
+    const void* b = nullptr;  ///< k x n
     Layout b_layout = Layout::row_major;
     std::int64_t ldb = 0;
 
@@ -34,8 +36,16 @@ struct SpmmLaunch {
     Layout c_layout = Layout::row_major;
     std::int64_t ldc = 0;
 
+    std::int64_t batch = 1;     ///< products with the same A
+    std::int64_t stride_b = 0;  ///< elements from one B to the next
+    std::int64_t stride_c = 0;  ///< of C and the residual
+
     float alpha = 1.0F;
     float beta = 0.0F;
+    const void* residual = nullptr;  ///< R, addressed as C is; C itself or apart from it
+    const void* bias = nullptr;      ///< [m] or [n] of c_dtype, or nullptr
+    BiasAxis bias_axis = BiasAxis::row;
+    Activation activation = Activation::none;
 
     KernelChoice choice;
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only

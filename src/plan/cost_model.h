@@ -28,10 +28,14 @@ namespace bsk {
 /// Time to move A's values, B and C through device memory once.
 [[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
 
-/// The kernels that are not scheduled in detail: executed FLOPs at the share of the device's rate they were
-/// measured at.
-[[nodiscard]] double unscheduled_seconds(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
-                                         const DeviceModel& device);
+/// The least time a kernel may be predicted to take: executed FLOPs at its best rate, or memory. It is the
+/// prediction for kernels whose order of work is not planned.
+/// @param longest_row  the most blocks that a block row of A stores
+[[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                                   const SpmmProblem& problem, const DeviceModel& device);
+
+/// Writing A's blocks into a dense matrix.
+[[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
 
 /// From the call to the first instruction on the device, and back.
 [[nodiscard]] double launch_seconds(const DeviceModel& device);

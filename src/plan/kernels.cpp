@@ -36,6 +36,12 @@ std::string why_not_hopper(const BsrView& a, const SpmmProblem& problem) {
     if (problem.ldc * size_of(problem.c_dtype) % kTmaPiece != 0) {
         return fmt::format("ldc = {} is not a multiple of 16 bytes, which TMA needs", problem.ldc);
     }
+    if (problem.batch > 1 && (problem.stride_b * size_of(a.dtype) % kTmaPiece != 0 ||
+                              problem.stride_c * size_of(problem.c_dtype) % kTmaPiece != 0)) {
+        return fmt::format(
+            "stride_b = {} and stride_c = {} are not both multiples of 16 bytes, which TMA needs",
+            problem.stride_b, problem.stride_c);
+    }
     if (const std::int64_t line = line_length(problem.c_layout, a.m, problem.n);
         line * size_of(problem.c_dtype) % kTmaPiece != 0) {
         return fmt::format("lines of C of {} elements do not end at a multiple of 16 bytes, as TMA stores do",
@@ -67,6 +73,25 @@ std::string why_not_sm90_small(const BsrView& a, const SpmmProblem& problem) {
     return why_not_hopper(a, problem);
 }
 
+std::string why_not_dense_cublas(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
+    if (a.dtype == DType::f32) {
+        return "it computes float16 and bfloat16 only";
+    }
+    if (a.k == 0) {
+        return "A has no columns";
+    }
+    if (problem.batch > 1 && problem.stride_c < problem.ldc) {
+        return "the matrices C of the batch interleave by lines";
+    }
+    const std::int64_t bytes = a.m * a.k * size_of(a.dtype);
+    if (bytes > device.memory_bytes / 4) {
+        return fmt::format(
+            "A as a dense matrix, {:.1f} GiB, would take more than a quarter of the device's memory",
+            static_cast<double>(bytes) / static_cast<double>(std::int64_t{1} << 30));
+    }
+    return "";
+}
+
 }  // namespace
 
 const char* name(KernelId kernel) {
@@ -76,6 +101,7 @@ const char* name(KernelId kernel) {
         case KernelId::spmm_sm80: return "spmm_sm80";
         case KernelId::spmm_sm90: return "spmm_sm90";
         case KernelId::spmm_sm90_small: return "spmm_sm90_small";
+        case KernelId::dense_cublas: return "dense_cublas";
     }
     return "unknown";
 }
@@ -92,6 +118,10 @@ const char* needs(KernelId kernel) {
         case KernelId::spmm_sm90_small:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; lines of B and C "
                    "that start and end at multiples of 16 bytes";
+        case KernelId::dense_cublas:
+            return "a CUDA device of compute capability 8.0 or later, cuBLAS 11 or later at run time and the "
+                   "policy "
+                   "auto; float16, bfloat16";
     }
     return "";
 }
@@ -104,7 +134,8 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
     switch (kernel) {
         case KernelId::spmm_cpu: return device.type == DeviceType::cpu;
         case KernelId::spmm_simt:
-        case KernelId::spmm_sm80: return device.type == DeviceType::cuda && device.cc_major >= 8;
+        case KernelId::spmm_sm80:
+        case KernelId::dense_cublas: return device.type == DeviceType::cuda && device.cc_major >= 8;
         case KernelId::spmm_sm90:
         case KernelId::spmm_sm90_small:
             return device.type == DeviceType::cuda && device.cc_major == 9 && device.cc_minor == 0;
@@ -126,6 +157,7 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& proble
         case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
         case KernelId::spmm_sm90: return why_not_sm90(a, problem);
         case KernelId::spmm_sm90_small: return why_not_sm90_small(a, problem);
+        case KernelId::dense_cublas: return why_not_dense_cublas(a, problem, device);
     }
     return "";
 }

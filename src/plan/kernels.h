@@ -11,11 +11,11 @@
 
 namespace bsk {
 
-enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small };
+enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small, dense_cublas };
 
-/// Fastest first: the planner takes the first that can compute a product.
+/// In the order in which they are shown; the planner chooses by predicted time.
 inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
-                                     KernelId::spmm_simt, KernelId::spmm_cpu};
+                                     KernelId::spmm_simt, KernelId::dense_cublas,    KernelId::spmm_cpu};
 
 /// How a kernel cuts C.
 struct KernelChoice {

@@ -2,16 +2,21 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/math.h"
 #include "plan/cost_model.h"
 
 namespace bsk {
 
 namespace {
+
+constexpr std::int64_t kMaxBatch = 65535;  // of a grid's z dimension
 
 std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
                        std::int64_t cols) {
@@ -24,40 +29,93 @@ std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std
     return ld == 0 ? tightest : ld;
 }
 
-KernelId choose_kernel(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
-                       const PlanOptions& options, std::vector<std::string>& reasons) {
-    if (!options.kernel.empty()) {
-        for (const KernelId kernel : kKernels) {
-            if (options.kernel == name(kernel)) {
-                const std::string reason = why_not(kernel, a, problem, device);
-                require(reason.empty(), ErrorCode::unsupported,
-                        "Kernel {} cannot compute this product on {}: {}.", options.kernel, device.name,
-                        reason);
-                reasons.push_back(fmt::format("{}: asked for by the caller.", name(kernel)));
-                return kernel;
-            }
-        }
-        std::vector<std::string_view> names;
-        std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
-                       [](KernelId kernel) { return name(kernel); });
-        fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", options.kernel,
-             fmt::join(names, ", "));
-    }
+/// Lines of a dense rows x cols matrix: rows where it is row-major, else columns; and elements of one.
+struct Lines {
+    std::int64_t count;
+    std::int64_t length;
+};
+
+Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
+    return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
+}
+
+std::int64_t filled_stride(const char* argument, std::int64_t stride, const Lines& lines, std::int64_t ld) {
+    require(stride >= 0, ErrorCode::invalid_argument,
+            "{} is {}; expected elements from one matrix to the next.", argument, stride);
+    return stride == 0 ? lines.count * ld : stride;
+}
+
+/// Fills in the strides of a batch where they are 0. Its matrices C may follow each other, or interleave by lines.
+void check_batch(const BsrView& a, SpmmProblem& problem) {
+    require(problem.batch >= 1 && problem.batch <= kMaxBatch, ErrorCode::invalid_argument,
+            "batch is {}; expected 1 to {}.", problem.batch, kMaxBatch);
+    const Lines b = lines_of(problem.b_layout, a.k, problem.n);
+    const Lines c = lines_of(problem.c_layout, a.m, problem.n);
+    problem.stride_b = filled_stride("stride_b", problem.stride_b, b, problem.ldb);
+    problem.stride_c = filled_stride("stride_c", problem.stride_c, c, problem.ldc);
+    const bool follow = problem.stride_c >= (c.count - 1) * problem.ldc + c.length;
+    const bool interleave =
+        problem.stride_c >= c.length && (problem.batch - 1) * problem.stride_c + c.length <= problem.ldc;
+    require(problem.batch == 1 || c.count * c.length == 0 || follow || interleave,
+            ErrorCode::invalid_argument,
+            "stride_c = {} lets the matrices C of a batch of {} overlap; expected at least {}.",
+            problem.stride_c, problem.batch, (c.count - 1) * problem.ldc + c.length);
+}
+
+KernelId kernel_of(const std::string& kernel_name) {
     for (const KernelId kernel : kKernels) {
-        const std::string reason = why_not(kernel, a, problem, device);
-        if (reason.empty()) {
-            reasons.push_back(
-                fmt::format("{}: the fastest kernel that computes this product here.", name(kernel)));
+        if (kernel_name == name(kernel)) {
             return kernel;
         }
-        if (runs_on(kernel, device)) {
+    }
+    std::vector<std::string_view> names;
+    std::transform(kKernels.begin(), kKernels.end(), std::back_inserter(names),
+                   [](KernelId kernel) { return name(kernel); });
+    fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", kernel_name,
+         fmt::join(names, ", "));
+}
+
+/// why_not, and what the plan's options and this process ask for.
+std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                         const DeviceModel& device, const PlanOptions& options,
+                         const std::string& no_cublas) {
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small) {
+        return "only the host can make its lists, and the plan is dynamic";
+    }
+    const std::string reason = why_not(kernel, a, problem, device);
+    return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
+}
+
+/// A kernel that computes the product, and the least time it may be predicted to take.
+struct Candidate {
+    KernelId kernel = KernelId::spmm_cpu;
+    double least_seconds = 0;
+};
+
+/// The kernels that compute the product, by least time; why the device's others do not, in `reasons`.
+std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                                       const DeviceModel& device, const PlanOptions& options,
+                                       const std::string& no_cublas, std::vector<std::string>& reasons) {
+    std::vector<Candidate> candidates;
+    for (const KernelId kernel : kKernels) {
+        if (kernel == KernelId::dense_cublas && options.policy == Policy::sparse) {
+            continue;
+        }
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
+        if (reason.empty()) {
+            candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
+        } else if (runs_on(kernel, device)) {
             reasons.push_back(fmt::format("Not {}: {}.", name(kernel), reason));
         }
     }
-    fail(
-        ErrorCode::unsupported,
-        "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every case.",
-        device.name, device.cc_major, device.cc_minor);
+    require(!candidates.empty(), ErrorCode::unsupported,
+            "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every "
+            "case.",
+            device.name, device.cc_major, device.cc_minor);
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& x, const Candidate& y) {
+        return x.least_seconds < y.least_seconds;
+    });
+    return candidates;
 }
 
 /// Cost in seconds of one tile of each tile row, cut into steps of 64 columns of A.
@@ -80,6 +138,7 @@ std::vector<double> tile_row_costs(const BsrView& a, const std::vector<std::int3
 void consider(HostPlan& plan, const KernelChoice& choice, const std::vector<double>& costs,
               const DeviceModel& device) {
     const std::int64_t strips =
+        plan.problem.batch *
         ceil_div(plan.problem.n, static_cast<std::int64_t>(choice.tile_n) * choice.cluster);
     Schedule schedule = make_schedule(costs, strips, device.sm_count / choice.cluster);
     if (plan.schedule.offsets.empty() || schedule.makespan < plan.schedule.makespan) {
@@ -119,6 +178,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
+    plan.tile_seconds = sm90_tile_seconds(plan.choice);
+    plan.block_seconds = sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -153,6 +214,53 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             unit, unit));
 }
 
+/// Adds the expansion of A to the plan.
+void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, const PlanOptions& options) {
+    plan.packed_bytes = a.m * round_up(a.k, 8) * size_of(a.dtype);
+    const double expansion = expand_seconds(a, device);
+    if (!options.packed_values) {
+        plan.predicted_seconds += expansion;
+    }
+    plan.reasons.push_back(
+        fmt::format("A as a dense matrix takes {:.1f} MiB; expanding it takes {:.4f} ms, {}.",
+                    static_cast<double>(plan.packed_bytes) / (1 << 20), 1e3 * expansion,
+                    options.packed_values ? "once" : "in every product"));
+}
+
+/// The most blocks that a block row stores.
+std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
+    std::int64_t longest = 0;
+    for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
+        longest = std::max<std::int64_t>(longest, crow[row + 1] - crow[row]);
+    }
+    return longest;
+}
+
+/// The plan by one kernel that computes the product; its reasons do not say why this kernel.
+HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::int32_t>& crow,
+                     const std::vector<std::int32_t>& col, const SpmmProblem& problem,
+                     const DeviceModel& device, const PlanOptions& options) {
+    HostPlan plan;
+    plan.problem = problem;
+    plan.choice.kernel = kernel;
+    switch (kernel) {
+        case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device); break;
+        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
+        case KernelId::spmm_sm80:
+        case KernelId::spmm_simt:
+        case KernelId::spmm_cpu:
+        case KernelId::dense_cublas:
+            plan.predicted_seconds = least_seconds(kernel, a, longest_row(crow), problem, device);
+    }
+    if (kernel == KernelId::dense_cublas) {
+        plan_dense(plan, a, device, options);
+    }
+    if (options.dynamic) {
+        plan.reasons.emplace_back("Dynamic: replan() replaces the pattern, kernel and tiles stay.");
+    }
+    return plan;
+}
+
 }  // namespace
 
 SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
@@ -166,24 +274,50 @@ SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
             kInt32Max);
     problem.ldb = filled_ld("ldb", problem.ldb, problem.b_layout, a.k, problem.n);
     problem.ldc = filled_ld("ldc", problem.ldc, problem.c_layout, a.m, problem.n);
+    check_batch(a, problem);
     return problem;
 }
 
 HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                   const DeviceModel& device, const PlanOptions& options) {
-    HostPlan plan;
-    plan.problem = problem;
-    plan.choice.kernel = choose_kernel(a, problem, device, options, plan.reasons);
-    if (plan.choice.kernel == KernelId::spmm_sm90) {
-        schedule_sm90(plan, a, crow, device);
-    } else if (plan.choice.kernel == KernelId::spmm_sm90_small) {
-        schedule_sm90_small(plan, a, crow, col, device);
-    } else {
-        plan.predicted_seconds =
-            launch_seconds(device) + unscheduled_seconds(plan.choice.kernel, a, problem, device);
+                   const DeviceModel& device, const PlanOptions& options, const std::string& no_cublas) {
+    if (!options.kernel.empty()) {
+        const KernelId kernel = kernel_of(options.kernel);
+        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
+        require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this product on {}: {}.",
+                options.kernel, device.name, reason);
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
+        plan.reasons.insert(plan.reasons.begin(), fmt::format("{}: asked for by the caller.", name(kernel)));
+        return plan;
     }
-    return plan;
+    std::vector<std::string> reasons;
+    std::optional<HostPlan> best;
+    const auto drop = [&](KernelId kernel, const char* comparison, double seconds) {
+        reasons.push_back(
+            fmt::format("Not {}: predicted to take {}{:.4f} ms.", name(kernel), comparison, 1e3 * seconds));
+    };
+    // By least time: a kernel that cannot win is not planned in detail.
+    for (const auto& [kernel, least] :
+         find_candidates(a, longest_row(crow), problem, device, options, no_cublas, reasons)) {
+        if (best && least >= best->predicted_seconds) {
+            drop(kernel, "at least ", least);
+            continue;
+        }
+        HostPlan plan = plan_kernel(kernel, a, crow, col, problem, device, options);
+        if (best) {
+            if (plan.predicted_seconds < best->predicted_seconds) {
+                std::swap(*best, plan);
+            }
+            drop(plan.choice.kernel, "", plan.predicted_seconds);
+        } else {
+            best = std::move(plan);
+        }
+    }
+    reasons.push_back(
+        fmt::format("{}: the fastest, as predicted, of the kernels that compute this product here.",
+                    name(best->choice.kernel)));
+    best->reasons.insert(best->reasons.begin(), reasons.begin(), reasons.end());
+    return *std::move(best);
 }
 
 }  // namespace bsk

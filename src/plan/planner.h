@@ -17,24 +17,31 @@
 namespace bsk {
 
 struct HostPlan {
-    SpmmProblem problem;  ///< with ldb and ldc filled in
+    SpmmProblem problem;  ///< with ld and strides filled in
     KernelChoice choice;
     Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
-    UnionLists lists;   ///< spmm_sm90_small only
+    /// Cost of one tile of the schedule: tile_seconds, and block_seconds for each stored block. spmm_sm90 only.
+    double tile_seconds = 0;
+    double block_seconds = 0;
+    UnionLists lists;  ///< spmm_sm90_small only
+    /// Of A's values in the kernel's own form; 0 where it reads them as they are.
+    std::int64_t packed_bytes = 0;
     double predicted_seconds = 0;
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
 
-/// Checks the dense side against A and fills in ldb and ldc where they are 0.
+/// Checks the dense side against A and fills in ld and strides where they are 0.
 /// @throws Error invalid_argument, dtype_mismatch, too_large
 [[nodiscard]] SpmmProblem check_problem(const BsrView& a, SpmmProblem problem);
 
 /// @param a     sizes, block, dtype and nnzb of A; its pointers are not read
 /// @param crow  A's crow_indices on the host [block_rows + 1]
 /// @param col   A's col_indices on the host [nnzb]
+/// @param no_cublas  why cuBLAS cannot be used; empty where it can, and for a device that is not there
 /// @throws Error unsupported where the kernel asked for cannot compute the product
 [[nodiscard]] HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                                  const std::vector<std::int32_t>& col, const SpmmProblem& problem,
-                                 const DeviceModel& device, const PlanOptions& options);
+                                 const DeviceModel& device, const PlanOptions& options,
+                                 const std::string& no_cublas = "");
 
 }  // namespace bsk

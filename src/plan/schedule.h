@@ -9,7 +9,10 @@ namespace bsk {
 /// One tile row of C times the `cluster` neighbouring column tiles of one strip.
 struct WorkItem {
     std::int32_t tile_row = 0;  ///< C rows tile_row*tile_m ...
-    std::int32_t strip = 0;     ///< C columns strip*cluster*tile_n ...
+    std::int32_t strip =
+        0;  ///< C columns strip*cluster*tile_n ...; of a batch, those of the first C come first
+
+    friend bool operator==(const WorkItem&, const WorkItem&) = default;
 };
 
 /// Stream s (one cluster, from launch to exit) takes items[offsets[s] .. offsets[s+1]) in that order.

@@ -128,7 +128,7 @@ TEST_P(Errors, AreReportedAndTouchNothing) {
     Problem problem = make_problem(small_case());
     const Problem before = problem;
     const Addresses at = problem.host_addresses();
-    Call call{problem.a_view(at), problem.dense_side(), {}, problem.b_view(at), problem.c_view(at),
+    Call call{problem.a_view(at), problem.dense_side(), PlanOptions(), problem.b_view(at), problem.c_view(at),
               problem.spec.crow,  problem.spec.cols};
     call.a.crow_indices = call.crow.data();
     call.a.col_indices = call.cols.data();

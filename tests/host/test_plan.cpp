@@ -66,8 +66,8 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
         return std::any_of(plan.reasons.begin(), plan.reasons.end(),
                            [&](const std::string& reason) { return reason.find(text) != std::string::npos; });
     };
-    const BsrMatrix small = square(512, 32);
-    const HostPlan by_block = plan_of(small, problem_of(small, 512), "h200");
+    const BsrMatrix small = square(4096, 32);
+    const HostPlan by_block = plan_of(small, problem_of(small, 4096), "h200");
     EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm90_small);
     EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
 
@@ -106,6 +106,27 @@ TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {
     EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_simt"), ErrorCode::unsupported);
     EXPECT_EQ(code_of(a, problem_of(a, 512), "a100", "spmm_sm90"), ErrorCode::unsupported);
     EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_sm70"), ErrorCode::invalid_argument);
+}
+
+TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
+    for (const int block : {16, 32, 64, 128}) {
+        const BsrMatrix a = square(2048, block);
+        for (const std::int64_t n : {8, 64, 512, 2048}) {
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+            for (const KernelId kernel : kKernels) {
+                if (kernel != plan.choice.kernel &&
+                    why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
+                    EXPECT_LE(plan.predicted_seconds,
+                              plan_of(a, problem_of(a, n), "h200", name(kernel)).predicted_seconds)
+                        << name(kernel) << ", block " << block << ", n " << n;
+                    EXPECT_TRUE(
+                        std::any_of(plan.reasons.begin(), plan.reasons.end(), [&](const std::string& reason) {
+                            return reason.starts_with(std::string("Not ") + name(kernel) + ": predicted");
+                        }));
+                }
+            }
+        }
+    }
 }
 
 TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {

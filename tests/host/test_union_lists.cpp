@@ -209,9 +209,9 @@ TEST(UnitOf, IsTheLargestThatDividesBothSides) {
 }
 
 std::string chosen(const Shape& shape, const char* device) {
-    const BsrMatrix a = matrix(shape, 1024, 1024);
+    const BsrMatrix a = matrix(shape, 4096, 4096);
     SpmmProblem problem;
-    problem.n = 512;
+    problem.n = 4096;
     return name(plan_spmm(a.view(), a.crow_indices, a.col_indices, check_problem(a.view(), problem),
                           device_model_by_name(device), {})
                     .choice.kernel);

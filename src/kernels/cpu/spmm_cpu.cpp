@@ -5,6 +5,7 @@
 #include "kernels/cpu/spmm_cpu.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
@@ -31,15 +32,30 @@ auto submatrix(const View& view, std::int64_t i, std::int64_t j, std::int64_t ro
     return Eigen::Map<Matrix, Eigen::Unaligned, Strides>(data, rows, cols, strides);
 }
 
+/// The forms that lose nothing to cancellation where x is negative.
+float activated(Activation activation, float x) {
+    switch (activation) {
+        case Activation::none: break;
+        case Activation::relu: return x < 0.0F ? 0.0F : x;  // NaN stays
+        case Activation::gelu_tanh:
+            return x / (1.0F + std::exp(-1.5957691216F * (x + 0.044715F * x * x * x)));
+        case Activation::gelu_erf: return 0.5F * x * std::erfc(-0.707106781F * x);
+        case Activation::silu: return x / (1.0F + std::exp(-x));
+    }
+    return x;
+}
+
 template <class T, class TC>
 class Product {
 public:
-    Product(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta)
+    Product(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta,
+            const Epilogue& epilogue)
         : a_(a),
           b_(b),
           c_(c),
           alpha_(alpha),
           beta_(beta),
+          epilogue_(epilogue),
           panel_(static_cast<std::size_t>(padded_k() * std::min(c.cols, kPanelN))) {}
 
     void run() {
@@ -98,11 +114,30 @@ private:
 
         const std::int64_t row = block_row * a_.block_m;
         const std::int64_t rows = std::min<std::int64_t>(a_.block_m, c_.rows - row);
-        auto result = submatrix<TC>(c_, row, first, rows, cols);
-        if (beta_ == 0.0F) {
-            result = (alpha_ * sum.topRows(rows)).template cast<TC>();
-        } else {
-            result = (alpha_ * sum.topRows(rows) + beta_ * result.template cast<float>()).template cast<TC>();
+        apply_epilogue(sum.topRows(rows), row, first);
+        submatrix<TC>(c_, row, first, rows, cols) = sum.topRows(rows).template cast<TC>();
+    }
+
+    /// Turns sums of products, for C from (row, col) on, into elements of C.
+    template <class Sums>
+    void apply_epilogue(Sums&& x, std::int64_t row, std::int64_t col) const {
+        x *= alpha_;
+        if (beta_ != 0.0F) {
+            x += beta_ *
+                 submatrix<const TC>(epilogue_.residual, row, col, x.rows(), x.cols()).template cast<float>();
+        }
+        if (epilogue_.bias != nullptr) {
+            using Vector = Eigen::Matrix<TC, Eigen::Dynamic, 1>;
+            const auto* bias = static_cast<const TC*>(epilogue_.bias);
+            if (epilogue_.bias_axis == BiasAxis::row) {
+                x.colwise() += Eigen::Map<const Vector>(bias + row, x.rows()).template cast<float>();
+            } else {
+                x.rowwise() +=
+                    Eigen::Map<const Vector>(bias + col, x.cols()).template cast<float>().transpose();
+            }
+        }
+        if (epilogue_.activation != Activation::none) {
+            x = x.unaryExpr([this](float value) { return activated(epilogue_.activation, value); });
         }
     }
 
@@ -111,16 +146,18 @@ private:
     const MatrixView c_;
     const float alpha_;
     const float beta_;
+    const Epilogue epilogue_;
     std::vector<float> panel_;  ///< of B: [padded_k, columns of the panel]
 };
 
 }  // namespace
 
-void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta) {
+void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta,
+              const Epilogue& epilogue) {
     visit_dtype(a.dtype, [&]<class T>(ElementTag<T>) {
         visit_dtype(c.dtype, [&]<class TC>(ElementTag<TC>) {
             if constexpr (std::is_same_v<TC, T> || std::is_same_v<TC, float>) {
-                Product<T, TC>(a, b, c, alpha, beta).run();
+                Product<T, TC>(a, b, c, alpha, beta, epilogue).run();
             }
         });
     });

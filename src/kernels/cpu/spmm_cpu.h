@@ -2,12 +2,15 @@
 #pragma once
 
 #include <bsk/bsr.h>
+#include <bsk/spmm.h>
 #include <bsk/types.h>
 
 namespace bsk {
 
-/// C = alpha*A*B + beta*C on the host. Arguments are checked by the caller: C has A's dtype or fp32, `a` has
-/// int32 indices. With beta = 0 C is not read. Results do not depend on the number of threads.
-void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta);
+/// C = activation(alpha*A*B + beta*residual + bias) on the host. Arguments are checked by the caller: C has A's dtype or
+/// fp32, `a` has int32 indices, the epilogue has a residual. With beta = 0 that is not read. Results do not depend on
+/// the number of threads.
+void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta,
+              const Epilogue& epilogue);
 
 }  // namespace bsk

@@ -6,6 +6,8 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <bsk/types.h>
+
 namespace bsk::sm80 {
 
 inline constexpr int kRun = 8;  // elements: 16 bytes of fp16 or bf16
@@ -29,6 +31,13 @@ __device__ inline void round_to(__half& out, float x) {
 __device__ inline void round_to(__nv_bfloat16& out, float x) {
     out = __float2bfloat16_rn(x);
 }
+
+template <class C>
+inline constexpr DType kDType = DType::f32;
+template <>
+inline constexpr DType kDType<__half> = DType::f16;
+template <>
+inline constexpr DType kDType<__nv_bfloat16> = DType::bf16;
 
 /// Elements that lie side by side in C and are read and written together.
 template <class C>

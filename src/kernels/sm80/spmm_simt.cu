@@ -46,7 +46,8 @@ void launch_spmm_simt(const SpmmLaunch& launch, Stream stream) {
     int tile_rows = static_cast<int>(ceil_div(launch.m, instance.tile_m));
     void* arguments[] = {&argument, &tile_rows};
     // Below 2^31: C would not fit any memory otherwise.
-    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, simt::kTileN)));
+    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, simt::kTileN)), 1,
+                    static_cast<unsigned>(launch.batch));
     check_cuda(cudaLaunchKernel(instance.kernel, grid, dim3(static_cast<unsigned>(instance.threads)),
                                 arguments, 0, static_cast<cudaStream_t>(stream)),
                "cudaLaunchKernel(spmm_simt)");

@@ -1,4 +1,4 @@
-// C = alpha*A*B + beta*C in fp32 on the ordinary cores: any block, layout, size and alignment.
+// C = activation(alpha*A*B + beta*R + bias) in fp32 on the ordinary cores: any block, layout, size and alignment.
 //
 // Split of the work: a CTA computes one tile_m x 64 tile of C, tile_m = min(block_m, 64), so that the tile
 // lies inside one block row; it walks the row's stored blocks in k slices of 16. A thread computes 4 x 4
@@ -12,6 +12,7 @@
 
 #include <cstdint>
 
+#include "kernels/activation.cuh"
 #include "kernels/spmm_launch.h"
 
 namespace bsk::simt {
@@ -55,7 +56,7 @@ __device__ void load_a(const float* a, int block_k, SharedStorage<kTileM>& share
 template <int kTileM>
 __device__ void load_b(const SpmmLaunch& launch, std::int64_t first_k, std::int64_t first_column,
                        SharedStorage<kTileM>& shared) {
-    const float* b = static_cast<const float*>(launch.b);
+    const float* b = static_cast<const float*>(launch.b) + blockIdx.z * launch.stride_b;
     const Strides strides(launch.b_layout, launch.ldb);
     const bool row_major = launch.b_layout == Layout::row_major;
     for (int e = threadIdx.x; e < kSliceK * kTileN; e += kThreads<kTileM>) {
@@ -88,29 +89,42 @@ __device__ void multiply(const SharedStorage<kTileM>& shared, int first_row, int
 
 __device__ inline void store(const SpmmLaunch& launch, std::int64_t first_row, std::int64_t first_column,
                              const float (&sum)[kSide][kSide]) {
-    float* const c = static_cast<float*>(launch.c);
+    float* const c = static_cast<float*>(launch.c) + blockIdx.z * launch.stride_c;
+    const float* const residual = static_cast<const float*>(launch.residual) + blockIdx.z * launch.stride_c;
+    const float* const bias = static_cast<const float*>(launch.bias);
     const Strides strides(launch.c_layout, launch.ldc);
+    float x[kSide * kSide];
 #pragma unroll
-    for (int i = 0; i < kSide; ++i) {
-#pragma unroll
-        for (int j = 0; j < kSide; ++j) {
-            const std::int64_t row = first_row + i;
-            const std::int64_t column = first_column + j * kThreadColumns;
-            if (row < launch.m && column < launch.n) {
-                float& target = c[row * strides.row + column * strides.column];
-                const float old = launch.beta != 0.0F ? launch.beta * target : 0.0F;
-                target = launch.alpha * sum[i][j] + old;
+    for (int e = 0; e < kSide * kSide; ++e) {
+        const std::int64_t row = first_row + e / kSide;
+        const std::int64_t column = first_column + e % kSide * kThreadColumns;
+        x[e] = launch.alpha * sum[e / kSide][e % kSide];
+        if (row < launch.m && column < launch.n) {
+            if (launch.beta != 0.0F) {
+                x[e] += launch.beta * residual[row * strides.row + column * strides.column];
             }
+            if (bias != nullptr) {
+                x[e] += bias[launch.bias_axis == BiasAxis::row ? row : column];
+            }
+        }
+    }
+    activate<DType::f32>(launch.activation, x);
+#pragma unroll
+    for (int e = 0; e < kSide * kSide; ++e) {
+        const std::int64_t row = first_row + e / kSide;
+        const std::int64_t column = first_column + e % kSide * kThreadColumns;
+        if (row < launch.m && column < launch.n) {
+            c[row * strides.row + column * strides.column] = x[e];
         }
     }
 }
 
 // ---------------------------------------------------------------------------------------- __global__
 
-/// Grid: one CTA a tile, strip of kTileN columns after strip.
+/// Grid: x, one CTA a tile, strip of kTileN columns after strip; z, the products of a batch.
 /// @param tile_rows  ceil(m / kTileM)
 template <int kTileM>
-__global__ void __launch_bounds__(kThreads<kTileM>)
+__global__ void __launch_bounds__(kThreads<kTileM>, 2)
     spmm_simt(const __grid_constant__ SpmmLaunch launch, int tile_rows) {
     __shared__ SharedStorage<kTileM> shared;
     const int tile_row = static_cast<int>(blockIdx.x) % tile_rows;

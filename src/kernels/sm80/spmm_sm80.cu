@@ -59,7 +59,8 @@ void launch_spmm_sm80(const SpmmLaunch& launch, Stream stream) {
     int slice_shift = std::countr_zero(static_cast<unsigned>(launch.block_k / sm80::kSliceK));
     void* arguments[] = {&argument, &tile_rows, &slice_shift};
     // Below 2^31: C would not fit any memory otherwise.
-    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, sm80::kTileN)));
+    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, sm80::kTileN)), 1,
+                    static_cast<unsigned>(launch.batch));
     check_cuda(cudaLaunchKernel(instance.kernel, grid, dim3(sm80::kThreads), arguments, 0,
                                 static_cast<cudaStream_t>(stream)),
                "cudaLaunchKernel(spmm_sm80)");

@@ -1,5 +1,5 @@
-// C = alpha*A*B + beta*C on tensor cores through cp.async, ldmatrix and mma.sync: any block, layout, size and
-// alignment.
+// C = activation(alpha*A*B + beta*R + bias) on tensor cores through cp.async, ldmatrix and mma.sync: any block, layout,
+// size and alignment.
 //
 // Split of the work: a CTA of 4 warps computes one tile_m x 128 tile of C, tile_m = min(block_m, 64), so that
 // the tile lies inside one block row and needs that row's stored blocks only. CTAs are numbered down the tile
@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/activation.cuh"
 #include "kernels/sm80/mma.cuh"
 #include "kernels/sm80/run.cuh"
 #include "kernels/spmm_launch.h"
@@ -110,10 +111,10 @@ public:
 
         const std::int64_t column = first_column + (kBRowMajor ? b_chunk() * kChunk : b_row());
         const std::int64_t row = kBRowMajor ? b_row() : b_chunk() % 2 * kChunk;
-        b_source_ = static_cast<const std::uint16_t*>(launch.b) +
-                    (kBRowMajor ? row * launch.ldb + column : column * launch.ldb + row);
+        const std::uint16_t* b = static_cast<const std::uint16_t*>(launch.b) + blockIdx.z * launch.stride_b;
+        b_source_ = b + (kBRowMajor ? row * launch.ldb + column : column * launch.ldb + row);
         columns_left_ = static_cast<int>(launch.n - column < kTileN ? launch.n - column : kTileN);
-        b_is_aligned_ = reinterpret_cast<std::uintptr_t>(launch.b) % 16 == 0 && launch.ldb % kChunk == 0;
+        b_is_aligned_ = reinterpret_cast<std::uintptr_t>(b) % 16 == 0 && launch.ldb % kChunk == 0;
         fetch_columns(0);
     }
 
@@ -286,56 +287,101 @@ struct WarpTile {
 
 // ------------------------------------------------------------------------------------------ epilogue
 
-/// Writes the staged tile: kLines lines of kLength elements, contiguous in C (rows where C is row-major, else
-/// columns), of which `lines` x `length` at `c` exist.
+/// What is added to a tile. Lines are rows where C is row-major, else columns.
+template <class C>
+struct Addends {
+    const C* residual;     ///< as C at the tile's first element
+    const C* line_bias;    ///< an element a line of the tile, or nullptr
+    const C* length_bias;  ///< an element for each place along the lines, or nullptr
+};
+
+/// Writes the staged tile: kLines lines of kLength elements, contiguous in C, of which `lines` x `length` at `c`
+/// exist.
 template <int kLines, int kLength, class C>
-__device__ void write_tile(const SpmmLaunch& launch, const float* staging, C* c, std::int64_t lines,
-                           std::int64_t length) {
+__device__ void write_tile(const SpmmLaunch& launch, const float* staging, C* c, const Addends<C>& addends,
+                           std::int64_t lines, std::int64_t length) {
     constexpr int kRuns = kLength / kRun;
-    const bool aligned = (reinterpret_cast<std::uintptr_t>(c) | launch.ldc * sizeof(C)) % 16 == 0;
+    const auto is_aligned = [&](const C* data) {
+        return (reinterpret_cast<std::uintptr_t>(data) | launch.ldc * sizeof(C)) % 16 == 0;
+    };
+    const bool c_aligned = is_aligned(c);
+    const bool residual_aligned = is_aligned(addends.residual);
     for (int r = threadIdx.x; r < kLines * kRuns; r += kThreads) {
         const int line = r / kRuns;
         const int offset = r % kRuns * kRun;
         if (line >= lines || offset >= length) {
             continue;
         }
-        C* const target = c + line * launch.ldc + offset;
+        const std::int64_t place = line * launch.ldc + offset;
+        const std::int64_t count = length - offset;
         const Run<float> sums = load_run(staging + line * (kLength + kStagingPad) + offset, kRun, true);
-        Run<C> run = {};
-        if (launch.beta != 0.0F) {
-            run = load_run(target, length - offset, aligned);
-        }
+        float x[kRun];
 #pragma unroll
         for (int i = 0; i < kRun; ++i) {
-            const float old = launch.beta != 0.0F ? launch.beta * to_float(run.value[i]) : 0.0F;
-            round_to(run.value[i], launch.alpha * sums.value[i] + old);
+            x[i] = launch.alpha * sums.value[i];
         }
-        store_run(run, target, length - offset, aligned);
+        if (launch.beta != 0.0F) {
+            const Run<C> residual = load_run(addends.residual + place, count, residual_aligned);
+#pragma unroll
+            for (int i = 0; i < kRun; ++i) {
+                x[i] += launch.beta * to_float(residual.value[i]);
+            }
+        }
+        if (addends.line_bias != nullptr) {
+            const float bias = to_float(addends.line_bias[line]);
+#pragma unroll
+            for (float& element : x) {
+                element += bias;
+            }
+        }
+        if (addends.length_bias != nullptr) {
+            const Run<C> bias = load_run(addends.length_bias + offset, count, false);
+#pragma unroll
+            for (int i = 0; i < kRun; ++i) {
+                x[i] += to_float(bias.value[i]);
+            }
+        }
+        activate<kDType<C>>(launch.activation, x);
+        Run<C> run;
+#pragma unroll
+        for (int i = 0; i < kRun; ++i) {
+            round_to(run.value[i], x[i]);
+        }
+        store_run(run, c + place, count, c_aligned);
     }
 }
 
 template <class C, class Warp, int kTileM>
 __device__ void store_tile(const SpmmLaunch& launch, const Warp& warp, SharedStorage<kTileM>& shared,
                            std::int64_t first_row, std::int64_t first_column) {
-    C* const c = static_cast<C*>(launch.c);
     const std::int64_t rows = launch.m - first_row;
     const std::int64_t columns = launch.n - first_column;
-    if (launch.c_layout == Layout::row_major) {
+    const bool row_major = launch.c_layout == Layout::row_major;
+    const std::int64_t place =
+        blockIdx.z * launch.stride_c +
+        (row_major ? first_row * launch.ldc + first_column : first_column * launch.ldc + first_row);
+    C* const c = static_cast<C*>(launch.c) + place;
+    const C* bias = static_cast<const C*>(launch.bias);
+    const bool row_bias = launch.bias_axis == BiasAxis::row;
+    if (bias != nullptr) {
+        bias += row_bias ? first_row : first_column;
+    }
+    const Addends<C> addends{static_cast<const C*>(launch.residual) + place,
+                             row_bias == row_major ? bias : nullptr, row_bias == row_major ? nullptr : bias};
+    if (row_major) {
         warp.stage_sums(shared.staging, kTileN + kStagingPad, 1);
         __syncthreads();
-        write_tile<kTileM, kTileN>(launch, shared.staging, c + first_row * launch.ldc + first_column, rows,
-                                   columns);
+        write_tile<kTileM, kTileN>(launch, shared.staging, c, addends, rows, columns);
     } else {
         warp.stage_sums(shared.staging, 1, kTileM + kStagingPad);
         __syncthreads();
-        write_tile<kTileN, kTileM>(launch, shared.staging, c + first_column * launch.ldc + first_row, columns,
-                                   rows);
+        write_tile<kTileN, kTileM>(launch, shared.staging, c, addends, columns, rows);
     }
 }
 
 // ---------------------------------------------------------------------------------------- __global__
 
-/// T is the type of A and B; C is T or float. Grid: one CTA a tile, strip after strip.
+/// T is the type of A and B; C is T or float. Grid: x, one CTA a tile, strip after strip; z, the products of a batch.
 /// @param tile_rows    ceil(m / kTileM)
 /// @param slice_shift  log2(block_k / kSliceK)
 template <class T, int kTileM, Layout kBLayout>

@@ -127,9 +127,20 @@ __device__ inline void bulk_load_multicast(void* shared, const void* global, std
         : "memory");
 }
 
-__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y) {
-    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
-                 "r"(shared_address(shared)), "r"(x), "r"(y)
+/// tma_load of a map with a third dimension, z.
+__device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y,
+                                int z) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, "
+        "%5}], "
+        "[%2];" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z)
+        : "memory");
+}
+
+__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y, int z) {
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(map),
+                 "r"(shared_address(shared)), "r"(x), "r"(y), "r"(z)
                  : "memory");
 }
 

@@ -17,11 +17,9 @@ struct SpmmSm90SmallParams {
     const std::int32_t* units;
     const std::int32_t* work_offsets;  ///< [streams + 1]
     const WorkItem* work;
-    int m;                   ///< rows of C
+    int strips;              ///< of one product: a batch has as many strips for each
     int units_per_row_log2;  ///< block_k / unit
     int cluster;             ///< CTAs of a cluster, 1 or 2
-    float alpha;
-    float beta;
 };
 
 template <class Kernel>
@@ -90,7 +88,8 @@ struct SmallProducer {
         State state;
         for (int item = begin; item < end; ++item) {
             const WorkItem work = p.work[item];
-            const int col = (work.strip * p.cluster + rank) * kTileN;
+            const int batch = work.strip / p.strips;
+            const int col = ((work.strip - batch * p.strips) * p.cluster + rank) * kTileN;
             const int stage_end = __ldg(p.group_stages + work.tile_row + 1);
             const int stage_begin = __ldg(p.group_stages + work.tile_row);
             if (stage_begin == stage_end) {
@@ -114,10 +113,10 @@ struct SmallProducer {
                     std::uint8_t* piece = shared.b[state.stage] + i * kPieceBytes;
                     if (lane == 0) {
                         if constexpr (Kernel::kRowMajorB) {
-                            ptx::tma_load(piece, &b_map, full, col, k);
-                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k);
+                            ptx::tma_load(piece, &b_map, full, col, k, batch);
+                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k, batch);
                         } else {
-                            ptx::tma_load(piece, &b_map, full, k, col);
+                            ptx::tma_load(piece, &b_map, full, k, col, batch);
                         }
                     }
                 }

@@ -1,4 +1,4 @@
-// spmm_sm90: C = alpha*A*B + beta*C for Hopper, A in BSR with block sides that are multiples of 64.
+// spmm_sm90: C = activation(alpha*A*B + beta*R + bias) for Hopper, A in BSR with block sides that are multiples of 64.
 //
 // Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles of C that the plan gives its
 // stream, in order; its CTAs take neighbouring column tiles of the same tile row, so they need the same
@@ -19,11 +19,12 @@
 //   barriers    full[stages]: 1 arrival (own producer) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warpgroup that reads the stage, of each CTA of the
 //                              cluster; the producer waits
-//               c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
+//               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
 #include <bit>
 
+#include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/epilogue.cuh"
@@ -59,7 +60,7 @@ struct SpmmSm90 {
     static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using State = PipelineState<kStages>;
-    using TileEpilogue = Epilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
+    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];
@@ -67,7 +68,7 @@ struct SpmmSm90 {
         std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
         std::uint64_t full[kStages];
         std::uint64_t empty[kStages];
-        std::uint64_t c_full[kConsumers];
+        std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
     static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
@@ -98,23 +99,24 @@ struct SpmmSm90 {
                     } else {
                         ptx::tma_load_multicast(a, &a_map, full, k, a_row, 0b11);
                     }
-                    load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, tile.col);
+                    load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, tile.col,
+                           tile.batch);
                     state.advance();
                 }
             }
         }
     }
 
-    /// B rows k .. k+63, columns col .. col+255; zeros outside B.
+    /// Rows k .. k+63, columns col .. col+255 of a B of the batch; zeros outside it.
     __device__ static void load_b(std::uint16_t* b, const CUtensorMap& b_map, std::uint64_t* full, int k,
-                                  int col) {
+                                  int col, int batch) {
         if constexpr (kConfig.b_layout == Layout::row_major) {
 #pragma unroll
             for (int part = 0; part < kTileN / 64; ++part) {
-                ptx::tma_load(b + part * 64 * kTileK, &b_map, full, col + part * 64, k);
+                ptx::tma_load(b + part * 64 * kTileK, &b_map, full, col + part * 64, k, batch);
             }
         } else {
-            ptx::tma_load(b, &b_map, full, k, col);
+            ptx::tma_load(b, &b_map, full, k, col, batch);
         }
     }
 
@@ -129,7 +131,7 @@ struct SpmmSm90 {
     }
 
     /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
-    /// is still in flight, its stage held. Calls meanwhile() when the first step's wgmma are queued.
+    /// is still in flight, its stage held. Calls meanwhile(step) when a step's wgmma are queued.
     template <class Meanwhile>
     __device__ static void multiply(float (&acc)[128], SharedStorage& shared, State& state, int steps,
                                     int a_offset, int cluster, Meanwhile meanwhile) {
@@ -146,9 +148,7 @@ struct SpmmSm90 {
                                                                   b + (kTransposeB ? 128 : 2) * k16);
             }
             ptx::wgmma_commit();
-            if (step == 0) {
-                meanwhile();
-            }
+            meanwhile(step);
             ptx::wgmma_wait<1>();
             if (step > 0) {
                 release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, cluster);
@@ -157,12 +157,12 @@ struct SpmmSm90 {
         }
     }
 
-    __device__ static void consume(SharedStorage& shared, const CUtensorMap& c_map, const SpmmSm90Params& p,
-                                   int begin, int end, int rank, int consumer) {
+    __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
+                                   const SpmmSm90Params& p, int begin, int end, int rank, int consumer) {
         const int steps_per_block = p.block_k / kTileK;
         const int tile_rows = kCooperative ? consumer * 64 : 0;  // this warpgroup's rows in a tile
-        TileEpilogue epilogue(c_map, shared.c[consumer], &shared.c_full[consumer],
-                              kEpilogueBarrier + consumer);
+        TileEpilogue epilogue(epilogue_params, shared.c[consumer],
+                              &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
         State state;
         Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
         for (int item = begin; item < end; ++item) {
@@ -180,7 +180,14 @@ struct SpmmSm90 {
                 }
             }
             float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
-            multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&] { epilogue.flush(p.n); });
+            if constexpr (kDefersStore) {
+                epilogue.load_row_bias(tile.row + tile_rows);
+            }
+            multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
+                if constexpr (kDefersStore) {
+                    epilogue.flush_under(step, steps);
+                }
+            });
             if constexpr (!kCooperative) {
                 if (item + 1 < end) {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
@@ -193,20 +200,21 @@ struct SpmmSm90 {
             }
             if (steps > 0) {
                 release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, p.cluster);
-            } else {
-                epilogue.flush(p.n);
             }
-            if (kDefersStore && p.beta == 0.0F) {
-                epilogue.hold(acc, tile.row + tile_rows, tile.col, p.alpha);
+            if constexpr (kDefersStore) {
+                epilogue.flush();  // what a row without blocks left
+                epilogue.hold(acc, tile.row + tile_rows, tile.col, tile.batch);
             } else {
                 const auto place_of = [&](int offset) {
                     return int2{tile.row + tile_rows, tile.col + offset};
                 };
-                epilogue.store(acc, place_of, p.n, p.alpha, p.beta);
+                epilogue.store(acc, place_of, tile.batch);
             }
         }
-        epilogue.flush(p.n);
-        epilogue.finish();
+        if constexpr (kDefersStore) {
+            epilogue.flush();
+        }
+        epilogue.finish_stores();
     }
 };
 
@@ -214,7 +222,7 @@ struct SpmmSm90 {
 template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
-              const __grid_constant__ CUtensorMap c_map, const SpmmSm90Params p) {
+              const __grid_constant__ EpilogueParams epilogue, const SpmmSm90Params p) {
     using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
@@ -224,7 +232,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, c_map, 1, Kernel::kReaders * p.cluster);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
@@ -236,7 +244,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     } else {
         ptx::take_registers<kConsumerRegisters>();
         if (begin < end) {
-            Kernel::consume(shared, c_map, p, begin, end, rank, warpgroup - 1);
+            Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
         }
     }
     __syncwarp();
@@ -262,25 +270,23 @@ void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
     const CUtensorMap a_map =
         make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m, launch.block_k, launch.block_k,
                         kConfig.tile_m / cluster, kTileK);
-    const CUtensorMap b_map =
-        make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
-                        kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64);
-    const CUtensorMap c_map = make_tensor_map(launch.c, kConfig.c_dtype, kConfig.c_layout, launch.m, launch.n,
-                                              launch.ldc, TileEpilogue::kBoxRows, TileEpilogue::kBoxCols);
+    const CUtensorMap b_map = make_tensor_map(
+        b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
+        kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
+    const EpilogueParams epilogue = TileEpilogue::make_params(launch, false);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
                                 launch.work_offsets,
                                 launch.work,
-                                static_cast<int>(launch.n),
+                                static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                 launch.block_m,
                                 launch.block_k,
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
-                                cluster,
-                                launch.alpha,
-                                launch.beta};
+                                cluster};
 
     launch_clusters(kSpmmSm90<kConfig>, launch.streams, cluster, kThreads,
-                    sizeof(typename SpmmSm90<kConfig>::SharedStorage), stream, a_map, b_map, c_map, params);
+                    sizeof(typename SpmmSm90<kConfig>::SharedStorage), stream, a_map, b_map, epilogue,
+                    params);
 }
 
 }  // namespace bsk

@@ -1,4 +1,4 @@
-// spmm_sm90_small: C = alpha*A*B + beta*C for Hopper, A in BSR with blocks whose sides are multiples of 16.
+// spmm_sm90_small: C = activation(alpha*A*B + beta*R + bias) for Hopper, A in BSR with blocks whose sides are multiples of 16.
 //
 // Operands swapped: C^T = B^T * A^T. A unit (32 x 32 or 16 x 16 values of a stored block) sits on wgmma's n
 // side, m64n32k16 or m64n16k16, so that no row of a tensor-core tile is padding. A tile is 256 rows x 128
@@ -31,11 +31,12 @@
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)   16 KiB each
 //   barriers    full[stages]: 4 arrivals (own producer warps) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster; producer warps wait
-//               c_full[2]: 1 arrival + the bytes of a chunk of C; its consumer warpgroup waits
+//               c_full[2][2]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
 #include <bit>
 
+#include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
@@ -78,7 +79,7 @@ struct SpmmSm90Small {
     // Accumulators hold C^T: n x m, in the other layout.
     static constexpr Layout kTransposedLayoutC =
         kConfig.c_layout == Layout::row_major ? Layout::col_major : Layout::row_major;
-    using TileEpilogue = Epilogue<kConfig.c_dtype, kTransposedLayoutC, 2>;
+    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kTransposedLayoutC, 2>;
 
     struct alignas(1024) SharedStorage {
         std::uint8_t a[kStages][kGroupStageBytes];
@@ -86,7 +87,7 @@ struct SpmmSm90Small {
         std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
         std::uint64_t full[kStages];
         std::uint64_t empty[kStages];
-        std::uint64_t c_full[kConsumers];
+        std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
     static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
@@ -220,13 +221,13 @@ struct SpmmSm90Small {
         release(shared, previous, skipped, p.cluster, consumer);
     }
 
-    __device__ static void consume(SharedStorage& shared, const CUtensorMap& c_map,
+    __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
                                    const SpmmSm90SmallParams& p, int begin, int end, int rank, int consumer) {
         if (consumer == 1) {
             __nanosleep(kStaggerNanoseconds);
         }
-        TileEpilogue epilogue(c_map, shared.c[consumer], &shared.c_full[consumer],
-                              kConsumerBarrier + consumer);
+        TileEpilogue epilogue(epilogue_params, shared.c[consumer],
+                              &shared.c_full[consumer * TileEpilogue::kBuffers], kConsumerBarrier + consumer);
         const std::uint32_t offset = UnitColumnOfB::lane_offset(consumer);
         Fragments fragments[2] = {};
         State state;
@@ -245,7 +246,8 @@ struct SpmmSm90Small {
             }
             static_assert(kGroupChunks == 4);
             const int4 chunks = __ldg(reinterpret_cast<const int4*>(p.group_chunks) + work.tile_row);
-            const int first_col = (work.strip * p.cluster + rank) * kTileN;
+            const int batch = work.strip / p.strips;
+            const int first_col = ((work.strip - batch * p.strips) * p.cluster + rank) * kTileN;
             const auto place_of = [&](int offset) {  // in C^T: column of C, then row
                 const int half = kHalves == 1 ? consumer : offset / 128;
                 const int row = kHalves == 1 ? offset : consumer * 128 + offset % 128;
@@ -253,9 +255,9 @@ struct SpmmSm90Small {
                 const int chunk = i == 0 ? chunks.x : i == 1 ? chunks.y : i == 2 ? chunks.z : chunks.w;
                 return int2{first_col + half * 64, chunk * kGroupChunkRows + row % kGroupChunkRows};
             };
-            epilogue.store(flat, place_of, p.m, p.alpha, p.beta);
+            epilogue.store(flat, place_of, batch);
         }
-        epilogue.finish();
+        epilogue.finish_stores();
     }
 };
 
@@ -263,7 +265,7 @@ struct SpmmSm90Small {
 template <DType kType, DType kTypeC, int kUnit, Layout kLayoutB, Layout kLayoutC>
 __global__ void __launch_bounds__(384, 1)
     spmm_sm90_small(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
-                    const __grid_constant__ CUtensorMap c_map, const SpmmSm90SmallParams p) {
+                    const __grid_constant__ EpilogueParams epilogue, const SpmmSm90SmallParams p) {
     using Kernel = SpmmSm90Small<SpmmSm90SmallConfig{kType, kTypeC, kUnit, kLayoutB, kLayoutC}>;
     static_assert(Kernel::kThreads == 384);
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
@@ -274,7 +276,7 @@ __global__ void __launch_bounds__(384, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, c_map, 4, Kernel::kConsumers * p.cluster);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 4, Kernel::kConsumers * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
@@ -288,7 +290,7 @@ __global__ void __launch_bounds__(384, 1)
         }
     } else {
         ptx::take_registers<Kernel::kConsumerRegisters>();
-        Kernel::consume(shared, c_map, p, begin, end, rank, warpgroup - 1);
+        Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
     }
     __syncwarp();
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
@@ -313,13 +315,11 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
     const void* b = launch.k > 0 ? launch.b : launch.c;
     const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m,
                                               launch.block_k, launch.block_k, Kernel::kUnit, Kernel::kUnit);
-    const CUtensorMap b_map = Kernel::kRowMajorB ? make_tensor_map(b, kConfig.dtype, launch.k, launch.n,
-                                                                   launch.ldb, Kernel::kUnit, 64)
-                                                 : make_tensor_map(b, kConfig.dtype, launch.n, launch.k,
-                                                                   launch.ldb, Kernel::kTileN, Kernel::kUnit);
-    const CUtensorMap c_map =
-        make_tensor_map(launch.c, kConfig.c_dtype, Kernel::kTransposedLayoutC, launch.n, launch.m, launch.ldc,
-                        TileEpilogue::kBoxRows, TileEpilogue::kBoxCols);
+    const CUtensorMap b_map =
+        make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
+                        Kernel::kRowMajorB ? Kernel::kUnit : Kernel::kTileN,
+                        Kernel::kRowMajorB ? 64 : Kernel::kUnit, launch.batch, launch.stride_b);
+    const EpilogueParams epilogue = TileEpilogue::make_params(launch, true);
     const SpmmSm90SmallParams params{launch.group_chunks,
                                      launch.group_stages,
                                      launch.steps,
@@ -327,14 +327,12 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                                      launch.units,
                                      launch.work_offsets,
                                      launch.work,
-                                     static_cast<int>(launch.m),
+                                     static_cast<int>(ceil_div(launch.n, Kernel::kTileN * cluster)),
                                      std::countr_zero(static_cast<unsigned>(launch.block_k / Kernel::kUnit)),
-                                     cluster,
-                                     launch.alpha,
-                                     launch.beta};
+                                     cluster};
 
     launch_clusters(kSpmmSm90Small<kConfig>, launch.streams, cluster, Kernel::kThreads,
-                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage), stream, a_map, b_map, c_map,
+                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage), stream, a_map, b_map, epilogue,
                     params);
 }
 

@@ -38,26 +38,48 @@ CUtensorMapSwizzle swizzle_of(std::int64_t row_bytes) {
                              : CU_TENSOR_MAP_SWIZZLE_32B;
 }
 
+/// Sizes from the contiguous dimension outwards; strides in elements of all dimensions but that one.
+template <int kDims>
+CUtensorMap encode(const void* data, DType dtype, const std::int64_t (&sizes)[kDims],
+                   const std::int64_t (&strides)[kDims - 1], int box_rows, int box_cols) {
+    static const PFN_cuTensorMapEncodeTiled_v12000 encoder = find_encoder();
+    CUtensorMap map;
+    cuuint64_t size[kDims];
+    cuuint64_t stride[kDims - 1];
+    cuuint32_t box[kDims];
+    cuuint32_t element_strides[kDims];
+    for (int i = 0; i < kDims; ++i) {
+        // A matrix without elements still needs a valid map; no box of it is ever asked for.
+        size[i] = static_cast<cuuint64_t>(std::max<std::int64_t>(sizes[i], 1));
+        box[i] = static_cast<cuuint32_t>(i == 0 ? box_cols : i == 1 ? box_rows : 1);
+        element_strides[i] = 1;
+    }
+    for (int i = 0; i < kDims - 1; ++i) {
+        stride[i] = static_cast<cuuint64_t>(strides[i] * size_of(dtype));
+    }
+    const CUresult status =
+        encoder(&map, element_type(dtype), kDims, const_cast<void*>(data), size, stride, box, element_strides,
+                CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle_of(box_cols * size_of(dtype)),
+                CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    require(status == CUDA_SUCCESS, ErrorCode::cuda_error,
+            "cuTensorMapEncodeTiled failed with code {} for {} x {} elements of {} at {}, ld = {}.",
+            static_cast<int>(status), sizes[1], sizes[0], name(dtype), data, strides[0]);
+    return map;
+}
+
 }  // namespace
 
 CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
                             std::int64_t ld, int box_rows, int box_cols) {
-    static const PFN_cuTensorMapEncodeTiled_v12000 encode = find_encoder();
-    CUtensorMap map;
-    // A matrix without elements still needs a valid map; no box of it is ever asked for.
-    const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(std::max<std::int64_t>(cols, 1)),
-                                 static_cast<cuuint64_t>(std::max<std::int64_t>(rows, 1))};
-    const cuuint64_t strides[1] = {static_cast<cuuint64_t>(ld * size_of(dtype))};
-    const cuuint32_t box[2] = {static_cast<cuuint32_t>(box_cols), static_cast<cuuint32_t>(box_rows)};
-    const cuuint32_t element_strides[2] = {1, 1};
-    const CUresult status =
-        encode(&map, element_type(dtype), 2, const_cast<void*>(data), sizes, strides, box, element_strides,
-               CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle_of(box_cols * size_of(dtype)),
-               CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-    require(status == CUDA_SUCCESS, ErrorCode::cuda_error,
-            "cuTensorMapEncodeTiled failed with code {} for {} x {} elements of {} at {}, ld = {}.",
-            static_cast<int>(status), rows, cols, name(dtype), data, ld);
-    return map;
+    return encode<2>(data, dtype, {cols, rows}, {ld}, box_rows, box_cols);
+}
+
+CUtensorMap make_tensor_map(const void* data, DType dtype, Layout layout, std::int64_t rows,
+                            std::int64_t cols, std::int64_t ld, int box_lines, int box_line,
+                            std::int64_t batch, std::int64_t stride) {
+    const bool row_major = layout == Layout::row_major;
+    return encode<3>(data, dtype, {row_major ? cols : rows, row_major ? rows : cols, batch}, {ld, stride},
+                     box_lines, box_line);
 }
 
 }  // namespace bsk

@@ -16,12 +16,10 @@ namespace bsk {
 [[nodiscard]] CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
                                           std::int64_t ld, int box_rows, int box_cols);
 
-/// The map of a dense matrix in either layout: of the matrix if it is row-major, else of its transpose.
-[[nodiscard]] inline CUtensorMap make_tensor_map(const void* data, DType dtype, Layout layout,
-                                                 std::int64_t rows, std::int64_t cols, std::int64_t ld,
-                                                 int box_lines, int box_line) {
-    return layout == Layout::row_major ? make_tensor_map(data, dtype, rows, cols, ld, box_lines, box_line)
-                                       : make_tensor_map(data, dtype, cols, rows, ld, box_lines, box_line);
-}
+/// The map of `batch` dense matrices, `stride` elements apart, in either layout: of the matrices if they are row-major,
+/// else of their transposes. It has a third dimension, the batch; boxes lie in one matrix.
+[[nodiscard]] CUtensorMap make_tensor_map(const void* data, DType dtype, Layout layout, std::int64_t rows,
+                                          std::int64_t cols, std::int64_t ld, int box_lines, int box_line,
+                                          std::int64_t batch, std::int64_t stride);
 
 }  // namespace bsk

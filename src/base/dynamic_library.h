@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
-namespace bsk::bench {
+namespace bsk {
 
 class DynamicLibrary {
 public:
-    /// Loads the first of `file_names` that the dynamic loader finds and keeps it until the process ends.
+    /// Takes the first of `file_names` that the process has loaded already (PyTorch brings a cuBLAS of its own),
+    /// else loads the first that the dynamic loader finds; keeps it until the process ends.
     /// @throws Error unsupported with the reason the dynamic loader gives.
     DynamicLibrary(const std::string& title, const std::vector<std::string>& file_names);
 
@@ -25,4 +26,4 @@ private:
     void* handle_ = nullptr;
 };
 
-}  // namespace bsk::bench
+}  // namespace bsk

@@ -5,7 +5,7 @@
 
 #include <bsk/types.h>
 
-namespace bsk::bench {
+namespace bsk {
 
 constexpr cudaDataType_t cuda_data_type(DType dtype) {
     switch (dtype) {
@@ -16,4 +16,4 @@ constexpr cudaDataType_t cuda_data_type(DType dtype) {
     return CUDA_R_32F;
 }
 
-}  // namespace bsk::bench
+}  // namespace bsk

@@ -1,20 +1,25 @@
-#include "bench/dynamic_library.h"
+#include "base/dynamic_library.h"
 
 #include <dlfcn.h>
 
 #include "base/check.h"
 
-namespace bsk::bench {
+namespace bsk {
 
 DynamicLibrary::DynamicLibrary(const std::string& title, const std::vector<std::string>& file_names) {
     std::string reason;  // of the first, which is the one wanted most
-    for (const std::string& name : file_names) {
-        handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-        if (handle_ != nullptr) {
-            file_name_ = name;
-            return;
+    for (const int already_loaded : {RTLD_NOLOAD, 0}) {
+        for (const std::string& name : file_names) {
+            handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | already_loaded);
+            if (handle_ != nullptr) {
+                file_name_ = name;
+                return;
+            }
+            const char* error = dlerror();  // null where the library is merely not loaded
+            if (reason.empty() && error != nullptr) {
+                reason = error;
+            }
         }
-        reason = reason.empty() ? dlerror() : reason;
     }
     fail(ErrorCode::unsupported, "{} cannot be loaded ({}); install it or add its folder to LD_LIBRARY_PATH.",
          title, reason);
@@ -27,4 +32,4 @@ void* DynamicLibrary::find(const char* symbol) const {
     return address;
 }
 
-}  // namespace bsk::bench
+}  // namespace bsk

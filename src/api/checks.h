@@ -1,0 +1,14 @@
+// Checks that products and replan() share.
+#pragma once
+
+#include <bsk/bsr.h>
+
+namespace bsk {
+
+/// `a` has the sizes, the block and the number of blocks that the plan was made for.
+void check_sizes(const BsrView& planned, const BsrView& a);
+
+/// A pointer that a CUDA kernel will read or write: on the plan's device and aligned to `alignment` bytes.
+void check_pointer(const char* argument, const void* pointer, int alignment, const Device& device);
+
+}  // namespace bsk
