@@ -100,6 +100,10 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     return launch_seconds(device) + std::max(math, memory_seconds(a, problem, device));
 }
 
+double pack_seconds(std::int64_t bytes, const DeviceModel& device) {
+    return launch_seconds(device) + 2.0 * static_cast<double>(bytes) / (device.memory_gbps * 1e9);
+}
+
 double expand_seconds(const BsrView& a, const DeviceModel& device) {
     const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
     const double bytes = kElementBytes * (stored + static_cast<double>(a.m) * static_cast<double>(a.k));

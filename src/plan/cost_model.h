@@ -34,6 +34,9 @@ namespace bsk {
 [[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
                                    const SpmmProblem& problem, const DeviceModel& device);
 
+/// Copying values of A in the order in which spmm_sm90_small reads them.
+[[nodiscard]] double pack_seconds(std::int64_t bytes, const DeviceModel& device);
+
 /// Writing A's blocks into a dense matrix.
 [[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
 

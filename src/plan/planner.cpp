@@ -186,9 +186,11 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                         const std::vector<std::int32_t>& col, const DeviceModel& device) {
+                         const std::vector<std::int32_t>& col, const DeviceModel& device,
+                         const PlanOptions& options) {
     const int unit = unit_of(a.block_m, a.block_k);
     plan.lists = make_union_lists(a, crow, col);
+    plan.packed_bytes = a.nnzb * a.block_m * a.block_k * size_of(a.dtype);
     const std::vector<GroupWork> works = group_work(plan.lists);
     GroupWork total;
     for (const GroupWork& work : works) {
@@ -212,6 +214,12 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             kGroupRows, kSm90SmallTileN, kGroupRows,
             static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
             unit, unit));
+    const double packing = pack_seconds(plan.packed_bytes, device);
+    if (!options.packed_values) {
+        plan.predicted_seconds += packing;
+    }
+    plan.reasons.push_back(fmt::format("Packing A takes {:.4f} ms, {}.", 1e3 * packing,
+                                       options.packed_values ? "once" : "in every product"));
 }
 
 /// Adds the expansion of A to the plan.
@@ -245,7 +253,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     plan.choice.kernel = kernel;
     switch (kernel) {
         case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device); break;
-        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
+        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device, options); break;
         case KernelId::spmm_sm80:
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:

@@ -10,8 +10,6 @@ namespace bsk {
 
 namespace {
 
-constexpr int kReadAhead = 32;  // units that a warp of the kernel reads at a time
-
 /// Appends stages of one group after another.
 class Writer {
 public:
@@ -123,7 +121,6 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
         writer.close_group();
     }
     lists.stage_units.insert(lists.stage_units.end(), 2, static_cast<std::int32_t>(lists.units.size()));
-    lists.units.resize(lists.units.size() + kReadAhead);
     return lists;
 }
 

@@ -29,8 +29,8 @@ struct UnionLists {
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
     std::vector<UnionStep> steps;            ///< [stages * kGroupStageK / unit]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
-    /// [units + 32]: by step, then by row; index in [nnzb * block_m / unit, block_k / unit], row-major. What
-    /// lies past the last unit is 0, so that a warp may read 32 from any stage's first on.
+    /// [units]: by step, then by row, which is the order they are packed in; index in
+    /// [nnzb * block_m / unit, block_k / unit], row-major.
     std::vector<std::int32_t> units;
 };
 

@@ -232,7 +232,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
+    start_cluster<Kernel::kStages>(shared, 1, Kernel::kReaders * p.cluster, a_map, b_map, epilogue.c_map);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
