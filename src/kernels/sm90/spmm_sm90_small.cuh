@@ -92,13 +92,17 @@ struct SpmmSm90Small {
     /// The unit columns of a stage, in two halves of 32 columns of A each.
     using Masks = typename Fragments::Masks[2];
 
-    __device__ static void load_masks(Masks& masks, const SpmmSm90SmallParams& p, int stage) {
-        const auto* pairs = reinterpret_cast<const int4*>(p.steps + stage * kSteps);
+    /// A lane's unit column of a stage. Each lane reads its own: of loads from one address the compiler puts the result
+    /// in a uniform register at once, and waits for it there.
+    __device__ static std::uint32_t load_mask(const SpmmSm90SmallParams& p, int stage) {
+        return __ldg(&p.steps[stage * kSteps + threadIdx.x % kSteps].rows);
+    }
+
+    /// The masks of a stage from load_mask().
+    __device__ static void share_masks(Masks& masks, std::uint32_t mask) {
 #pragma unroll
-        for (int i = 0; i < kSteps / 2; ++i) {
-            const int4 pair = __ldg(pairs + i);
-            masks[2 * i / kColumns][2 * i % kColumns] = pair.y;
-            masks[(2 * i + 1) / kColumns][(2 * i + 1) % kColumns] = pair.w;
+        for (int i = 0; i < kSteps; ++i) {
+            masks[i / kColumns][i % kColumns] = __shfl_sync(0xFFFFFFFF, mask, i);
         }
     }
 
@@ -186,7 +190,8 @@ struct SpmmSm90Small {
                                       int consumer) {
         Masks masks;
         Masks next;
-        load_masks(next, p, begin);
+        share_masks(next, load_mask(p, begin));
+        std::uint32_t next_mask = load_mask(p, min(begin + 1, end - 1));
         ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
         fragments.load(a[0], next[0], ptx::shared_address(shared.a[state.stage]));
         int previous = -1;     // the stage that the products in flight may still read
@@ -198,7 +203,8 @@ struct SpmmSm90Small {
                 masks[i / kColumns][i % kColumns] = next[i / kColumns][i % kColumns];
             }
             const bool more = stage + 1 < end;
-            load_masks(next, p, more ? stage + 1 : stage);
+            share_masks(next, next_mask);
+            next_mask = load_mask(p, min(stage + 2, end - 1));
             const int current = state.stage;
             const std::uint64_t pieces = describe_pieces(shared.b[current]);
             std::uint32_t units = ptx::shared_address(shared.a[current]);
