@@ -14,8 +14,8 @@
 
 namespace bsk {
 
-inline constexpr int kGroupStageK = 64;         ///< columns of A a stage holds at most
-inline constexpr int kGroupStageBytes = 16384;  ///< of 16-bit values of A a stage holds at most
+inline constexpr int kGroupStageK = 128;        ///< columns of A a stage holds at most
+inline constexpr int kGroupStageBytes = 32768;  ///< of 16-bit values of A a stage holds at most
 
 /// One unit column of a stage.
 struct UnionStep {

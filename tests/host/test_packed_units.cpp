@@ -57,7 +57,8 @@ std::vector<std::byte> pack(const BsrMatrix& a, const UnionLists& lists, int uni
         for (int row = 0; row < unit; ++row) {
             for (int piece = 0; piece < unit / 8; ++piece) {
                 std::memcpy(packed.data() + u * unit_bytes(unit) + packed_piece_offset(unit, row, piece),
-                            a.values.data() + 2 * ((first_row + row) * a.block_k + first_col + 8 * piece), 16);
+                            a.values.data() + 2 * ((first_row + row) * a.block_k + first_col + 8 * piece),
+                            16);
             }
         }
     }
@@ -93,8 +94,8 @@ TEST_P(PackedUnitsOf, ComeBackToTheirPlaces) {
                     const int chunk = lists.group_chunks[group * kGroupChunks + row / kGroupChunkRows];
                     const std::int64_t to_row = chunk * std::int64_t{kGroupChunkRows} + row % kGroupChunkRows;
                     for (int col = 0; col < unit; ++col) {
-                        walked[to_row * cols + step.column * unit + col] =
-                            element(packed, at + packed_piece_offset(unit, row % unit, col / 8) + col % 8 * 2);
+                        walked[to_row * cols + step.column * unit + col] = element(
+                            packed, at + packed_piece_offset(unit, row % unit, col / 8) + col % 8 * 2);
                     }
                     at += row % unit == unit - 1 ? unit_bytes(unit) : 0;
                 }

@@ -1,81 +1,64 @@
-// Fragments of A: how a consumer warpgroup of spmm_sm90_small brings units from shared memory to the registers that
-// wgmma reads as its A operand.
+// Fragments of B^T: how a consumer warpgroup of spmm_sm90_small brings a unit column of B from shared memory
+// to the registers that wgmma reads as its A operand.
 #pragma once
 
 #include <cstdint>
 
+#include <bsk/types.h>
+
 #include "kernels/sm90/epilogue.cuh"
-#include "kernels/sm90/packed_units.h"
 #include "kernels/sm90/ptx.cuh"
+#include "plan/kernels.h"
 
 namespace bsk {
 
-/// What a consumer multiplies at a time: 32 columns of A, which are one or two unit columns, of its two bands of 64
-/// rows. A warp holds 16 rows of each band, all of one unit row: its unit there, or zeros where none is stored.
 template <int kUnit>
-class SmallFragments {
-public:
-    static constexpr int kBands = 2;
-    static constexpr int kSlices = 2;             ///< of 16 columns of A
-    static constexpr int kColumns = 32 / kUnit;   ///< unit columns
-    static constexpr int kBandRows = 64 / kUnit;  ///< unit rows of a band
+struct SmallUnit {
+    static constexpr int kSlices = kUnit / 16;           ///< of 16 columns of k
+    static constexpr int kHalves = kUnit == 16 ? 2 : 1;  ///< 64-column halves of the tile a consumer computes
+    static constexpr int kPieceBytes = kUnit * kSm90SmallTileN * 2;  ///< of B for a unit column
+};
 
-    using Registers = std::uint32_t[kBands][kSlices][4];
-    /// Bit r: unit row r of the tile stores a unit in the unit column.
-    using Masks = std::uint32_t[kColumns];
+template <int kUnit, Layout kLayoutB>
+struct SmallFragments {
+    using Unit = SmallUnit<kUnit>;
+    static constexpr bool kRowMajorB = kLayoutB == Layout::row_major;
 
-    /// `zeros`: address of 16 zero bytes in shared memory.
-    __device__ SmallFragments(int consumer, std::uint32_t zeros) : zeros_(zeros) {
+    /// 64 columns of n x 16 of k each.
+    using Fragments = std::uint32_t[Unit::kHalves][Unit::kSlices][4];
+
+    /// Byte offset in a piece of B of the 16 bytes that this lane addresses for ldmatrix; half and slice 0.
+    __device__ static std::uint32_t lane_offset(int consumer) {
         const int warp = threadIdx.x % kWarpgroupThreads / 32;
         const int lane = threadIdx.x % 32;
-#pragma unroll
-        for (int band = 0; band < kBands; ++band) {
-            const int first = (consumer * kBands + band) * kBandRows;
-            band_rows_[band] = ((1U << kBandRows) - 1) << first;
-            own_row_[band] = 1U << (first + warp * 16 / kUnit);
+        const int first_half = Unit::kHalves == 1 ? consumer : 0;
+        if constexpr (kRowMajorB) {
+            // Matrices of 8 rows of k x 8 columns of n, transposed by ldmatrix: lanes 8q .. 8q+7 address
+            // columns +8 where q is odd, rows of k +8 where q >= 2.
+            const int k = lane / 16 * 8 + lane % 8;
+            return first_half * (Unit::kPieceBytes / 2) + swizzled(k, 2 * warp + lane / 8 % 2);
+        } else {
+            // Matrices of 8 rows of n x 8 columns of k: rows +8 where q is odd, columns +8 where q >= 2.
+            const int row = first_half * 64 + warp * 16 + lane % 16;
+            const int swap = kUnit == 32 ? row / 2 % 4 : row / 4 % 2;
+            return row * (kUnit * 2) + ((lane / 16 ^ swap) << 4);
         }
-        // Matrices of 8 rows x 8 columns: rows +8 where lane / 8 is odd, columns +8 where lane / 16 is 1.
-        lane_offset_ = packed_piece_offset(kUnit, warp * 16 % kUnit + lane % 16, lane / 16);
     }
 
-    /// Bit i*kBands + band: rows of the band store units in unit column i. The same in the whole warpgroup.
-    __device__ std::uint32_t stored(const Masks& masks) const {
-        std::uint32_t bits = 0;
+    /// Loads the fragments of the unit column at `piece` where `rows` is not 0.
+    __device__ static void load(Fragments& fragments, std::uint32_t rows, std::uint32_t piece,
+                                std::uint32_t lane_offset) {
 #pragma unroll
-        for (int i = 0; i < kColumns; ++i) {
+        for (int half = 0; half < Unit::kHalves; ++half) {
 #pragma unroll
-            for (int band = 0; band < kBands; ++band) {
-                bits |= (masks[i] & band_rows_[band]) != 0 ? 1U << (i * kBands + band) : 0;
+            for (int slice = 0; slice < Unit::kSlices; ++slice) {
+                // Both layouts of B keep the halves Unit::kPieceBytes / 2 apart.
+                const std::uint32_t at = kRowMajorB ? lane_offset + slice * 2048 : lane_offset ^ (slice * 32);
+                ptx::load_matrix_x4_if<kRowMajorB>(rows, fragments[half][slice],
+                                                   piece + half * (Unit::kPieceBytes / 2) + at);
             }
         }
-        return __shfl_sync(0xFFFFFFFF, bits, 0);  // so that the compiler knows it is the same
     }
-
-    /// Loads what stored() says from the units that start at `units`; the rest keeps its value.
-    __device__ void load(Registers& registers, const Masks& masks, std::uint32_t units) const {
-#pragma unroll
-        for (int i = 0; i < kColumns; ++i) {
-#pragma unroll
-            for (int band = 0; band < kBands; ++band) {
-                const std::uint32_t before = __popc(masks[i] & (own_row_[band] - 1));
-                const std::uint32_t unit = units + before * unit_bytes(kUnit) + lane_offset_;
-                const bool stored = (masks[i] & own_row_[band]) != 0;
-#pragma unroll
-                for (int slice = 0; slice < kSlices / kColumns; ++slice) {
-                    ptx::load_matrix_x4_if<false>(masks[i] & band_rows_[band],
-                                                  registers[band][i * (kSlices / kColumns) + slice],
-                                                  stored ? unit ^ (slice * 32) : zeros_);
-                }
-            }
-            units += __popc(masks[i]) * unit_bytes(kUnit);
-        }
-    }
-
-private:
-    std::uint32_t band_rows_[kBands];  ///< all unit rows of a band, as bits of a mask
-    std::uint32_t own_row_[kBands];    ///< this warp's
-    std::uint32_t lane_offset_;        ///< of the 16 bytes in a unit that this lane addresses for ldmatrix; slice 0
-    std::uint32_t zeros_;
 };
 
 }  // namespace bsk

@@ -20,11 +20,6 @@ struct SpmmSm90SmallParams {
     const WorkItem* work;
     int strips;   ///< of one product: a batch has as many strips for each
     int cluster;  ///< CTAs of a cluster, 1 or 2
-    const void* b;
-    std::int64_t ldb;
-    std::int64_t stride_b;  ///< elements from one B to the next
-    int n;                  ///< columns of B
-    int k;                  ///< rows of B
 };
 
 template <class Kernel>

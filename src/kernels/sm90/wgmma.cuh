@@ -111,33 +111,41 @@ __device__ constexpr std::uint64_t narrow_matrix_descriptor_base() {
     return kSwizzle << 62 | std::uint64_t{8 * kRowBytes >> 4} << 32;
 }
 
-#define BSK_WGMMA_8(d, i) \
-    "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
-
-/// Starts d += a*b, d 64 x 128. a lies in registers: lane l of warp w holds in a[2*j + i] row 16*w + l/4 + 8*i,
-/// columns 8*j + 2*(l%4) and the next of k. b as in wgmma_m64n256k16, d too. The registers of a must not be written
-/// before a wait has covered this instruction.
-template <DType kType, int kTransposeB>
-__device__ inline void wgmma_m64n128k16(float (&d)[64], const std::uint32_t (&a)[4], std::uint64_t b) {
-#define BSK_WGMMA_N128(type)                                                                                  \
-    asm volatile(                                                                                             \
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type                                          \
-        " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                            \
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "                    \
-        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "                    \
-        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "                   \
-        "{%64, %65, %66, %67}, %68, 1, 1, 1, %69;"                                                            \
-        : BSK_WGMMA_8(d, 0), BSK_WGMMA_8(d, 8), BSK_WGMMA_8(d, 16), BSK_WGMMA_8(d, 24), BSK_WGMMA_8(d, 32),   \
-          BSK_WGMMA_8(d, 40), BSK_WGMMA_8(d, 48), BSK_WGMMA_8(d, 56)                                          \
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(kTransposeB))
-    if constexpr (kType == DType::f16) {
-        BSK_WGMMA_N128("f16");
+/// Starts d += a*b, d 64 x kN, kN = 32 or 16. a lies in registers: lane l of warp w holds in a[2*j + i] row
+/// 16*w + l/4 + 8*i, columns 8*j + 2*(l%4) and the next of k. b is K-major in shared memory; d as above.
+/// The registers of a must not be written before a wait has covered this instruction.
+template <DType kType, int kN>
+__device__ inline void wgmma_m64k16(float (&d)[kN / 2], const std::uint32_t (&a)[4], std::uint64_t b) {
+    static_assert(kN == 32 || kN == 16);
+#define BSK_WGMMA_N32(type)                                                                                \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type                               \
+                 " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "               \
+                 "{%16, %17, %18, %19}, %20, 1, 1, 1, 0;"                                                  \
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),     \
+                   "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), \
+                   "+f"(d[14]), "+f"(d[15])                                                                \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+#define BSK_WGMMA_N16(type)                                                                            \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32." type "." type                           \
+                 " {%0, %1, %2, %3, %4, %5, %6, %7}, {%8, %9, %10, %11}, %12, 1, 1, 1, 0;"             \
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), \
+                   "+f"(d[7])                                                                          \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+    if constexpr (kN == 32) {
+        if constexpr (kType == DType::f16) {
+            BSK_WGMMA_N32("f16");
+        } else {
+            BSK_WGMMA_N32("bf16");
+        }
     } else {
-        BSK_WGMMA_N128("bf16");
+        if constexpr (kType == DType::f16) {
+            BSK_WGMMA_N16("f16");
+        } else {
+            BSK_WGMMA_N16("bf16");
+        }
     }
-#undef BSK_WGMMA_N128
+#undef BSK_WGMMA_N16
+#undef BSK_WGMMA_N32
 }
-
-#undef BSK_WGMMA_8
 
 }  // namespace bsk::ptx

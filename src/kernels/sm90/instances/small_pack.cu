@@ -14,8 +14,8 @@ constexpr int kPieces = 4;  // of 16 bytes a thread copies, so that their loads 
 /// values: [nnzb * block_m, block_k]; `units` as in UnionLists.
 template <int kUnit>
 __global__ void __launch_bounds__(kThreads)
-    pack_units(const std::uint8_t* values, std::int64_t row_bytes, int units_per_row, const std::int32_t* units,
-               std::uint8_t* packed, std::int64_t pieces) {
+    pack_units(const std::uint8_t* values, std::int64_t row_bytes, int units_per_row,
+               const std::int32_t* units, std::uint8_t* packed, std::int64_t pieces) {
     constexpr int kRowPieces = kUnit / 8;
     constexpr int kUnitPieces = kUnit * kRowPieces;
 #pragma unroll
@@ -29,8 +29,7 @@ __global__ void __launch_bounds__(kThreads)
         const int unit = __ldg(units + at / kUnitPieces);
         const std::int64_t from_row = static_cast<std::int64_t>(unit / units_per_row) * kUnit + row;
         const std::int64_t from = from_row * row_bytes + unit % units_per_row * (kUnit * 2) + piece * 16;
-        const std::int64_t to =
-            at / kUnitPieces * unit_bytes(kUnit) + packed_piece_offset(kUnit, row, piece);
+        const std::int64_t to = at / kUnitPieces * unit_bytes(kUnit) + packed_piece_offset(kUnit, row, piece);
         *reinterpret_cast<uint4*>(packed + to) = __ldg(reinterpret_cast<const uint4*>(values + from));
     }
 }
@@ -43,8 +42,8 @@ void pack_spmm_sm90_small(const SpmmLaunch& launch, void* packed, Stream stream)
     const auto blocks = static_cast<unsigned>(ceil_div(pieces, kThreads * kPieces));
     const auto kernel = unit == 32 ? &pack_units<32> : &pack_units<16>;
     kernel<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
-        static_cast<const std::uint8_t*>(launch.values), std::int64_t{2} * launch.block_k, launch.block_k / unit,
-        launch.units, static_cast<std::uint8_t*>(packed), pieces);
+        static_cast<const std::uint8_t*>(launch.values), std::int64_t{2} * launch.block_k,
+        launch.block_k / unit, launch.units, static_cast<std::uint8_t*>(packed), pieces);
     check_cuda(cudaGetLastError(), "Launch of pack_units");
 }
 
