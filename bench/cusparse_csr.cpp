@@ -1,6 +1,6 @@
 #include "base/check.h"
-#include "bench/csr_arrays.h"
 #include "base/cuda_data_type.h"
+#include "bench/csr_arrays.h"
 #include "bench/cusparse_spmm.h"
 
 namespace bsk::bench {

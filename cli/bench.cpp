@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <atomic>
-#include <csignal>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -12,6 +10,7 @@
 #include "bench/runner.h"
 #include "cli/bench_table.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "plan/planner.h"
 
@@ -43,17 +42,6 @@ struct BenchOptions {
     bool json = false;
     bench::RunOptions run;
 };
-
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may store it
-
-/// The first Ctrl-C ends the bench after the current launch; a second one ends the process.
-void watch_for_interrupt() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = true; };
-    action.sa_flags = SA_RESETHAND;
-    sigaction(SIGINT, &action, nullptr);
-}
 
 Device parse_device(const std::string& text) {
     if (text == "auto") {
@@ -158,12 +146,12 @@ int run_bench(BenchOptions options) {
 
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     bool wrong = false;
-    for (std::size_t i = 0; i < cases.size() && !interrupted; ++i) {
+    for (std::size_t i = 0; i < cases.size() && !interrupted(); ++i) {
         fmt::print(stderr, "[{}/{}] {}\n", i + 1, cases.size(), describe(cases[i]));
         const auto progress = [](const std::string& step) { fmt::print(stderr, "  {} ...\n", step); };
         CaseResult result;
         try {
-            result = bench::run_case(cases[i], options.run, progress, interrupted);
+            result = bench::run_case(cases[i], options.run, progress, interrupted());
         } catch (...) {  // what the cases before have measured is not lost
             print_json(options, all);
             throw;
@@ -187,7 +175,7 @@ int run_bench(BenchOptions options) {
         fmt::print(stderr, "bsk: the result of bsk is wrong, see the error column.\n");
         return kExitWrongResult;
     }
-    if (interrupted) {
+    if (interrupted()) {
         fmt::print(stderr, "bsk: interrupted; what was measured until then is kept.\n");
         return kExitInterrupted;
     }

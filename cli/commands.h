@@ -16,5 +16,6 @@ void add_info(CLI::App& app, int& exit_code);
 void add_gen(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_sweep(CLI::App& app, int& exit_code);
 
 }  // namespace bsk::cli

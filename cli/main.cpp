@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
     add_gen(app, exit_code);
     add_check(app, exit_code);
     add_bench(app, exit_code);
+    add_sweep(app, exit_code);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

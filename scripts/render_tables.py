@@ -32,13 +32,13 @@ Run = dict[str, Record]  #: one case measured once: implementation -> record
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """Read every ``*.jsonl`` file; of one case measured twice on one device the later run counts."""
+    """Read the records of the bench; of one case measured twice on one device the later run counts."""
     runs: dict[str, Run] = {}
     for path in sorted(folder.rglob("*.jsonl")):
         current: Run = {}
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
-            if "implementation" not in record or record["overhead_us"] is not None:
+            if "implementation" not in record or "plan" in record or record["overhead_us"] is not None:
                 continue
             if record["implementation"] == OURS:
                 current = {}

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -109,20 +110,39 @@ void require_vector(const Tensor& tensor, std::int64_t length, const char* argum
             tensor.numel(), tensor.dim(), length);
 }
 
-/// A tensor as the rows x cols matrix that the plan was made for; View is MatrixView or ConstMatrixView.
+/// What a plan expects of B or of C.
+struct Shape {
+    std::int64_t rows;
+    std::int64_t cols;
+    bsk::Layout layout;
+    std::int64_t ld;
+    std::int64_t batch;
+    std::int64_t stride;
+};
+
+/// A tensor as the matrix, or the first of the batch, that the plan was made for; View is MatrixView or
+/// ConstMatrixView.
 template <class View, class Pointer>
-View matrix_of(const Tensor& tensor, Pointer data, std::int64_t rows, std::int64_t cols, bsk::Layout layout,
-               std::int64_t ld, const char* argument) {
-    require(tensor.dim() == 2, ErrorCode::invalid_argument, "{} has {} dimensions; expected a matrix.",
-            argument, tensor.dim());
-    require(tensor.size(0) == rows && tensor.size(1) == cols, ErrorCode::invalid_argument,
-            "{} is {} x {}; the plan expects {} x {}.", argument, tensor.size(0), tensor.size(1), rows, cols);
+View matrix_of(const Tensor& tensor, Pointer data, const Shape& shape, const char* argument) {
+    const bool batched = tensor.dim() == 3;
+    require(batched || tensor.dim() == 2, ErrorCode::invalid_argument,
+            "{} has {} dimensions; expected a matrix, or a batch of them.", argument, tensor.dim());
+    const std::int64_t batch = batched ? tensor.size(0) : 1;
+    const int row = batched ? 1 : 0;
+    const auto [rows, cols, layout, ld, planned_batch, stride] = shape;
+    require(batch == planned_batch && tensor.size(row) == rows && tensor.size(row + 1) == cols,
+            ErrorCode::invalid_argument, "{} is {} of {} x {}; the plan expects {} of {} x {}.", argument,
+            batch, tensor.size(row), tensor.size(row + 1), planned_batch, rows, cols);
     const bool row_major = layout == bsk::Layout::row_major;
     const std::int64_t row_stride = row_major ? ld : 1;
     const std::int64_t col_stride = row_major ? 1 : ld;
-    require((rows <= 1 || tensor.stride(0) == row_stride) && (cols <= 1 || tensor.stride(1) == col_stride),
+    require((rows <= 1 || tensor.stride(row) == row_stride) &&
+                (cols <= 1 || tensor.stride(row + 1) == col_stride),
             ErrorCode::invalid_argument, "{} has strides ({}, {}); the plan expects ({}, {}).", argument,
-            tensor.stride(0), tensor.stride(1), row_stride, col_stride);
+            tensor.stride(row), tensor.stride(row + 1), row_stride, col_stride);
+    require(batch == 1 || tensor.stride(0) == stride, ErrorCode::invalid_argument,
+            "The matrices of {} are {} elements apart; the plan expects {}.", argument, tensor.stride(0),
+            stride);
     return {data, dtype_of(tensor.scalar_type(), argument), rows, cols, layout, ld, device_of(tensor)};
 }
 
@@ -137,20 +157,8 @@ bsk::Stream current_stream(bsk::Device device) {
     return stream;
 }
 
-/// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
-/// or there.
-std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
-                       std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
-                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, const std::string& kernel) {
-    require(values.dim() == 3, ErrorCode::invalid_argument,
-            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
-    bsk::BsrView a;
-    a.m = m;
-    a.k = k;
-    a.nnzb = values.size(0);
-    a.block_m = static_cast<int>(values.size(1));
-    a.block_k = static_cast<int>(values.size(2));
-    a.dtype = dtype_of(values.scalar_type(), "values");
+/// Points `a`, whose sizes are set, to these index tensors.
+void set_indices(bsk::BsrView& a, const Tensor& crow_indices, const Tensor& col_indices) {
     a.index_type = index_type_of(crow_indices, "crow_indices");
     require(index_type_of(col_indices, "col_indices") == a.index_type, ErrorCode::dtype_mismatch,
             "crow_indices and col_indices are of different types; expected both int32 or both int64.");
@@ -161,15 +169,53 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     require_vector(col_indices, a.nnzb, "col_indices");
     a.crow_indices = crow_indices.const_data_ptr();
     a.col_indices = col_indices.const_data_ptr();
+}
 
-    const bsk::SpmmProblem problem{
-        n, dtype_of(out_dtype, "out_dtype"), layout_of(b_col_major), layout_of(out_col_major), ldb, ldc};
+/// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
+/// or there.
+std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
+                       std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
+                       bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
+                       std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
+                       bool may_be_dense, bool dynamic) {
+    require(values.dim() == 3, ErrorCode::invalid_argument,
+            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
+    bsk::BsrView a;
+    a.m = m;
+    a.k = k;
+    a.nnzb = values.size(0);
+    a.block_m = static_cast<int>(values.size(1));
+    a.block_k = static_cast<int>(values.size(2));
+    a.dtype = dtype_of(values.scalar_type(), "values");
+    set_indices(a, crow_indices, col_indices);
+
+    const bsk::SpmmProblem problem{n,
+                                   dtype_of(out_dtype, "out_dtype"),
+                                   layout_of(b_col_major),
+                                   layout_of(out_col_major),
+                                   ldb,
+                                   ldc,
+                                   batch,
+                                   stride_b,
+                                   stride_c};
     const bsk::Device device = device_of(values);
-    bsk::Plan plan = bsk::make_plan(a, problem, device, {kernel});
+    bsk::PlanOptions options;
+    options.kernel = kernel;
+    options.policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
+    options.dynamic = dynamic;
+    bsk::Plan plan = bsk::make_plan(a, problem, device, options);
     a.crow_indices = nullptr;
     a.col_indices = nullptr;
     a.device = device;
     return PlanRegistry::instance().add({std::move(plan), a});
+}
+
+/// Replaces the pattern of a dynamic plan, on the current stream of its device.
+void replan(std::int64_t plan, const Tensor& crow_indices, const Tensor& col_indices) {
+    const auto planned = PlanRegistry::instance().find(plan);
+    bsk::BsrView a = planned->pattern;
+    set_indices(a, crow_indices, col_indices);
+    bsk::replan(planned->plan, a, current_stream(planned->plan.device()));
 }
 
 std::string version() {
@@ -187,9 +233,11 @@ std::tuple<std::string, std::string, double, std::int64_t> describe_plan(std::in
             planned->plan.memory_bytes()};
 }
 
-/// out = alpha*A*b + beta*out on the current stream of the plan's device.
-void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
-          double beta) {
+/// out = activation(alpha*A*b + beta*residual + bias) on the current stream of the plan's device; `out` is the residual
+/// where none is given.
+void spmm_fused(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
+                double beta, const std::optional<Tensor>& bias, std::int64_t bias_axis,
+                const std::optional<Tensor>& residual, std::int64_t activation) {
     const auto planned = PlanRegistry::instance().find(plan);
     bsk::BsrView a = planned->pattern;
     const bsk::SpmmProblem& problem = planned->plan.problem();
@@ -201,12 +249,30 @@ void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor
     a.dtype = dtype_of(values.scalar_type(), "values");
     a.device = device_of(values);
     a.values = values.const_data_ptr();
-    const auto b_view = matrix_of<bsk::ConstMatrixView>(b, b.const_data_ptr(), a.k, problem.n,
-                                                        problem.b_layout, problem.ldb, "b");
-    const auto out_view = matrix_of<bsk::MatrixView>(out, out.mutable_data_ptr(), a.m, problem.n,
-                                                     problem.c_layout, problem.ldc, "out");
+    const Shape b_shape{a.k, problem.n, problem.b_layout, problem.ldb, problem.batch, problem.stride_b};
+    const Shape out_shape{a.m, problem.n, problem.c_layout, problem.ldc, problem.batch, problem.stride_c};
+    const auto b_view = matrix_of<bsk::ConstMatrixView>(b, b.const_data_ptr(), b_shape, "b");
+    const auto out_view = matrix_of<bsk::MatrixView>(out, out.mutable_data_ptr(), out_shape, "out");
+    bsk::Epilogue epilogue;
+    epilogue.activation = static_cast<bsk::Activation>(activation);
+    if (bias) {
+        epilogue.bias_axis = static_cast<bsk::BiasAxis>(bias_axis);
+        require_vector(*bias, epilogue.bias_axis == bsk::BiasAxis::row ? a.m : problem.n, "bias");
+        require(dtype_of(bias->scalar_type(), "bias") == problem.c_dtype && device_of(*bias) == a.device,
+                ErrorCode::invalid_argument, "bias differs from out in dtype or device.");
+        epilogue.bias = bias->const_data_ptr();
+    }
+    if (residual) {
+        epilogue.residual =
+            matrix_of<bsk::ConstMatrixView>(*residual, residual->const_data_ptr(), out_shape, "residual");
+    }
     bsk::spmm(planned->plan, a, b_view, out_view, static_cast<float>(alpha), static_cast<float>(beta),
-              current_stream(planned->plan.device()));
+              current_stream(planned->plan.device()), epilogue);
+}
+
+void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
+          double beta) {
+    spmm_fused(plan, values, b, out, alpha, beta, std::nullopt, 0, std::nullopt, 0);
 }
 
 }  // namespace
@@ -215,11 +281,17 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
     m.def(
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
-        "bool b_col_major, bool out_col_major, int ldb, int ldc, str kernel) -> int");
+        "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
+        "str kernel, bool may_be_dense, bool dynamic) -> int");
+    m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
     m.def("describe_plan(int plan) -> (str, str, float, int)");
     m.def("spmm(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta) -> ()");
+    m.def(
+        "spmm_fused(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta, Tensor? "
+        "bias, "
+        "int bias_axis, Tensor? residual, int activation) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // no tensor says which device
@@ -230,10 +302,14 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
+    m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
+    m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
 }

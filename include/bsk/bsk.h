@@ -1,4 +1,4 @@
-/* The C ABI of BlackwellSparseK: C = alpha*A*B + beta*C with A block-sparse, from C99 or any language with a
+/* The C ABI of BlackwellSparseK: C = activation(alpha*A*B + beta*R + bias) with A block-sparse, from C99 or any language with a
  * C foreign-function interface. It mirrors the C++ headers beside it, which say more; no exception crosses
  * it. */
 #ifndef BSK_BSK_H
@@ -30,10 +30,12 @@ typedef enum bsk_status {
 } bsk_status;
 
 /* The enumerations are int32_t in the structs, so that their layout is the same in every language. */
-enum { BSK_F16 = 0, BSK_BF16 = 1, BSK_F32 = 2 }; /* dtype */
-enum { BSK_I32 = 0, BSK_I64 = 1 };               /* index_type */
-enum { BSK_ROW_MAJOR = 0, BSK_COL_MAJOR = 1 };   /* layout */
-enum { BSK_CPU = 0, BSK_CUDA = 1 };              /* device_type */
+enum { BSK_F16 = 0, BSK_BF16 = 1, BSK_F32 = 2 };                                        /* dtype */
+enum { BSK_I32 = 0, BSK_I64 = 1 };                                                      /* index_type */
+enum { BSK_ROW_MAJOR = 0, BSK_COL_MAJOR = 1 };                                          /* layout */
+enum { BSK_CPU = 0, BSK_CUDA = 1 };                                                     /* device_type */
+enum { BSK_BIAS_ROW = 0, BSK_BIAS_COLUMN = 1 };                                         /* bias_axis */
+enum { BSK_NONE = 0, BSK_RELU = 1, BSK_GELU_TANH = 2, BSK_GELU_ERF = 3, BSK_SILU = 4 }; /* activation */
 
 /* Where data lives; index is the CUDA ordinal, 0 for the CPU. */
 typedef struct bsk_device {
@@ -69,7 +71,8 @@ typedef struct bsk_matrix {
     bsk_device device;
 } bsk_matrix;
 
-/* The dense side of the product: B is k x n, C is m x n. */
+/* The dense side of the product: B is k x n, C is m x n. Zeros stand for the defaults of the fields that a caller does
+ * not set. */
 typedef struct bsk_problem {
     int64_t n;
     int64_t ldb; /* in elements; 0 stands for the tightest */
@@ -77,7 +80,20 @@ typedef struct bsk_problem {
     int32_t c_dtype; /* A's dtype, or BSK_F32 */
     int32_t b_layout;
     int32_t c_layout;
+    int64_t batch;    /* products with the same A, 0 stands for 1 */
+    int64_t stride_b; /* elements from one B to the next; 0 stands for the tightest */
+    int64_t stride_c;
 } bsk_problem;
+
+/* What happens to alpha*A*B before it is stored: C = activation(alpha*A*B + beta*residual + bias). Zeros stand for no
+ * activation, no bias, and C as the residual. */
+typedef struct bsk_epilogue {
+    size_t struct_size; /* sizeof(bsk_epilogue) where the caller was compiled */
+    int32_t activation;
+    int32_t bias_axis;
+    const void* bias; /* m (BSK_BIAS_ROW) or n elements of C's dtype on the plan's device, or NULL */
+    const bsk_matrix* residual; /* as C in all but data; NULL for C itself; not written */
+} bsk_epilogue;
 
 /* How one sparse pattern is multiplied on one device. Usable for any values of that pattern, from any thread.
  */
@@ -88,6 +104,16 @@ typedef struct bsk_plan bsk_plan;
  * failure. */
 BSK_C_API bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
                                      const char* kernel, bsk_plan** plan);
+
+/* The same for a plan whose pattern bsk_replan may replace. */
+BSK_C_API bsk_status bsk_plan_create_dynamic(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                                             const char* kernel, bsk_plan** plan);
+
+/* Replaces the pattern of a plan that bsk_plan_create_dynamic made by that of `a`: the same sizes, block and
+ * nnzb, index arrays on the plan's device. On CUDA it launches on `stream` and returns, without a
+ * synchronisation; indices are not checked there, one out of range is replaced by the nearest in range. No
+ * product of the plan may run on another stream meanwhile. plan.h says more. */
+BSK_C_API bsk_status bsk_replan(const bsk_plan* plan, const bsk_bsr* a, void* stream);
 
 /* NULL is allowed and does nothing. */
 BSK_C_API void bsk_plan_destroy(bsk_plan* plan);
@@ -101,6 +127,11 @@ BSK_C_API bsk_status bsk_plan_explain(const bsk_plan* plan, char* buffer, size_t
  * returns; on the CPU it has computed when it returns. C is untouched on failure. */
 BSK_C_API bsk_status bsk_spmm(const bsk_plan* plan, const bsk_bsr* a, const bsk_matrix* b,
                               const bsk_matrix* c, float alpha, float beta, void* stream);
+
+/* The same with an epilogue, which may be NULL. */
+BSK_C_API bsk_status bsk_spmm_fused(const bsk_plan* plan, const bsk_bsr* a, const bsk_matrix* b,
+                                    const bsk_matrix* c, float alpha, float beta,
+                                    const bsk_epilogue* epilogue, void* stream);
 
 /* Why the last failing call of this thread failed: one sentence, "" when none has failed yet. Valid until the
  * thread's next failing call. */

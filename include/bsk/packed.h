@@ -30,7 +30,7 @@ private:
 
 /// Allocates and packs the values of `a` on `stream`; later changes of them do not show. May synchronise.
 /// Products on other streams must wait for it as for any launch on `stream`.
-/// @throws Error as spmm() for `a`, out_of_memory.
+/// @throws Error as spmm() for `a`, invalid_argument for a dynamic plan whose kernel packs, out_of_memory.
 [[nodiscard]] BSK_API PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream = nullptr);
 
 /// spmm() with values that pack_values() packed for this plan or one of the same pattern and kernel. Memory of

@@ -20,7 +20,9 @@ struct Epilogue {
 };
 
 /// Launches C = alpha*A*B + beta*C, or what `epilogue` makes of it, and returns: no allocation, no
-/// synchronisation, legal inside CUDA-graph capture. On a CPU plan it computes before it returns.
+/// synchronisation, legal inside CUDA-graph capture. On a CPU plan it computes before it returns. Plans that
+/// need room on the device for the time of a product (dense_cublas, for its workspace and for values that are not
+/// packed, packed.h) take it from a memory pool of the library in the order of `stream`.
 ///
 /// `a` must have the pattern the plan was made from; only its values pointer is read on the device. Products
 /// accumulate in fp32; alpha, beta, bias and activation apply in fp32, and the result rounds once. But a

@@ -9,6 +9,7 @@ import torch
 from ._ops import ops
 
 Layout = Literal["row_major", "col_major"]
+Policy = Literal["sparse", "auto"]
 
 _PLANS_PER_MATRIX = 16
 
@@ -29,6 +30,8 @@ class Plan:
         Whether B and the result are stored column by column, that is, as contiguous X[n, k] and Y[n, m].
     ldb, ldc : int
         Leading dimensions of B and of the result, in elements.
+    batch : int
+        Matrices B that a product takes, and results that it gives.
     """
 
     def __init__(
@@ -41,15 +44,22 @@ class Plan:
         ldb: int,
         ldc: int,
         kernel: str = "",
+        batch: int = 1,
+        stride_b: int = 0,
+        stride_c: int = 0,
+        policy: Policy = "sparse",
+        dynamic: bool = False,
     ) -> None:
         m, k = A.shape
         self.shape = (m, k)
+        self._values_shape = A.values().shape
         self.n = n
         self.out_dtype = out_dtype
         self.b_col_major = b_col_major
         self.out_col_major = out_col_major
         self.ldb = ldb
         self.ldc = ldc
+        self.batch = batch
         if A.is_cuda:
             # The library reads the indices on the default stream; torch may have written them on another.
             torch.cuda.current_stream(A.device).synchronize()
@@ -65,9 +75,29 @@ class Plan:
             out_col_major,
             ldb,
             ldc,
+            batch,
+            stride_b,
+            stride_c,
             kernel,
+            policy == "auto",
+            dynamic,
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
+
+    def replan(self, A: torch.Tensor) -> None:
+        """Replace the pattern of a plan made with ``dynamic=True`` by that of `A`, of equal sizes and blocks.
+
+        On CUDA it only launches, on the current stream: nothing synchronises, and a graph may capture it.
+        Products on that stream then have the new pattern; none may run on another stream meanwhile. Indices
+        are not checked there: one out of range is replaced by the nearest in range.
+        """
+        require_bsr(A)
+        if tuple(A.shape) != self.shape or A.values().shape != self._values_shape:
+            raise ValueError(
+                f"A is {tuple(A.shape)} with values {tuple(A.values().shape)}; expected {self.shape} with "
+                f"values {tuple(self._values_shape)}, as the plan was made for."
+            )
+        ops.replan(self.number, A.crow_indices().contiguous(), A.col_indices().contiguous())
 
     def explain(self) -> str:
         """What was chosen and why, in several lines."""
@@ -114,6 +144,9 @@ def make_plan(
     ldb: int | None = None,
     ldc: int | None = None,
     kernel: str = "",
+    batch: int = 1,
+    policy: Policy = "sparse",
+    dynamic: bool = False,
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -135,6 +168,14 @@ def make_plan(
         Leading dimensions in elements; the tightest by default.
     kernel : str
         Kernel to use instead of the planner's choice, for example "spmm_sm80".
+    batch : int
+        Products in one launch, of contiguous B [batch, k, n].
+    policy : {"sparse", "auto"}
+        What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
+        in every product ("auto"), where that is predicted to be faster. In a dense product an infinity in B
+        times a block that is not stored is NaN, and the expanded A takes m*k elements more.
+    dynamic : bool
+        `Plan.replan` may replace the pattern.
 
     Raises
     ------
@@ -145,6 +186,8 @@ def make_plan(
     """
     require_bsr(A)
     out_layout = out_layout or b_layout
+    if policy not in ("sparse", "auto"):
+        raise ValueError(f'policy is {policy!r}; expected "sparse" or "auto".')
     for argument, layout in (("b_layout", b_layout), ("out_layout", out_layout)):
         if layout not in ("row_major", "col_major"):
             raise ValueError(f'{argument} is {layout!r}; expected "row_major" or "col_major".')
@@ -160,6 +203,9 @@ def make_plan(
         ldb or max(1, k if b_col_major else n),
         ldc or max(1, m if out_col_major else n),
         kernel,
+        batch,
+        policy=policy,
+        dynamic=dynamic,
     )
 
 

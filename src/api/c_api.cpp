@@ -105,21 +105,57 @@ bsk::SpmmProblem problem_of(const bsk_problem& problem) {
     result.c_layout = checked(problem.c_layout, bsk::Layout::col_major, "problem.c_layout");
     result.ldb = problem.ldb;
     result.ldc = problem.ldc;
+    result.batch = problem.batch == 0 ? 1 : problem.batch;
+    result.stride_b = problem.stride_b;
+    result.stride_c = problem.stride_c;
     return result;
+}
+
+bsk::ConstMatrixView read_only(const bsk::MatrixView& view) {
+    return {view.data, view.dtype, view.rows, view.cols, view.layout, view.ld, view.device};
+}
+
+bsk::Epilogue epilogue_of(const bsk_epilogue& epilogue) {
+    require(epilogue.struct_size == sizeof(bsk_epilogue), ErrorCode::invalid_argument,
+            "epilogue.struct_size is {}; expected sizeof(bsk_epilogue), {} in this library.",
+            epilogue.struct_size, sizeof(bsk_epilogue));
+    bsk::Epilogue result;
+    result.activation = checked(epilogue.activation, bsk::Activation::silu, "epilogue.activation");
+    result.bias = epilogue.bias;
+    result.bias_axis = checked(epilogue.bias_axis, bsk::BiasAxis::column, "epilogue.bias_axis");
+    if (epilogue.residual != nullptr) {
+        result.residual = read_only(view_of(*epilogue.residual, "epilogue.residual"));
+    }
+    return result;
+}
+
+bsk_status create_plan(const bsk_bsr* a, const bsk_problem* problem, bsk_device device, const char* kernel,
+                       bool dynamic, bsk_plan** plan) {
+    return guarded([&] {
+        bsk_plan*& result = not_null(plan, "plan");
+        bsk::PlanOptions options;
+        options.kernel = kernel == nullptr ? "" : kernel;
+        options.dynamic = dynamic;
+        result =
+            new bsk_plan{bsk::make_plan(view_of(not_null(a, "a")), problem_of(not_null(problem, "problem")),
+                                        device_of(device, "device.type"), options)};
+    });
 }
 
 }  // namespace
 
 bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
                            const char* kernel, bsk_plan** plan) {
-    return guarded([&] {
-        bsk_plan*& result = not_null(plan, "plan");
-        bsk::PlanOptions options;
-        options.kernel = kernel == nullptr ? "" : kernel;
-        result =
-            new bsk_plan{bsk::make_plan(view_of(not_null(a, "a")), problem_of(not_null(problem, "problem")),
-                                        device_of(device, "device.type"), options)};
-    });
+    return create_plan(a, problem, device, kernel, false, plan);
+}
+
+bsk_status bsk_plan_create_dynamic(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                                   const char* kernel, bsk_plan** plan) {
+    return create_plan(a, problem, device, kernel, true, plan);
+}
+
+bsk_status bsk_replan(const bsk_plan* plan, const bsk_bsr* a, void* stream) {
+    return guarded([&] { bsk::replan(not_null(plan, "plan").plan, view_of(not_null(a, "a")), stream); });
 }
 
 void bsk_plan_destroy(bsk_plan* plan) {
@@ -144,11 +180,15 @@ bsk_status bsk_plan_explain(const bsk_plan* plan, char* buffer, size_t capacity,
 
 bsk_status bsk_spmm(const bsk_plan* plan, const bsk_bsr* a, const bsk_matrix* b, const bsk_matrix* c,
                     float alpha, float beta, void* stream) {
+    return bsk_spmm_fused(plan, a, b, c, alpha, beta, nullptr, stream);
+}
+
+bsk_status bsk_spmm_fused(const bsk_plan* plan, const bsk_bsr* a, const bsk_matrix* b, const bsk_matrix* c,
+                          float alpha, float beta, const bsk_epilogue* epilogue, void* stream) {
     return guarded([&] {
-        const bsk::MatrixView dense = view_of(not_null(b, "b"), "b");
         bsk::spmm(not_null(plan, "plan").plan, view_of(not_null(a, "a")),
-                  {dense.data, dense.dtype, dense.rows, dense.cols, dense.layout, dense.ld, dense.device},
-                  view_of(not_null(c, "c"), "c"), alpha, beta, stream);
+                  read_only(view_of(not_null(b, "b"), "b")), view_of(not_null(c, "c"), "c"), alpha, beta,
+                  stream, epilogue == nullptr ? bsk::Epilogue{} : epilogue_of(*epilogue));
     });
 }
 

@@ -1,22 +1,14 @@
-#include <cmath>
-#include <cstring>
 #include <memory>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "api/plan_state.h"
+#include "api/upload.h"
 #include "base/check.h"
 #include "base/cublas.h"
 #include "base/format_device.h"
-#include "base/math.h"
 #include "format/indices.h"
-#include "kernels/dense/dense_cublas.h"
-#include "kernels/sm80/spmm_sm80.h"
-#ifdef BSK_HAS_SM90
-#include "kernels/sm90/spmm_sm90.h"
-#include "kernels/sm90/spmm_sm90_small.h"
-#endif
 #include "plan/signature.h"
 
 namespace bsk {
@@ -60,126 +52,6 @@ Indices checked_indices(const BsrView& a, const Device& device) {
     on_host.device = {};
     validate(on_host);
     return indices;
-}
-
-/// Packs arrays behind each other, each aligned for the widest load of a kernel.
-class Packer {
-public:
-    template <class T>
-    std::size_t add(const std::vector<T>& array) {
-        const std::size_t offset = bytes_.size();
-        const std::size_t size = array.size() * sizeof(T);
-        bytes_.resize(offset +
-                      static_cast<std::size_t>(round_up(static_cast<std::int64_t>(size), kAlignment)));
-        if (size > 0) {
-            std::memcpy(bytes_.data() + offset, array.data(), size);
-        }
-        return offset;
-    }
-    /// Room for `count` elements that the host does not fill.
-    template <class T>
-    std::size_t reserve(std::int64_t count) {
-        return add(std::vector<T>(static_cast<std::size_t>(count)));
-    }
-    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
-
-private:
-    static constexpr std::int64_t kAlignment = 16;
-    std::vector<std::byte> bytes_;
-};
-
-/// Loads the kernel that will run: a first launch that loads it may allocate and synchronise.
-void prepare(const SpmmLaunch& launch) {
-    switch (launch.choice.kernel) {
-        case KernelId::spmm_simt: return prepare_spmm_simt(launch);
-        case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
-        case KernelId::dense_cublas: return prepare_dense_cublas(launch);
-#ifdef BSK_HAS_SM90
-        case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
-        case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
-#endif
-        default: return;
-    }
-}
-
-void upload(PlanState& state, const Indices& indices) {
-    const Schedule& schedule = state.host.schedule;
-    Packer packer;
-    const std::size_t crow = packer.add(indices.crow);
-    const std::size_t col = packer.add(indices.cols);
-    const std::size_t offsets = packer.add(schedule.offsets);
-    const std::size_t items = packer.add(schedule.items);
-    const UnionLists& lists = state.host.lists;
-    const std::size_t group_chunks = packer.add(lists.group_chunks);
-    const std::size_t group_stages = packer.add(lists.group_stages);
-    const std::size_t steps = packer.add(lists.steps);
-    const std::size_t stage_units = packer.add(lists.stage_units);
-    const std::size_t units = packer.add(lists.units);
-    const bool deals = state.dynamic && !schedule.offsets.empty();
-    const auto item_count = deals ? static_cast<std::int64_t>(schedule.items.size()) : 0;
-    const std::int64_t tile_rows = deals ? ceil_div(state.pattern.m, state.host.choice.tile_m) : 0;
-    const std::size_t costs = packer.reserve<std::uint64_t>(tile_rows);
-    const std::size_t tail = packer.reserve<std::int32_t>(item_count / 4);
-    const std::size_t placements = packer.reserve<Placement>(item_count);
-    const DeviceGuard guard(state.device.index);
-    state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
-    std::byte* base = state.arrays.as<std::byte>();
-
-    const SpmmProblem& problem = state.host.problem;
-    SpmmLaunch& launch = state.launch;
-    launch.m = state.pattern.m;
-    launch.n = problem.n;
-    launch.k = state.pattern.k;
-    launch.block_m = state.pattern.block_m;
-    launch.block_k = state.pattern.block_k;
-    launch.nnzb = state.pattern.nnzb;
-    launch.crow_indices = reinterpret_cast<const std::int32_t*>(base + crow);
-    launch.col_indices = reinterpret_cast<const std::int32_t*>(base + col);
-    launch.dtype = state.pattern.dtype;
-    launch.b_layout = problem.b_layout;
-    launch.ldb = problem.ldb;
-    launch.c_dtype = problem.c_dtype;
-    launch.c_layout = problem.c_layout;
-    launch.ldc = problem.ldc;
-    launch.batch = problem.batch;
-    launch.stride_b = problem.stride_b;
-    launch.stride_c = problem.stride_c;
-    launch.choice = state.host.choice;
-    launch.work_offsets = reinterpret_cast<const std::int32_t*>(base + offsets);
-    launch.work = reinterpret_cast<const WorkItem*>(base + items);
-    launch.group_chunks = reinterpret_cast<const std::int32_t*>(base + group_chunks);
-    launch.group_stages = reinterpret_cast<const std::int32_t*>(base + group_stages);
-    launch.steps = reinterpret_cast<const UnionStep*>(base + steps);
-    launch.stage_units = reinterpret_cast<const std::int32_t*>(base + stage_units);
-    launch.units = reinterpret_cast<const std::int32_t*>(base + units);
-    launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
-    prepare(launch);
-    state.pattern.crow_indices = launch.crow_indices;
-    state.pattern.col_indices = launch.col_indices;
-    if (!state.dynamic) {
-        return;
-    }
-    ReplanLaunch& replan = state.replan;
-    replan.block_rows = state.pattern.block_rows();
-    replan.block_cols = state.pattern.block_cols();
-    replan.nnzb = state.pattern.nnzb;
-    replan.crow_indices = reinterpret_cast<std::int32_t*>(base + crow);
-    replan.col_indices = reinterpret_cast<std::int32_t*>(base + col);
-    if (item_count > 0) {
-        DeviceSchedule& order = replan.schedule;
-        order.tile_rows = static_cast<std::int32_t>(tile_rows);
-        order.strips = static_cast<std::int32_t>(item_count / tile_rows);
-        order.streams = launch.streams;
-        order.tiles_per_block = state.pattern.block_m / launch.choice.tile_m;
-        order.tile_picoseconds = std::llround(1e12 * state.host.tile_seconds);
-        order.block_picoseconds = std::llround(1e12 * state.host.block_seconds);
-        order.offsets = reinterpret_cast<std::int32_t*>(base + offsets);
-        order.items = reinterpret_cast<WorkItem*>(base + items);
-        order.costs = reinterpret_cast<std::uint64_t*>(base + costs);
-        order.tail = reinterpret_cast<std::int32_t*>(base + tail);
-        order.placements = reinterpret_cast<Placement*>(base + placements);
-    }
-    prepare_replan();
 }
 
 void keep_on_host(PlanState& state, const Indices& indices) {

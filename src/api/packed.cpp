@@ -3,18 +3,12 @@
 #include "api/pack.h"
 #include "base/check.h"
 #include "kernels/dense/dense_cublas.h"
-#ifdef BSK_HAS_SM90
-#include "kernels/sm90/spmm_sm90_small.h"
-#endif
 
 namespace bsk {
 
 void pack(const SpmmLaunch& launch, void* packed, Stream stream) {
     switch (launch.choice.kernel) {
         case KernelId::dense_cublas: pack_dense_cublas(launch, packed, stream); break;
-#ifdef BSK_HAS_SM90
-        case KernelId::spmm_sm90_small: pack_spmm_sm90_small(launch, packed, stream); break;
-#endif
         default:
             fail(ErrorCode::internal, "Kernel {} reads the values as they are.", name(launch.choice.kernel));
     }

@@ -5,6 +5,7 @@
 
 #include <bsk/packed.h>
 
+#include "api/aligned_operands.h"
 #include "api/checks.h"
 #include "api/pack.h"
 #include "base/check.h"
@@ -12,6 +13,7 @@
 #include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
 #include "kernels/dense/dense_cublas.h"
+#include "kernels/sm80/spmm_skinny.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
@@ -118,11 +120,14 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
     const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
     check_pointer("values", a.values, kValuesAlignment, plan.device);
     const int c_element = static_cast<int>(size_of(c.dtype));
-    check_pointer("B", b.data, tma ? kTmaAlignment : static_cast<int>(size_of(b.dtype)), plan.device);
-    check_pointer("C", c.data, tma ? kTmaAlignment : c_element, plan.device);
+    const int b_element = static_cast<int>(size_of(b.dtype));
+    const int b_alignment = tma && !plan.host.copies_b ? kTmaAlignment : b_element;
+    const int c_alignment = tma && !plan.host.copies_c ? kTmaAlignment : c_element;
+    check_pointer("B", b.data, b_alignment, plan.device);
+    check_pointer("C", c.data, c_alignment, plan.device);
     check_pointer("The bias", epilogue.bias, c_element, plan.device);
     if (beta != 0.0F && epilogue.residual.data != c.data) {
-        check_pointer("The residual", epilogue.residual.data, tma ? kTmaAlignment : c_element, plan.device);
+        check_pointer("The residual", epilogue.residual.data, c_alignment, plan.device);
     }
 
     const DeviceGuard guard(plan.device.index);
@@ -143,9 +148,11 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
         packed = packed_now->data();
     }
     launch.packed = packed;
+    const AlignedOperands operands(plan.host, launch, stream);
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
         case KernelId::spmm_sm80: launch_spmm_sm80(launch, stream); break;
+        case KernelId::spmm_skinny: launch_spmm_skinny(launch, stream); break;
         case KernelId::dense_cublas: launch_dense_cublas(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
@@ -153,6 +160,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
 #endif
         default: fail(ErrorCode::internal, "Kernel {} is not a CUDA kernel of this build.", plan.kernel);
     }
+    operands.finish();
 }
 
 /// One product of the batch after the other.
@@ -213,12 +221,18 @@ void spmm(const Plan& plan, const PackedValues& a, const ConstMatrixView& b, con
 
 PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
     const PlanState& state = plan.state();
+    require(!state.dynamic, ErrorCode::unsupported,
+            "Values are not packed for a dynamic plan, whose pattern may change; pass them as they are.");
     check_pattern(state.pattern, a);
     auto packed = std::make_shared<PackedState>();
     packed->a = a;
     packed->kernel = state.host.choice.kernel;
     packed->signature = state.signature;
     if (state.host.packed_bytes > 0) {
+        require(
+            !state.dynamic, ErrorCode::invalid_argument,
+            "The plan is dynamic, so that values packed for one pattern would outlive it; pass the values to "
+            "spmm() as they are.");
         check_pointer("values", a.values, kValuesAlignment, state.device);
         const DeviceGuard guard(state.device.index);
         packed->values = DeviceBuffer(static_cast<std::size_t>(state.host.packed_bytes));

@@ -50,7 +50,10 @@ struct SpmmLaunch {
     KernelChoice choice;
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only
     const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; sm90 kernels only
-    int streams = 0;                             ///< clusters launched; sm90 kernels only
+    const TilePart* parts = nullptr;  ///< [part_count], device; spmm_sm90 only, as are the next two
+    int part_count = 0;
+    int split_tiles = 0;
+    int streams = 0;  ///< clusters launched; sm90 kernels only
 
     const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
     const std::int32_t* group_stages = nullptr;

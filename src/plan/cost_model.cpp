@@ -1,117 +1,191 @@
 #include "plan/cost_model.h"
 
 #include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/math.h"
+#include "plan/cost_constants.h"
+
+#include "base/math.h"
+#include "plan/skinny_tile.h"
 
 namespace bsk {
 
 namespace {
 
-constexpr double kElementBytes = 2;  // fp16 and bf16
+constexpr double kMicro = 1e-6;
+constexpr double kFittedSmTflops =
+    760.0 / 132;                 // dense fp16 rate of an SM of the H200 that the constants come from
+constexpr int kSm80TileN = 128;  // columns of C a CTA of spmm_sm80 computes
 
-/// What spmm_sm90_small reaches of the dense rate (docs/worklog/small-blocks.md).
-double small_math_share(int unit) {
-    return unit == 32 ? 0.62 : 0.34;
+const CostConstants& constants_of(std::string_view variant) {
+    const auto* found = std::ranges::find(kCostConstants, variant, &CostConstants::variant);
+    require(found != kCostConstants.end(), ErrorCode::internal, "The cost model has no constants for {}.",
+            variant);
+    return *found;
 }
 
-/// The best share of the device's dense fp16 rate that a kernel reaches.
-double rate_share(KernelId kernel, const BsrView& a) {
-    switch (kernel) {
-        case KernelId::spmm_cpu: return 0.5;
-        case KernelId::spmm_simt: return 0.02;
-        // 120 and 208 of 760 TFLOP/s at blocks of 16 and 32 on an H200 (docs/worklog/small-blocks.md).
-        case KernelId::spmm_sm80: return a.block_m >= 32 ? 0.27 : 0.16;
-        case KernelId::spmm_sm90:
-        case KernelId::dense_cublas: return 1.0;
-        case KernelId::spmm_sm90_small: return small_math_share(unit_of(a.block_m, a.block_k));
+/// How much longer an SM of the device takes than one of an H200.
+double sm_scale(const DeviceModel& device) {
+    return kFittedSmTflops / (device.tensor_tflops / device.sm_count);
+}
+
+/// Share of the dense fp16 rate of the kernels that nothing is fitted for.
+double rate_share(KernelId kernel) {
+    return kernel == KernelId::spmm_cpu ? 0.5 : 0.02;
+}
+
+/// Steps of 128 x 256 x 64 that the busiest SM computes where cuBLAS cuts C into tiles of the best of these shapes.
+/// The smaller ones read more of A and B for what they compute.
+double dense_steps(std::int64_t m, std::int64_t n, std::int64_t k, int sm_count) {
+    struct Shape {
+        int m;
+        int n;
+        double efficiency;
+    };
+    constexpr Shape kShapes[] = {{128, 256, 1.0}, {256, 128, 1.0}, {128, 128, 0.85},
+                                 {128, 64, 0.6},  {64, 128, 0.6},  {64, 64, 0.4}};
+    double best = std::numeric_limits<double>::max();
+    for (const Shape& shape : kShapes) {
+        const auto waves =
+            static_cast<double>(ceil_div(ceil_div(m, shape.m) * ceil_div(n, shape.n), sm_count));
+        best = std::min(best, waves * shape.m * shape.n / (128.0 * 256.0 * shape.efficiency));
     }
-    return 1.0;
+    return best * static_cast<double>(k) / 64;
+}
+
+double values_bytes(const BsrView& a) {
+    return static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
+}
+
+/// Executed 64 x 64 pieces of A, for each column of C.
+double pieces(const BsrView& a) {
+    return static_cast<double>(a.nnzb) * a.block_m * a.block_k / (64.0 * 64.0);
 }
 
 }  // namespace
 
+std::string cost_variant(const KernelChoice& choice, int unit) {
+    return choice.kernel == KernelId::spmm_sm90
+               ? fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster)
+               : fmt::format("spmm_sm90_small/{}x{}", unit, choice.cluster);
+}
+
 double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device) {
-    const double flops = 2.0 * choice.tile_m * choice.tile_n * kSm90TileK;
-    const double math = flops / (device.tensor_tflops * 1e12 / device.sm_count);
-    // A comes once for the whole cluster, B for each CTA.
-    const double bytes =
-        kElementBytes * kSm90TileK * (static_cast<double>(choice.tile_m) / choice.cluster + choice.tile_n);
-    const double l2 = bytes / (device.l2_gbps * 1e9 / device.sm_count);
-    return std::max(math, l2);
+    return kMicro * constants_of(cost_variant(choice, 0)).step * sm_scale(device);
 }
 
 double sm90_tile_seconds(const KernelChoice& choice) {
-    // 128 rows: both consumer warpgroups store at once, 1500 cycles at 1.5 GHz. 64 rows: the other
-    // warpgroup's tile runs meanwhile, what remains is the hand-over.
-    return choice.tile_m == 128 ? 1.0e-6 : 0.2e-6;
+    return kMicro * constants_of(cost_variant(choice, 0)).tile;
 }
 
 double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                const DeviceModel& device) {
-    const double l2_share = unit == 32 ? 0.70 : 0.41;  // of the L2 rate (docs/worklog/small-blocks.md)
-    const double unit_size = static_cast<double>(unit) * unit;
-    const double flops = 2.0 * static_cast<double>(work.units) * unit_size * choice.tile_n;
-    const double math = flops / (small_math_share(unit) * device.tensor_tflops * 1e12 / device.sm_count);
-    // Units come once for the whole cluster, pieces of B for each CTA.
-    const double bytes = kElementBytes * (static_cast<double>(work.units) * unit_size / choice.cluster +
-                                          static_cast<double>(work.columns) * unit * choice.tile_n);
-    const double l2 = bytes / (l2_share * device.l2_gbps * 1e9 / device.sm_count);
-    return 1.5e-6 + std::max(math, l2);  // both consumers store at once, after the first stage has come
+    const CostConstants& cost = constants_of(cost_variant(choice, unit));
+    const double steps = static_cast<double>(work.columns) * cost.step;
+    const double units = static_cast<double>(work.units) * cost.unit;
+    return kMicro * (cost.tile + std::max(steps, units) * sm_scale(device));
 }
 
-double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
-    const double a_bytes =
-        static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
+double memory_bytes(const BsrView& a, const SpmmProblem& problem) {
     const double b_bytes =
         static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
-    return (a_bytes + static_cast<double>(problem.batch) * (b_bytes + c_bytes)) / (device.memory_gbps * 1e9);
+    return values_bytes(a) + static_cast<double>(problem.batch) * (b_bytes + c_bytes);
 }
 
-namespace {
-
-/// `dense` stores every element.
-double dense_seconds(const BsrView& dense, const SpmmProblem& problem, const DeviceModel& device) {
-    const double flops =
-        2.0 * static_cast<double>(dense.nnzb) * static_cast<double>(problem.n * problem.batch);
-    return std::max(flops / (device.tensor_tflops * 1e12), memory_seconds(dense, problem, device));
+double fixed_seconds(const CostTerms& terms, const DeviceModel& device) {
+    return device.type == DeviceType::cuda ? kMicro * constants_of(terms.variant).fixed : 0.0;
 }
 
-}  // namespace
+double memory_seconds(const CostTerms& terms, const DeviceModel& device) {
+    return terms.bytes / (device.memory_gbps * 1e9 * constants_of(terms.variant).memory_share);
+}
 
-double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                     const DeviceModel& device) {
+double seconds(const CostTerms& terms, const DeviceModel& device) {
+    const CostConstants& cost = constants_of(terms.variant);
+    const double work = terms.tiles * cost.tile + std::max(terms.steps * cost.step, terms.units * cost.unit);
+    return fixed_seconds(terms, device) +
+           std::max(kMicro * work * sm_scale(device), memory_seconds(terms, device));
+}
+
+CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                            const SpmmProblem& problem, const DeviceModel& device) {
+    CostTerms terms;
+    terms.variant = name(kernel);
+    terms.bytes = memory_bytes(a, problem);
     if (kernel == KernelId::dense_cublas) {
         BsrView dense = a;  // every element stored
         dense.block_m = 1;
         dense.block_k = 1;
         dense.nnzb = a.m * a.k;
-        return launch_seconds(device) + dense_seconds(dense, problem, device);
+        terms.bytes = memory_bytes(dense, problem);
+        terms.steps = dense_steps(a.m, problem.n * problem.batch, a.k, device.sm_count);
+        // At its power limit the chip multiplies zeros faster.
+        const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+        terms.tiles = dense.nnzb > 0 ? terms.steps * stored / static_cast<double>(dense.nnzb) : 0;
+    } else if (kernel == KernelId::spmm_sm80) {
+        // CTAs of tile_m x 128 of C; none ends before its row of A is done.
+        const int tile_m = std::min(a.block_m, 64);
+        const auto strips = static_cast<double>(ceil_div(problem.n, kSm80TileN) * problem.batch);
+        terms.variant = fmt::format("spmm_sm80/{}", tile_m);
+        terms.tiles = static_cast<double>(ceil_div(a.m, tile_m)) * strips / device.sm_count;
+        terms.steps = pieces(a) * strips / device.sm_count;
+        terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+    } else if (kernel == KernelId::spmm_skinny) {
+        // Megabytes of A and B that come through L2: all of A for every tile of columns.
+        const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
+        const auto column_tiles = static_cast<double>(problem.batch * ceil_div(problem.n, tile.columns));
+        const double b_over_a = static_cast<double>(tile.columns) / tile.rows;
+        terms.variant = fmt::format("spmm_skinny/{}", tile.columns);
+        terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
+        // Microseconds of a warp for its chunks of 32 columns of the longest row; an unaligned B is copied element by
+        // element (docs/worklog/skinny.md).
+        const double chunks = static_cast<double>(longest_row) * a.block_k / 32 / tile.warps;
+        terms.units = chunks * (0.4 + (problem.ldb % 8 == 0 ? 0.004 : 0.035) * tile.columns);
+    } else {
+        // Steps of the time that an SM of an H200 takes for a piece of 64 x 64 x 256 at its dense rate.
+        terms.steps = pieces(a) * static_cast<double>(problem.n * problem.batch) / 256 / rate_share(kernel) /
+                      device.sm_count;
     }
-    const double share = rate_share(kernel, a);  // of the device's dense fp16 rate
-    const double block_flops = 2.0 * a.block_m * a.block_k * static_cast<double>(problem.n * problem.batch);
-    double math = static_cast<double>(a.nnzb) * block_flops / (share * device.tensor_tflops * 1e12);
-    if (kernel == KernelId::spmm_sm80 || kernel == KernelId::spmm_simt) {
-        // A CTA computes 64 x 128 of C, four at a time on an SM: none ends before its row of A is done.
-        const double step_flops = 2.0 * std::min(a.block_m, 64) * 128 * a.block_k;
-        const double sm_rate = share * device.tensor_tflops * 1e12 / device.sm_count;
-        math = std::max(math, static_cast<double>(longest_row) * step_flops / (sm_rate / 4));
-    }
-    return launch_seconds(device) + std::max(math, memory_seconds(a, problem, device));
+    return terms;
 }
 
-double pack_seconds(std::int64_t bytes, const DeviceModel& device) {
-    return launch_seconds(device) + 2.0 * static_cast<double>(bytes) / (device.memory_gbps * 1e9);
+double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                     const DeviceModel& device) {
+    if (kernel != KernelId::spmm_sm90 && kernel != KernelId::spmm_sm90_small) {
+        return seconds(unscheduled_terms(kernel, a, longest_row, problem, device), device);
+    }
+    // Tiles without padding, and as many streams as there are multiprocessors.
+    const bool small = kernel == KernelId::spmm_sm90_small;
+    const int unit = unit_of(a.block_m, a.block_k);
+    double least = std::numeric_limits<double>::max();
+    for (const int cluster : {1, 2}) {
+        for (const int tile_m : {64, 128}) {
+            CostTerms terms;
+            terms.variant = cost_variant({kernel, tile_m, 0, cluster}, unit);
+            terms.bytes = memory_bytes(a, problem);
+            const double tiles_of_c =
+                pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
+            terms.steps = small ? 0 : tiles_of_c * 64 / tile_m / kSm90TileN;
+            terms.units = small ? tiles_of_c * (64.0 * 64.0) / (unit * unit) / kSm90SmallTileN : 0;
+            least = std::min(least, seconds(terms, device));
+        }
+    }
+    return least;
 }
 
 double expand_seconds(const BsrView& a, const DeviceModel& device) {
-    const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
-    const double bytes = kElementBytes * (stored + static_cast<double>(a.m) * static_cast<double>(a.k));
-    return launch_seconds(device) + bytes / (device.memory_gbps * 1e9);
-}
-
-double launch_seconds(const DeviceModel& device) {
-    return device.type == DeviceType::cuda ? 4e-6 : 0.0;
+    CostTerms terms;
+    terms.variant = "expand";
+    terms.bytes =
+        static_cast<double>(size_of(a.dtype)) * (static_cast<double>(a.nnzb) * a.block_m * a.block_k +
+                                                 static_cast<double>(a.m) * static_cast<double>(a.k));
+    return seconds(terms, device);
 }
 
 }  // namespace bsk

@@ -1,8 +1,9 @@
-// Predicted times, in seconds, of the pieces a product is made of. Every constant is measured or simulated;
-// where from stands beside it.
+// Predicted times, in seconds, of the pieces a product is made of. The constants are fitted to measured times
+// (cost_constants.h, scripts/fit_cost_model.py).
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <bsk/bsr.h>
 #include <bsk/device.h>
@@ -13,6 +14,18 @@
 
 namespace bsk {
 
+/// What a predicted time is made of: how much of each the busiest stream (for kernels that order their own work, the
+/// average multiprocessor) does. The constants that these are multiplied by are fitted to records.
+struct CostTerms {
+    std::string variant;  ///< which constants count
+    double tiles = 0;     ///< of C
+    double steps =
+        0;  ///< spmm_sm90: tile_m x 64 of A; spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A;
+            ///< spmm_skinny: megabytes through L2
+    double units = 0;  ///< spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
+    double bytes = 0;  ///< moved through device memory at least, by the whole device
+};
+
 /// One step of spmm_sm90: a tile_m x 64 piece of A times a 64 x tile_n piece of B on one SM. Bound by the
 /// tensor cores or by the SM's share of L2 bandwidth, whichever is longer.
 [[nodiscard]] double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device);
@@ -21,26 +34,42 @@ namespace bsk {
 /// other tile hides.
 [[nodiscard]] double sm90_tile_seconds(const KernelChoice& choice);
 
+/// What a part of a split tile of spmm_sm90 costs beside its steps and the tile: 128 KiB of partial sums written, and
+/// read by the last part to arrive.
+inline constexpr double kSm90PartSeconds = 6e-6;
+
+/// What a launch with split tiles costs beside: clearing the counters of arrivals, and stores that nothing hides.
+inline constexpr double kSm90SplitSeconds = 9e-6;
+
 /// A tile of spmm_sm90_small: a group of rows times tile_n columns on one SM.
 [[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                              const DeviceModel& device);
 
-/// Time to move A's values, B and C through device memory once.
-[[nodiscard]] double memory_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device);
+/// A's values, B and C.
+[[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
-/// The least time a kernel may be predicted to take: executed FLOPs at its best rate, or memory. It is the
-/// prediction for kernels whose order of work is not planned.
+/// The constants of a scheduled kernel; `unit` as unit_of gives it, for spmm_sm90_small.
+[[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);
+
+/// Of a launch, whatever it computes.
+[[nodiscard]] double fixed_seconds(const CostTerms& terms, const DeviceModel& device);
+
+/// Time to move the terms' bytes.
+[[nodiscard]] double memory_seconds(const CostTerms& terms, const DeviceModel& device);
+
+/// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit.
+[[nodiscard]] double seconds(const CostTerms& terms, const DeviceModel& device);
+
+/// Terms of the kernels whose order of work is not planned.
 /// @param longest_row  the most blocks that a block row of A stores
+[[nodiscard]] CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
+                                          const SpmmProblem& problem, const DeviceModel& device);
+
+/// The least time that a kernel may be predicted to take, without planning its order of work.
 [[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
                                    const SpmmProblem& problem, const DeviceModel& device);
 
-/// Copying values of A in the order in which spmm_sm90_small reads them.
-[[nodiscard]] double pack_seconds(std::int64_t bytes, const DeviceModel& device);
-
 /// Writing A's blocks into a dense matrix.
 [[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
-
-/// From the call to the first instruction on the device, and back.
-[[nodiscard]] double launch_seconds(const DeviceModel& device);
 
 }  // namespace bsk

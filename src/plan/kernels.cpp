@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "plan/skinny_tile.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -16,40 +17,14 @@ constexpr bool kHasSm90 =
     false;
 #endif
 
-// Bytes. Strides of a tensor map are multiples of it, and TMA stores whole pieces of it: where a line of C
+// Bytes. Strides of a tensor map are multiples of it, and TMA loads and stores whole pieces of it: where a line of C
 // ends inside one, what lies behind the line would be overwritten (seen on an H200).
 constexpr std::int64_t kTmaPiece = 16;
 
-/// Elements of one line of a dense rows x cols matrix.
-std::int64_t line_length(Layout layout, std::int64_t rows, std::int64_t cols) {
-    return layout == Layout::row_major ? cols : rows;
-}
-
 /// What TMA and wgmma ask of both Hopper kernels.
-std::string why_not_hopper(const BsrView& a, const SpmmProblem& problem) {
+std::string why_not_hopper(const BsrView& a) {
     if (a.dtype == DType::f32) {
         return "float32 has no wgmma at full precision";
-    }
-    if (problem.ldb * size_of(a.dtype) % kTmaPiece != 0) {
-        return fmt::format("ldb = {} is not a multiple of 8 elements, which TMA needs", problem.ldb);
-    }
-    if (problem.ldc * size_of(problem.c_dtype) % kTmaPiece != 0) {
-        return fmt::format("ldc = {} is not a multiple of 16 bytes, which TMA needs", problem.ldc);
-    }
-    if (problem.batch > 1 && (problem.stride_b * size_of(a.dtype) % kTmaPiece != 0 ||
-                              problem.stride_c * size_of(problem.c_dtype) % kTmaPiece != 0)) {
-        return fmt::format(
-            "stride_b = {} and stride_c = {} are not both multiples of 16 bytes, which TMA needs",
-            problem.stride_b, problem.stride_c);
-    }
-    if (const std::int64_t line = line_length(problem.c_layout, a.m, problem.n);
-        line * size_of(problem.c_dtype) % kTmaPiece != 0) {
-        return fmt::format("lines of C of {} elements do not end at a multiple of 16 bytes, as TMA stores do",
-                           line);
-    }
-    if (problem.b_layout == Layout::col_major && a.k * size_of(a.dtype) % kTmaPiece != 0) {
-        return fmt::format("k = {} is not a multiple of 8, and TMA would read what lies behind B's columns",
-                           a.k);
     }
     if (a.nnzb * a.block_m > kInt32Max) {
         return fmt::format("nnzb*block_m = {} passes the int32 coordinates of TMA", a.nnzb * a.block_m);
@@ -57,20 +32,30 @@ std::string why_not_hopper(const BsrView& a, const SpmmProblem& problem) {
     return "";
 }
 
-std::string why_not_sm90(const BsrView& a, const SpmmProblem& problem) {
+std::string why_not_sm90(const BsrView& a) {
     if (a.block_m % 64 != 0 || a.block_k % 64 != 0) {
         return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
     }
-    return why_not_hopper(a, problem);
+    return why_not_hopper(a);
 }
 
-std::string why_not_sm90_small(const BsrView& a, const SpmmProblem& problem) {
+std::string why_not_skinny(const BsrView& a, const SpmmProblem& problem) {
+    if (a.dtype == DType::f32) {
+        return "it computes float16 and bfloat16 only";
+    }
+    if (problem.n > kSkinnyMostColumns) {
+        return fmt::format("it is for up to {} columns of B", kSkinnyMostColumns);
+    }
+    return "";
+}
+
+std::string why_not_sm90_small(const BsrView& a) {
     const int unit = unit_of(a.block_m, a.block_k);
     const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);
     if (units > kInt32Max) {
         return fmt::format("its {} units of {}x{} pass the int32 indices of its lists", units, unit, unit);
     }
-    return why_not_hopper(a, problem);
+    return why_not_hopper(a);
 }
 
 std::string why_not_dense_cublas(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
@@ -101,6 +86,7 @@ const char* name(KernelId kernel) {
         case KernelId::spmm_sm80: return "spmm_sm80";
         case KernelId::spmm_sm90: return "spmm_sm90";
         case KernelId::spmm_sm90_small: return "spmm_sm90_small";
+        case KernelId::spmm_skinny: return "spmm_skinny";
         case KernelId::dense_cublas: return "dense_cublas";
     }
     return "unknown";
@@ -114,10 +100,12 @@ const char* needs(KernelId kernel) {
             return "a CUDA device of compute capability 8.0 or later; float16, bfloat16";
         case KernelId::spmm_sm90:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that "
-                   "are multiples of 64; lines of B and C that start and end at multiples of 16 bytes";
+                   "are multiples of 64";
         case KernelId::spmm_sm90_small:
-            return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; lines of B and C "
-                   "that start and end at multiples of 16 bytes";
+            return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16";
+        case KernelId::spmm_skinny:
+            return "a CUDA device of compute capability 8.0 or later; float16, bfloat16; up to 128 columns "
+                   "of B";
         case KernelId::dense_cublas:
             return "a CUDA device of compute capability 8.0 or later, cuBLAS 11 or later at run time and the "
                    "policy "
@@ -135,12 +123,28 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
         case KernelId::spmm_cpu: return device.type == DeviceType::cpu;
         case KernelId::spmm_simt:
         case KernelId::spmm_sm80:
+        case KernelId::spmm_skinny:
         case KernelId::dense_cublas: return device.type == DeviceType::cuda && device.cc_major >= 8;
         case KernelId::spmm_sm90:
         case KernelId::spmm_sm90_small:
             return device.type == DeviceType::cuda && device.cc_major == 9 && device.cc_minor == 0;
     }
     return false;
+}
+
+bool tma_reads_b(const BsrView& a, const SpmmProblem& problem) {
+    const std::int64_t element = size_of(a.dtype);
+    // Columns of B from n on only reach columns of C that are not stored; rows from k on would meet stored values.
+    const std::int64_t line = problem.b_layout == Layout::row_major ? 0 : a.k;
+    return problem.ldb * element % kTmaPiece == 0 && line * element % kTmaPiece == 0 &&
+           (problem.batch == 1 || problem.stride_b * element % kTmaPiece == 0);
+}
+
+bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
+    const std::int64_t element = size_of(problem.c_dtype);
+    const std::int64_t line = problem.c_layout == Layout::row_major ? problem.n : a.m;
+    return problem.ldc * element % kTmaPiece == 0 && line * element % kTmaPiece == 0 &&
+           (problem.batch == 1 || problem.stride_c * element % kTmaPiece == 0);
 }
 
 std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
@@ -155,8 +159,9 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& proble
         case KernelId::spmm_cpu: return "";
         case KernelId::spmm_simt: return a.dtype == DType::f32 ? "" : "it computes float32 only";
         case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
-        case KernelId::spmm_sm90: return why_not_sm90(a, problem);
-        case KernelId::spmm_sm90_small: return why_not_sm90_small(a, problem);
+        case KernelId::spmm_sm90: return why_not_sm90(a);
+        case KernelId::spmm_sm90_small: return why_not_sm90_small(a);
+        case KernelId::spmm_skinny: return why_not_skinny(a, problem);
         case KernelId::dense_cublas: return why_not_dense_cublas(a, problem, device);
     }
     return "";

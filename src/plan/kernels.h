@@ -11,11 +11,20 @@
 
 namespace bsk {
 
-enum class KernelId : int { spmm_cpu = 0, spmm_simt, spmm_sm80, spmm_sm90, spmm_sm90_small, dense_cublas };
+enum class KernelId : int {
+    spmm_cpu = 0,
+    spmm_simt,
+    spmm_sm80,
+    spmm_sm90,
+    spmm_sm90_small,
+    dense_cublas,
+    spmm_skinny
+};
 
 /// In the order in which they are shown; the planner chooses by predicted time.
-inline constexpr std::array kKernels{KernelId::spmm_sm90, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
-                                     KernelId::spmm_simt, KernelId::dense_cublas,    KernelId::spmm_cpu};
+inline constexpr std::array kKernels{KernelId::spmm_sm90,   KernelId::spmm_sm90_small, KernelId::spmm_sm80,
+                                     KernelId::spmm_skinny, KernelId::spmm_simt,       KernelId::dense_cublas,
+                                     KernelId::spmm_cpu};
 
 /// How a kernel cuts C.
 struct KernelChoice {
@@ -36,6 +45,10 @@ inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C 
 [[nodiscard]] bool is_built(KernelId kernel);
 /// Whether the device itself can run the kernel, whatever the case.
 [[nodiscard]] bool runs_on(KernelId kernel, const DeviceModel& device);
+/// Whether TMA can read B, or write C and read the residual, as they lie: their lines start and, where it matters, end
+/// at multiples of 16 bytes. `problem` has its ld and strides filled in.
+[[nodiscard]] bool tma_reads_b(const BsrView& a, const SpmmProblem& problem);
+[[nodiscard]] bool tma_writes_c(const BsrView& a, const SpmmProblem& problem);
 /// Why the kernel cannot compute this product on this device; empty when it can. `problem` has its ld filled
 /// in.
 [[nodiscard]] std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,

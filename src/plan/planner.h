@@ -10,23 +10,33 @@
 #include <bsk/device.h>
 #include <bsk/plan.h>
 
+#include "plan/cost_model.h"
 #include "plan/kernels.h"
 #include "plan/schedule.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
 
+/// The cost of a tile, which is linear or near to it in what the tile multiplies.
+struct TileSeconds {
+    double fixed = 0;
+    double unit = 0;    ///< for each stored block of its block row; spmm_sm90_small: unit of its group
+    double column = 0;  ///< spmm_sm90_small: for each unit column of its group
+};
+
 struct HostPlan {
     SpmmProblem problem;  ///< with ld and strides filled in
     KernelChoice choice;
     Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
-    /// Cost of one tile of the schedule: tile_seconds, and block_seconds for each stored block. spmm_sm90 only.
-    double tile_seconds = 0;
-    double block_seconds = 0;
-    UnionLists lists;  ///< spmm_sm90_small only
+    TileSeconds tile;   ///< of scheduled kernels
+    UnionLists lists;   ///< spmm_sm90_small only
     /// Of A's values in the kernel's own form; 0 where it reads them as they are.
     std::int64_t packed_bytes = 0;
+    /// The Hopper kernels work on stream-ordered copies where TMA cannot read B, or not write C, as they lie.
+    bool copies_b = false;
+    bool copies_c = false;
     double predicted_seconds = 0;
+    CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
 

@@ -1,40 +1,76 @@
 #include "plan/schedule.h"
 
 #include <algorithm>
-#include <functional>
-#include <queue>
+#include <cstddef>
 #include <utility>
 
 namespace bsk {
 
-Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams) {
-    const auto rows = static_cast<std::int64_t>(row_costs.size());
-    std::vector<WorkItem> order;
-    order.reserve(static_cast<std::size_t>(rows * strips));
-    for (std::int64_t strip = 0; strip < strips; ++strip) {
-        for (std::int64_t row = 0; row < rows; ++row) {
-            order.push_back({static_cast<std::int32_t>(row), static_cast<std::int32_t>(strip)});
+namespace {
+
+/// Streams by when they are free, the lowest first among equals: a heap whose first is given work again and again.
+class FreeStreams {
+public:
+    using FreeAt = std::pair<double, int>;  ///< (time, stream)
+
+    explicit FreeStreams(int streams) {
+        for (int stream = 0; stream < streams; ++stream) {
+            heap_.emplace_back(0.0, stream);
         }
     }
-    // Stable, so that equal costs keep strip order and with it the locality of B.
-    const auto tail = order.begin() + static_cast<std::ptrdiff_t>(order.size() - order.size() / 4);
-    std::stable_sort(tail, order.end(), [&](const WorkItem& a, const WorkItem& b) {
-        return row_costs[a.tile_row] > row_costs[b.tile_row];
-    });
 
-    using FreeAt = std::pair<double, int>;  // (time, stream): ties go to the lowest stream
-    std::priority_queue<FreeAt, std::vector<FreeAt>, std::greater<>> free_streams;
-    for (int stream = 0; stream < streams; ++stream) {
-        free_streams.emplace(0.0, stream);
+    [[nodiscard]] FreeAt first() const { return heap_.front(); }
+
+    /// Keeps the first stream busy until `time`.
+    void take_first_until(double time) {
+        const FreeAt taken{time, heap_.front().second};
+        std::size_t hole = 0;
+        for (std::size_t child = 1; child < heap_.size(); child = 2 * hole + 1) {
+            child += child + 1 < heap_.size() && heap_[child + 1] < heap_[child] ? 1 : 0;
+            if (taken < heap_[child]) {
+                break;
+            }
+            heap_[hole] = heap_[child];
+            hole = child;
+        }
+        heap_[hole] = taken;
     }
+
+private:
+    std::vector<FreeAt> heap_;
+};
+
+}  // namespace
+
+std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::int64_t strips) {
+    std::vector<CostedItem> order;
+    order.reserve(row_costs.size() * static_cast<std::size_t>(strips));
+    for (std::int64_t strip = 0; strip < strips; ++strip) {
+        for (std::size_t row = 0; row < row_costs.size(); ++row) {
+            order.push_back(
+                {{static_cast<std::int32_t>(row), static_cast<std::int32_t>(strip)}, row_costs[row]});
+        }
+    }
+    return order;
+}
+
+std::size_t tail_items(std::size_t items, int streams) {
+    return std::min(items, std::max(items / 4, 2 * static_cast<std::size_t>(streams)));
+}
+
+Schedule deal(std::vector<CostedItem> order, std::size_t tail, int streams) {
+    // Stable, so that equal costs keep strip order and with it the locality of B.
+    std::stable_sort(order.end() - static_cast<std::ptrdiff_t>(tail), order.end(),
+                     [](const CostedItem& a, const CostedItem& b) { return a.cost > b.cost; });
+
+    FreeStreams free_streams(streams);
     Schedule schedule;
     std::vector<std::int32_t> stream_of(order.size());
     schedule.offsets.assign(static_cast<std::size_t>(streams) + 1, 0);
     for (std::size_t i = 0; i < order.size(); ++i) {
-        const auto [time, stream] = free_streams.top();
-        free_streams.pop();
-        const double end = time + row_costs[order[i].tile_row];
-        free_streams.emplace(end, stream);
+        const auto [time, stream] = free_streams.first();
+        const double end = time + order[i].cost;
+        free_streams.take_first_until(end);
         schedule.makespan = std::max(schedule.makespan, end);
         stream_of[i] = stream;
         ++schedule.offsets[stream + 1];
@@ -45,9 +81,15 @@ Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips
     schedule.items.resize(order.size());
     std::vector<std::int32_t> next(schedule.offsets.begin(), schedule.offsets.end() - 1);
     for (std::size_t i = 0; i < order.size(); ++i) {
-        schedule.items[next[stream_of[i]]++] = order[i];
+        schedule.items[next[stream_of[i]]++] = order[i].item;
     }
     return schedule;
+}
+
+Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams) {
+    std::vector<CostedItem> order = strip_order(row_costs, strips);
+    const std::size_t tail = tail_items(order.size(), streams);
+    return deal(std::move(order), tail, streams);
 }
 
 }  // namespace bsk

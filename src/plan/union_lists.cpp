@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
+#include <cstdint>
+#include <vector>
 
 #include "base/math.h"
 
 namespace bsk {
 
 namespace {
+
+constexpr int kReadAhead = 32;  // units that a warp of the kernel reads at a time
 
 /// Appends stages of one group after another.
 class Writer {
@@ -18,21 +21,18 @@ public:
           steps_per_stage_(kGroupStageK / unit),
           units_per_stage_(kGroupStageBytes / (2 * unit * unit)) {}
 
-    /// Opens a stage if the step or its units do not fit the last one.
-    void add_step(UnionStep step) {
-        const int units = std::popcount(step.rows);
+    /// Opens a stage if the step or its `units` do not fit the last one. The units lie from `first` on.
+    void add_step(UnionStep step, int units, std::int32_t first) {
         if (free_steps_ == 0 || units > free_units_) {
             close_stage();
             free_steps_ = steps_per_stage_;
             free_units_ = units_per_stage_;
-            lists_.stage_units.push_back(static_cast<std::int32_t>(lists_.units.size()));
+            lists_.stage_units.push_back(first);
         }
         --free_steps_;
         free_units_ -= units;
         lists_.steps.push_back(step);
     }
-
-    void add_unit(std::int64_t unit) { lists_.units.push_back(static_cast<std::int32_t>(unit)); }
 
     void close_group() {
         close_stage();
@@ -52,11 +52,92 @@ private:
     int free_units_ = 0;
 };
 
-/// A unit row of a group, and the stored block of its block row that comes next.
-struct Head {
-    std::int32_t next = 0;
+/// Neighbouring unit rows of a group that lie in one block row.
+struct RowPiece {
+    std::int32_t begin = 0;  ///< stored blocks [begin, end)
     std::int32_t end = 0;
-    int row_in_block = 0;  ///< in units
+    int row_in_block = 0;  ///< the first of them, in units
+    int first = 0;         ///< unit rows [first, first + count) of the group
+    int count = 0;
+};
+
+/// What a group stores in one block column.
+struct BlockColumn {
+    std::uint32_t rows = 0;
+    std::int32_t units = 0;  ///< in each of its unit columns
+    std::int32_t next = 0;   ///< where the next unit of its first unit column goes
+};
+
+/// The rows of one group after another, and the block columns they store.
+class GroupReader {
+public:
+    GroupReader(const BsrView& a, const std::vector<std::int32_t>& crow, const std::vector<std::int32_t>& col,
+                int unit)
+        : crow_(crow),
+          col_(col),
+          rows_per_block_(a.block_m / unit),
+          rows_per_chunk_(kGroupChunkRows / unit),
+          unit_rows_(a.block_rows() * rows_per_block_),
+          columns_(static_cast<std::size_t>(a.block_cols())),
+          used_(static_cast<std::size_t>(ceil_div(a.block_cols(), 64))) {}
+
+    /// Reads the chunks of one group, in the order of their places in it.
+    void read(const std::int32_t* chunks) {
+        pieces_.clear();
+        for (int i = 0; i < kGroupChunks; ++i) {
+            add_chunk(chunks[i], i * rows_per_chunk_);
+        }
+        for (const RowPiece& piece : pieces_) {
+            const std::uint32_t rows = ((1U << piece.count) - 1) << piece.first;
+            for (std::int32_t block = piece.begin; block < piece.end; ++block) {
+                BlockColumn& column = columns_[col_[block]];
+                column.rows |= rows;
+                column.units += piece.count;
+                used_[col_[block] / 64] |= std::uint64_t{1} << col_[block] % 64;
+            }
+        }
+    }
+
+    [[nodiscard]] const std::vector<RowPiece>& pieces() const { return pieces_; }
+    [[nodiscard]] BlockColumn& column(std::int32_t block_column) { return columns_[block_column]; }
+
+    /// Calls `visit` with the block columns in ascending order.
+    template <class Visitor>
+    void for_each_column(Visitor&& visit) {
+        for (std::size_t word = 0; word < used_.size(); ++word) {
+            for (std::uint64_t bits = used_[word]; bits != 0; bits &= bits - 1) {
+                visit(static_cast<std::int32_t>(word) * 64 + std::countr_zero(bits));
+            }
+        }
+    }
+
+    void clear() {
+        for_each_column([&](std::int32_t block_column) { columns_[block_column] = {}; });
+        std::fill(used_.begin(), used_.end(), 0);
+    }
+
+private:
+    void add_chunk(std::int64_t chunk, int first) {
+        const std::int64_t end = std::min((chunk + 1) * rows_per_chunk_, unit_rows_);
+        for (std::int64_t row = chunk * rows_per_chunk_; row < end;) {
+            const auto block_row = static_cast<std::size_t>(row / rows_per_block_);
+            const int row_in_block = static_cast<int>(row % rows_per_block_);
+            const int count =
+                static_cast<int>(std::min<std::int64_t>(rows_per_block_ - row_in_block, end - row));
+            pieces_.push_back({crow_[block_row], crow_[block_row + 1], row_in_block, first, count});
+            first += count;
+            row += count;
+        }
+    }
+
+    const std::vector<std::int32_t>& crow_;
+    const std::vector<std::int32_t>& col_;
+    int rows_per_block_;
+    int rows_per_chunk_;
+    std::int64_t unit_rows_;
+    std::vector<RowPiece> pieces_;
+    std::vector<BlockColumn> columns_;
+    std::vector<std::uint64_t> used_;  ///< a bit for each block column
 };
 
 }  // namespace
@@ -65,62 +146,58 @@ int unit_of(int block_m, int block_k) {
     return block_m % 32 == 0 && block_k % 32 == 0 ? 32 : 16;
 }
 
+std::int64_t most_stages(const BsrView& a) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);
+    const std::int64_t groups = ceil_div(a.m, kGroupRows);
+    const std::int64_t columns = a.block_cols() * (a.block_k / unit);
+    const int steps_per_stage = kGroupStageK / unit;
+    const int units_per_stage = kGroupStageBytes / (2 * unit * unit);
+    // A stage ends because its steps are full, or because its units and the next one's together do not fit one.
+    const std::int64_t by_units =
+        groups + ceil_div(units, steps_per_stage) + ceil_div(2 * units, units_per_stage + 1);
+    return std::min({groups * columns, units, by_units});
+}
+
 UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
                             const std::vector<std::int32_t>& col) {
-    constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
     const int unit = unit_of(a.block_m, a.block_k);
     const int rows_per_block = a.block_m / unit;
     const int columns_per_block = a.block_k / unit;
-    const int rows_per_chunk = kGroupChunkRows / unit;
-    const std::int64_t unit_rows = a.block_rows() * rows_per_block;
 
     UnionLists lists;
     lists.group_chunks = make_row_groups(a, crow, col);
+    lists.units.resize(static_cast<std::size_t>(a.nnzb) * rows_per_block * columns_per_block + kReadAhead);
     Writer writer(lists, unit);
+    GroupReader reader(a, crow, col, unit);
     lists.group_stages.push_back(0);
-    std::vector<Head> heads;
-    for (std::size_t group = 0; group < lists.group_chunks.size() / kGroupChunks; ++group) {
-        heads.clear();
-        for (int r = 0; r < rows_per_chunk * kGroupChunks; ++r) {
-            const std::int64_t chunk = lists.group_chunks[group * kGroupChunks + r / rows_per_chunk];
-            const std::int64_t row = chunk * rows_per_chunk + r % rows_per_chunk;
-            const auto block_row = static_cast<std::size_t>(row / rows_per_block);
-            heads.push_back(row < unit_rows ? Head{crow[block_row], crow[block_row + 1],
-                                                   static_cast<int>(row % rows_per_block)}
-                                            : Head{});
-        }
-        while (true) {
-            std::int32_t block_column = kNone;
-            for (const Head& head : heads) {
-                block_column = std::min(block_column, head.next < head.end ? col[head.next] : kNone);
-            }
-            if (block_column == kNone) {
-                break;
-            }
-            const auto stores = [&](const Head& head) {
-                return head.next < head.end && col[head.next] == block_column;
-            };
-            std::uint32_t rows = 0;
-            for (std::size_t r = 0; r < heads.size(); ++r) {
-                rows |= stores(heads[r]) ? 1U << r : 0U;
-            }
+    std::int32_t next = 0;
+    for (std::size_t group = 0; group < lists.group_chunks.size(); group += kGroupChunks) {
+        reader.read(lists.group_chunks.data() + group);
+        reader.for_each_column([&](std::int32_t block_column) {
+            BlockColumn& column = reader.column(block_column);
+            column.next = next;
             for (int part = 0; part < columns_per_block; ++part) {
-                writer.add_step({block_column * columns_per_block + part, rows});
-                for (const Head& head : heads) {
-                    if (stores(head)) {
-                        const std::int64_t row =
-                            static_cast<std::int64_t>(head.next) * rows_per_block + head.row_in_block;
-                        writer.add_unit(row * columns_per_block + part);
+                writer.add_step({block_column * columns_per_block + part, column.rows}, column.units, next);
+                next += column.units;
+            }
+        });
+        writer.close_group();
+        for (const RowPiece& piece : reader.pieces()) {
+            for (std::int32_t block = piece.begin; block < piece.end; ++block) {
+                BlockColumn& column = reader.column(col[block]);
+                std::int32_t unit_index = (block * rows_per_block + piece.row_in_block) * columns_per_block;
+                for (int i = 0; i < piece.count; ++i) {
+                    for (int part = 0; part < columns_per_block; ++part) {
+                        lists.units[column.next + part * column.units] = unit_index++;
                     }
+                    ++column.next;
                 }
             }
-            for (Head& head : heads) {
-                head.next += stores(head) ? 1 : 0;
-            }
         }
-        writer.close_group();
+        reader.clear();
     }
-    lists.stage_units.insert(lists.stage_units.end(), 2, static_cast<std::int32_t>(lists.units.size()));
+    lists.stage_units.insert(lists.stage_units.end(), 2, next);
     return lists;
 }
 
@@ -129,11 +206,13 @@ std::vector<GroupWork> group_work(const UnionLists& lists) {
     const std::size_t stages = static_cast<std::size_t>(lists.group_stages.back());
     const std::size_t steps_per_stage = stages == 0 ? 0 : lists.steps.size() / stages;
     for (std::size_t g = 0; g < works.size(); ++g) {
-        for (std::size_t i = lists.group_stages[g] * steps_per_stage;
-             i < lists.group_stages[g + 1] * steps_per_stage; ++i) {
-            works[g].columns += lists.steps[i].rows != 0 ? 1 : 0;
-            works[g].units += std::popcount(lists.steps[i].rows);
-        }
+        const auto begin =
+            lists.steps.begin() + static_cast<std::ptrdiff_t>(lists.group_stages[g] * steps_per_stage);
+        const auto end =
+            lists.steps.begin() + static_cast<std::ptrdiff_t>(lists.group_stages[g + 1] * steps_per_stage);
+        works[g].columns = std::count_if(begin, end, [](const UnionStep& step) { return step.rows != 0; });
+        works[g].units =
+            lists.stage_units[lists.group_stages[g + 1]] - lists.stage_units[lists.group_stages[g]];
     }
     return works;
 }

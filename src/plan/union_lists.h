@@ -14,8 +14,10 @@
 
 namespace bsk {
 
-inline constexpr int kGroupStageK = 128;        ///< columns of A a stage holds at most
-inline constexpr int kGroupStageBytes = 32768;  ///< of 16-bit values of A a stage holds at most
+inline constexpr int kGroupStageK = 64;         ///< columns of A a stage holds at most
+inline constexpr int kGroupStageBytes = 16384;  ///< of 16-bit values of A a stage holds at most
+
+inline constexpr int kMostDynamicColumns = 4096;  ///< unit columns of A whose lists the device can make
 
 /// One unit column of a stage.
 struct UnionStep {
@@ -29,8 +31,8 @@ struct UnionLists {
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
     std::vector<UnionStep> steps;            ///< [stages * kGroupStageK / unit]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
-    /// [units]: by step, then by row, which is the order they are packed in; index in
-    /// [nnzb * block_m / unit, block_k / unit], row-major.
+    /// [units + 32]: by step, then by row; index in [nnzb * block_m / unit, block_k / unit], row-major. What
+    /// lies past the last unit is 0, so that a warp may read 32 from any stage's first on.
     std::vector<std::int32_t> units;
 };
 
@@ -48,6 +50,9 @@ struct GroupWork {
 /// @param col   A's col_indices [nnzb], sorted within a block row
 [[nodiscard]] UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
                                           const std::vector<std::int32_t>& col);
+
+/// The most stages that any pattern of these sizes (nnzb among them) has.
+[[nodiscard]] std::int64_t most_stages(const BsrView& a);
 
 /// The work of every group, in order.
 [[nodiscard]] std::vector<GroupWork> group_work(const UnionLists& lists);

@@ -30,6 +30,16 @@ Layout layout_from_name(const std::string& text) {
     throw std::invalid_argument("layout '" + text + "' in cases.json is unknown");
 }
 
+Activation activation_from_name(const std::string& text) {
+    for (const Activation activation : {Activation::none, Activation::relu, Activation::gelu_tanh,
+                                        Activation::gelu_erf, Activation::silu}) {
+        if (text == name(activation)) {
+            return activation;
+        }
+    }
+    throw std::invalid_argument("activation '" + text + "' in cases.json is unknown");
+}
+
 Case parse_case(const json& defaults, const json& given) {
     json fields = defaults;
     fields.update(given);
@@ -55,6 +65,13 @@ Case parse_case(const json& defaults, const json& given) {
     fields.at("c_pad").get_to(c.c_pad);
     fields.at("alpha").get_to(c.alpha);
     fields.at("beta").get_to(c.beta);
+    c.activation = activation_from_name(fields.at("activation"));
+    c.bias = fields.at("bias") != "none";
+    c.bias_axis = fields.at("bias") == "column" ? BiasAxis::column : BiasAxis::row;
+    fields.at("residual").get_to(c.residual);
+    fields.at("batch").get_to(c.batch);
+    fields.at("b_stride").get_to(c.b_stride);
+    fields.at("c_stride").get_to(c.c_stride);
     fields.at("seed").get_to(c.seed);
     fields.at("int64_indices").get_to(c.int64_indices);
     fields.at("special_values").get_to(c.special_values);

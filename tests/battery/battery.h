@@ -11,7 +11,7 @@
 
 namespace bsk::test {
 
-/// One product C = alpha*A*B + beta*C. Each field is a key of cases.json, whose "defaults" fill in what a
+/// One product C = activation(alpha*A*B + beta*R + bias), or a batch. Each field is a key of cases.json, whose "defaults" fill in what a
 /// case omits.
 struct Case {
     std::string name;  ///< letters, digits and underscores
@@ -32,6 +32,13 @@ struct Case {
     std::int64_t c_pad = 0;
     float alpha = 1.0F;
     float beta = 0.0F;
+    Activation activation = Activation::none;
+    bool bias = false;
+    BiasAxis bias_axis = BiasAxis::row;
+    bool residual = false;  ///< what beta scales is a matrix of its own, not C
+    std::int64_t batch = 1;
+    std::int64_t b_stride = 0;  ///< as in SpmmProblem
+    std::int64_t c_stride = 0;
     std::uint64_t seed = 0;
     bool int64_indices = false;
     bool special_values = false;  ///< NaN and infinities among the elements of B

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include <fmt/format.h>
 
@@ -36,21 +37,39 @@ double rounded(double value, DType dtype) {
     });
 }
 
+/// The textbook formulas.
+double activated(Activation activation, double x) {
+    switch (activation) {
+        case Activation::none: break;
+        case Activation::relu: return std::isnan(x) ? x : std::max(x, 0.0);
+        case Activation::gelu_tanh:
+            return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+        case Activation::gelu_erf: return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+        case Activation::silu: return x / (1 + std::exp(-x));
+    }
+    return x;
+}
+
 bool same_nonfinite(double a, double b) {
     return (std::isnan(a) && std::isnan(b)) || a == b;
 }
 
 }  // namespace
 
-Expected oracle(const BsrView& a, const ConstMatrixView& b, const ConstMatrixView& c, float alpha,
-                float beta) {
+Expected oracle(const BsrView& a, const ConstMatrixView& b, float alpha, float beta,
+                const Epilogue& epilogue) {
+    const ConstMatrixView& r = epilogue.residual;
+    const std::int64_t n = r.cols;
     Expected result;
-    result.m = c.rows;
-    result.n = c.cols;
-    const std::int64_t n = c.cols;
-    result.values.assign(static_cast<std::size_t>(c.rows * n), 0.0);
+    result.m = r.rows;
+    result.n = n;
+    result.values.assign(static_cast<std::size_t>(r.rows * n), 0.0);
     result.magnitudes = result.values;
-    result.row_length.assign(static_cast<std::size_t>(c.rows), 0);
+    result.products = result.values;
+    result.row_length.assign(static_cast<std::size_t>(r.rows), 0);
+    result.activation = epilogue.activation;
+    const bool row_bias = epilogue.bias_axis == BiasAxis::row;
+    const ConstMatrixView bias{epilogue.bias, r.dtype, 1, row_bias ? r.rows : n, Layout::row_major, 0, {}};
 
     const std::vector<double> b_values = row_major_doubles(b);
     const auto* crow = static_cast<const std::int32_t*>(a.crow_indices);
@@ -61,7 +80,7 @@ Expected oracle(const BsrView& a, const ConstMatrixView& b, const ConstMatrixVie
     stored.ld = a.block_k;
 
 #pragma omp parallel for schedule(dynamic)
-    for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t i = 0; i < r.rows; ++i) {
         double* sums = result.values.data() + i * n;
         double* magnitudes = result.magnitudes.data() + i * n;
         const std::int64_t block_row = i / a.block_m;
@@ -79,9 +98,12 @@ Expected oracle(const BsrView& a, const ConstMatrixView& b, const ConstMatrixVie
             result.row_length[static_cast<std::size_t>(i)] += last - first;
         }
         for (std::int64_t j = 0; j < n; ++j) {
-            const double added = beta == 0.0F ? 0.0 : beta * element(c, i, j);
-            sums[j] = alpha * sums[j] + added;
-            magnitudes[j] = std::abs(alpha) * magnitudes[j] + std::abs(added);
+            const double scaled = beta == 0.0F ? 0.0 : beta * element(r, i, j);
+            const double added = epilogue.bias == nullptr ? 0.0 : element(bias, 0, row_bias ? i : j);
+            const double product = alpha * sums[j] + (row_bias ? added : 0.0);
+            sums[j] = activated(epilogue.activation, alpha * sums[j] + scaled + added);
+            magnitudes[j] = std::abs(alpha) * magnitudes[j] + std::abs(scaled) + std::abs(added);
+            result.products[static_cast<std::size_t>(i * n + j)] = std::abs(product);
         }
     }
     return result;
@@ -103,7 +125,23 @@ double element_bound(DType dtype, double expected, double magnitude, std::int64_
            std::ldexp(static_cast<double>(row_length + 2) * magnitude, -23);
 }
 
-Comparison compare(const Expected& expected, const ConstMatrixView& got) {
+namespace {
+
+double bound_of(const Expected& expected, DType dtype, std::size_t at, std::int64_t length,
+                bool rounds_product) {
+    const double value = expected.values[at];
+    const double bound = element_bound(dtype, value, expected.magnitudes[at], length);
+    const double before = rounds_product ? element_bound(dtype, expected.products[at], 0, 0) : 0;
+    if (expected.activation == Activation::none || expected.activation == Activation::relu) {
+        return bound + before;
+    }
+    const double evaluation = dtype == DType::f32 ? 0 : 7e-5 * std::abs(value) + 2e-8;
+    return 1.13 * (bound + before) + evaluation;
+}
+
+}  // namespace
+
+Comparison compare(const Expected& expected, const ConstMatrixView& got, bool rounds_product) {
     Comparison result;
     if (got.rows != expected.m || got.cols != expected.n) {
         result.message =
@@ -120,7 +158,7 @@ Comparison compare(const Expected& expected, const ConstMatrixView& got) {
             const auto at = static_cast<std::size_t>(i * expected.n + j);
             const double want = expected.values[at];
             const double have = element(got, i, j);
-            const double bound = element_bound(got.dtype, want, expected.magnitudes[at], length);
+            const double bound = bound_of(expected, got.dtype, at, length, rounds_product);
             double excess = 0;
             if (const double stored = rounded(want, got.dtype); !std::isfinite(stored)) {
                 excess = same_nonfinite(have, stored) ? 0 : INFINITY;

@@ -1,4 +1,4 @@
-// C = alpha*A*B + beta*C in double precision by plain loops, and the comparison of a backend's result with
+// C = activation(alpha*A*B + beta*R + bias) in double precision by plain loops, and the comparison of a backend's result with
 // it. Nothing is shared with the CPU backend.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <bsk/bsr.h>
+#include <bsk/spmm.h>
 #include <bsk/types.h>
 
 namespace bsk::test {
@@ -16,14 +17,16 @@ struct Expected {
     std::int64_t m = 0;
     std::int64_t n = 0;
     std::vector<double> values;            ///< [m, n] row-major
-    std::vector<double> magnitudes;        ///< [m, n]: |alpha|*sum|a*b| + |beta*c|
+    std::vector<double> magnitudes;        ///< [m, n]: |alpha|*sum|a*b| + |beta*r| + |bias|
+    std::vector<double> products;          ///< [m, n]: |alpha*sum a*b + a bias of rows|
     std::vector<std::int64_t> row_length;  ///< [m]: products summed for an element of this row
+    Activation activation = Activation::none;
 };
 
-/// @param a  on the host, int32 indices
-/// @param c  what C holds before; not read with beta = 0
-Expected oracle(const BsrView& a, const ConstMatrixView& b, const ConstMatrixView& c, float alpha,
-                float beta);
+/// @param a         on the host, int32 indices
+/// @param epilogue  with a residual, which is not read with beta = 0
+Expected oracle(const BsrView& a, const ConstMatrixView& b, float alpha, float beta,
+                const Epilogue& epilogue);
 
 /// Relative Frobenius error that a result in `dtype` may have: 5e-4 in fp16, 4e-3 in bf16, and (L + 2)*2^-23
 /// in fp32 for rows of up to L products. Each of the L + 2 operations loses at most 2^-23 of a partial sum
@@ -43,7 +46,9 @@ struct Comparison {
     std::string message;  ///< the worst element with its index, got and expected; also where it passed
 };
 
-/// Passes if NaN and infinities are where they are expected and both bounds hold.
-Comparison compare(const Expected& expected, const ConstMatrixView& got);
+/// Passes if NaN and infinities are where they are expected and both bounds hold. Activations add to an element's bound
+/// what kernels/activation.cuh says; no slope of theirs is steeper than 1.13.
+/// @param rounds_product  the kernel rounds alpha*A*B + a bias of rows to the dtype of `got` before the rest applies
+Comparison compare(const Expected& expected, const ConstMatrixView& got, bool rounds_product = false);
 
 }  // namespace bsk::test

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kAStream = 0;
 constexpr std::uint64_t kBStream = 1;
 constexpr std::uint64_t kCStream = 2;
+constexpr std::uint64_t kBiasStream = 3;
 
 constexpr std::byte kPoison{0xff};
 
@@ -81,6 +82,12 @@ void set_element(const MatrixView& x, std::int64_t i, std::int64_t j, float valu
     });
 }
 
+/// Matrix `index` of a batch.
+MatrixView in_batch(MatrixView x, std::int64_t index, std::int64_t stride) {
+    x.data = static_cast<std::byte*>(x.data) + index * stride * size_of(x.dtype);
+    return x;
+}
+
 ConstMatrixView read_only(const MatrixView& x) {
     return {x.data, x.dtype, x.rows, x.cols, x.layout, x.ld, x.device};
 }
@@ -89,30 +96,50 @@ ConstMatrixView read_only(const MatrixView& x) {
 void set_dense_side(Problem& problem, std::uint64_t seed) {
     const Case& spec = problem.spec;
     const SpmmProblem side = problem.dense_side();
-    const std::int64_t b_elements = lines(spec.b_layout, spec.k, spec.n) * side.ldb;
-    const std::int64_t c_elements = lines(spec.c_layout, spec.m, spec.n) * side.ldc;
+    const std::int64_t b_elements =
+        (spec.batch - 1) * side.stride_b + lines(spec.b_layout, spec.k, spec.n) * side.ldb;
+    const std::int64_t c_elements =
+        (spec.batch - 1) * side.stride_c + lines(spec.c_layout, spec.m, spec.n) * side.ldc;
     problem.b.assign(static_cast<std::size_t>(b_elements * size_of(spec.dtype)), kPoison);
     problem.c.assign(static_cast<std::size_t>(c_elements * size_of(spec.c_dtype)) + 2 * kGuardBytes, kPoison);
 
+    if (spec.residual) {
+        problem.residual.assign(problem.c.size() - 2 * kGuardBytes, kPoison);
+    }
+    if (spec.bias) {
+        const std::int64_t length = spec.bias_axis == BiasAxis::row ? spec.m : spec.n;
+        problem.bias = generate_dense(length, spec.c_dtype, seed, kBiasStream);
+    }
+
+    problem.expected.clear();
     const Addresses at = problem.host_addresses();
-    const MatrixView b{problem.b.data(), spec.dtype, spec.k, spec.n, spec.b_layout, side.ldb, {}};
-    const MatrixView c = problem.c_view(at);
-    fill_random(b, seed, kBStream);
-    if (spec.special_values) {
-        set_element(b, 0, 0, std::numeric_limits<float>::quiet_NaN());
-        set_element(b, spec.k / 2, spec.n / 2, -std::numeric_limits<float>::infinity());
-        set_element(b, spec.k - 1, spec.n - 1, std::numeric_limits<float>::infinity());
+    MatrixView all_r = problem.c_view(at);
+    if (spec.residual) {
+        all_r.data = problem.residual.data();
     }
-    if (spec.beta != 0.0F) {
-        fill_random(c, seed, kCStream);
+    const MatrixView all_b{problem.b.data(), spec.dtype, spec.k, spec.n, spec.b_layout, side.ldb, {}};
+    for (std::int64_t i = 0; i < spec.batch; ++i) {
+        const MatrixView b = in_batch(all_b, i, side.stride_b);
+        const MatrixView r = in_batch(all_r, i, side.stride_c);
+        fill_random(b, seed + i, kBStream);
+        if (spec.special_values) {
+            set_element(b, 0, 0, std::numeric_limits<float>::quiet_NaN());
+            set_element(b, spec.k / 2, spec.n / 2, -std::numeric_limits<float>::infinity());
+            set_element(b, spec.k - 1, spec.n - 1, std::numeric_limits<float>::infinity());
+        }
+        if (spec.beta != 0.0F) {
+            fill_random(r, seed + i, kCStream);
+        }
+        Epilogue epilogue = problem.epilogue(at);
+        epilogue.residual = read_only(r);
+        problem.expected.push_back(oracle(problem.a.view(), read_only(b), spec.alpha, spec.beta, epilogue));
     }
-    problem.expected = oracle(problem.a.view(), read_only(b), read_only(c), spec.alpha, spec.beta);
 }
 
 }  // namespace
 
 Addresses Problem::host_addresses() {
-    return {crow.data(), cols.data(), a.values.data(), b.data(), c.data(), {}};
+    return {crow.data(), cols.data(), a.values.data(), b.data(), c.data(), residual.data(), bias.data(), {}};
 }
 
 SpmmProblem Problem::dense_side() const {
@@ -123,6 +150,9 @@ SpmmProblem Problem::dense_side() const {
     side.c_layout = spec.c_layout;
     side.ldb = leading_dimension(spec.b_layout, spec.k, spec.n, spec.b_pad);
     side.ldc = leading_dimension(spec.c_layout, spec.m, spec.n, spec.c_pad);
+    side.batch = spec.batch;
+    side.stride_b = spec.b_stride != 0 ? spec.b_stride : lines(spec.b_layout, spec.k, spec.n) * side.ldb;
+    side.stride_c = spec.c_stride != 0 ? spec.c_stride : lines(spec.c_layout, spec.m, spec.n) * side.ldc;
     return side;
 }
 
@@ -145,26 +175,44 @@ MatrixView Problem::c_view(const Addresses& at) const {
     return {data, spec.c_dtype, spec.m, spec.n, spec.c_layout, dense_side().ldc, at.device};
 }
 
-::testing::AssertionResult Problem::check(std::vector<std::byte> c_after) const {
+Epilogue Problem::epilogue(const Addresses& at) const {
+    Epilogue epilogue;
+    epilogue.activation = spec.activation;
+    epilogue.bias = spec.bias ? at.bias : nullptr;
+    epilogue.bias_axis = spec.bias_axis;
+    if (spec.residual) {
+        epilogue.residual = read_only(c_view(at));
+        epilogue.residual.data = at.residual;
+    }
+    return epilogue;
+}
+
+::testing::AssertionResult Problem::check(std::vector<std::byte> c_after, bool rounds_product) const {
     if (c_after.size() != c.size()) {
         return ::testing::AssertionFailure() << "C has " << c_after.size() << " bytes, not " << c.size();
     }
     Addresses after;
     after.c = c_after.data();
-    const MatrixView view = c_view(after);
-    const Comparison comparison = compare(expected, read_only(view));
-    if (!comparison.passed) {
-        return ::testing::AssertionFailure() << spec.name << ": " << comparison.message;
+    Problem original = *this;
+    const std::int64_t stride = dense_side().stride_c;
+    std::string message;
+    for (std::int64_t i = 0; i < spec.batch; ++i) {
+        const MatrixView view = in_batch(c_view(after), i, stride);
+        const Comparison comparison =
+            compare(expected[static_cast<std::size_t>(i)], read_only(view), rounds_product);
+        if (!comparison.passed) {
+            return ::testing::AssertionFailure()
+                   << spec.name << ", product " << i << ": " << comparison.message;
+        }
+        message = comparison.message;
+        copy_elements(read_only(in_batch(c_view(original.host_addresses()), i, stride)), view);
     }
-    ConstMatrixView before = read_only(view);
-    before.data = c.data() + kGuardBytes;
-    copy_elements(before, view);
     if (const auto [got, want] = std::ranges::mismatch(c_after, c); got != c_after.end()) {
         return ::testing::AssertionFailure()
                << spec.name << ": byte " << got - c_after.begin() - static_cast<std::ptrdiff_t>(kGuardBytes)
                << " from the start of C is no element and was overwritten";
     }
-    return ::testing::AssertionSuccess() << comparison.message;
+    return ::testing::AssertionSuccess() << message;
 }
 
 Problem make_problem(const Case& spec) {

@@ -9,6 +9,7 @@
 
 #include <bsk/bsr.h>
 #include <bsk/plan.h>
+#include <bsk/spmm.h>
 
 #include "battery/battery.h"
 #include "battery/oracle.h"
@@ -25,6 +26,8 @@ struct Addresses {
     const void* values = nullptr;
     const void* b = nullptr;
     void* c = nullptr;  ///< of the guard before C
+    const void* residual = nullptr;
+    const void* bias = nullptr;
     Device device;
 };
 
@@ -36,17 +39,22 @@ struct Problem {
     std::vector<std::byte> crow;  ///< the index arrays in the index type of the case
     std::vector<std::byte> cols;
     std::vector<std::byte> b;
-    std::vector<std::byte> c;  ///< before the product, with kGuardBytes before and behind
-    Expected expected;
+    std::vector<std::byte> c;         ///< before the product, with kGuardBytes before and behind
+    std::vector<std::byte> residual;  ///< empty where it is C
+    std::vector<std::byte> bias;
+    std::vector<Expected> expected;  ///< of each product of the batch
 
     [[nodiscard]] Addresses host_addresses();
-    [[nodiscard]] SpmmProblem dense_side() const;  ///< with ldb and ldc
+    [[nodiscard]] SpmmProblem dense_side() const;  ///< with ld and strides
     [[nodiscard]] BsrView a_view(const Addresses& at) const;
     [[nodiscard]] ConstMatrixView b_view(const Addresses& at) const;
     [[nodiscard]] MatrixView c_view(const Addresses& at) const;
+    [[nodiscard]] Epilogue epilogue(const Addresses& at) const;
 
     /// Are the elements of `c_after` right, and all bytes around them untouched?
-    [[nodiscard]] ::testing::AssertionResult check(std::vector<std::byte> c_after) const;
+    /// @param rounds_product  see compare()
+    [[nodiscard]] ::testing::AssertionResult check(std::vector<std::byte> c_after,
+                                                   bool rounds_product = false) const;
 };
 
 Problem make_problem(const Case& spec);

@@ -6,6 +6,9 @@ namespace bsk::test {
 
 namespace {
 
+/// Of the explanation of a plan whose kernel rounds products to C's type before an epilogue applies.
+constexpr const char* kRoundsProduct = "apply to alpha*A*B rounded to";
+
 void upload_bytes(const DeviceBuffer& to, const std::vector<std::byte>& from) {
     if (!from.empty()) {
         check_cuda(cudaMemcpy(to.as<void>(), from.data(), from.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
@@ -31,6 +34,8 @@ DeviceProblem::DeviceProblem(Problem problem, int device)
     values_ = DeviceBuffer(problem_.a.values.size());
     b_ = DeviceBuffer(problem_.b.size());
     c_ = DeviceBuffer(problem_.c.size());
+    residual_ = DeviceBuffer(problem_.residual.size());
+    bias_ = DeviceBuffer(problem_.bias.size());
     upload(problem_);
 }
 
@@ -40,6 +45,8 @@ void DeviceProblem::upload(const Problem& problem) {
     upload_bytes(cols_, problem.cols);
     upload_bytes(values_, problem.a.values);
     upload_bytes(b_, problem.b);
+    upload_bytes(residual_, problem.residual);
+    upload_bytes(bias_, problem.bias);
     restore_c();
 }
 
@@ -52,7 +59,8 @@ void DeviceProblem::restore_c() {
 }
 
 Addresses DeviceProblem::addresses() const {
-    return {crow_.as<void>(), cols_.as<void>(), values_.as<void>(), b_.as<void>(), c_.as<void>(), device_};
+    return {crow_.as<void>(), cols_.as<void>(),     values_.as<void>(), b_.as<void>(),
+            c_.as<void>(),    residual_.as<void>(), bias_.as<void>(),   device_};
 }
 
 std::vector<std::byte> DeviceProblem::download_c() const {
@@ -64,15 +72,17 @@ Plan DeviceProblem::plan(const std::string& kernel) const {
 }
 
 void DeviceProblem::launch(const Plan& plan, cudaStream_t stream) const {
-    spmm(plan, a(), b(), c(), problem_.spec.alpha, problem_.spec.beta, stream);
+    spmm(plan, a(), b(), c(), problem_.spec.alpha, problem_.spec.beta, stream, epilogue());
 }
 
-::testing::AssertionResult DeviceProblem::check() const {
+::testing::AssertionResult DeviceProblem::check(const Plan& plan) const {
     if (download_bytes(crow_) != problem_.crow || download_bytes(cols_) != problem_.cols ||
-        download_bytes(values_) != problem_.a.values || download_bytes(b_) != problem_.b) {
+        download_bytes(values_) != problem_.a.values || download_bytes(b_) != problem_.b ||
+        download_bytes(residual_) != problem_.residual || download_bytes(bias_) != problem_.bias) {
         return ::testing::AssertionFailure() << problem_.spec.name << ": an input was overwritten";
     }
-    return problem_.check(download_c());
+    const bool rounds_product = plan.explain().find(kRoundsProduct) != std::string::npos;
+    return problem_.check(download_c(), rounds_product);
 }
 
 }  // namespace bsk::test

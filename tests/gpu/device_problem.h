@@ -65,8 +65,11 @@ public:
     [[nodiscard]] Plan plan(const std::string& kernel = "") const;
     void launch(const Plan& plan, cudaStream_t stream) const;
 
+    [[nodiscard]] Epilogue epilogue() const { return problem_.epilogue(addresses()); }
+
     /// Is C right, its surroundings untouched, and every input as it was?
-    [[nodiscard]] ::testing::AssertionResult check() const;
+    /// @param plan  that was used: some say that they round products before the epilogue
+    [[nodiscard]] ::testing::AssertionResult check(const Plan& plan) const;
 
 private:
     Problem problem_;
@@ -76,6 +79,8 @@ private:
     DeviceBuffer values_;
     DeviceBuffer b_;
     DeviceBuffer c_;
+    DeviceBuffer residual_;
+    DeviceBuffer bias_;
 };
 
 }  // namespace bsk::test

@@ -8,27 +8,47 @@
 
 #include <gtest/gtest.h>
 
+#include "base/cublas.h"
 #include "device_problem.h"
 
 namespace bsk::test {
 namespace {
 
-/// On cases that take different kernels: TMA and wgmma on Hopper, mma.sync, and the fp32 kernel.
-class Contract : public NeedsCuda<::testing::TestWithParam<std::string>> {
-protected:
-    static Problem make() { return make_problem(battery_case(GetParam())); }
+struct CaseAndKernel {
+    std::string name;    ///< of the case
+    std::string kernel;  ///< empty: the planner's choice
 };
 
-INSTANTIATE_TEST_SUITE_P(, Contract,
-                         ::testing::Values("several_tiles", "several_tiles_linear_block_128",
-                                           "f16_b_row_major_c_row_major_block_32", "n_65", "alpha_beta_f32"),
-                         [](const auto& info) { return info.param; });
+/// On cases that take different kernels: TMA and wgmma on Hopper, mma.sync, the fp32 kernel, and cuBLAS.
+class Contract : public NeedsCuda<::testing::TestWithParam<CaseAndKernel>> {
+protected:
+    void SetUp() override {
+        NeedsCuda::SetUp();
+        if (const std::string reason = why_no_cublas();
+            GetParam().kernel == "dense_cublas" && !reason.empty()) {
+            GTEST_SKIP() << reason;
+        }
+    }
+    static Problem make() { return make_problem(battery_case(GetParam().name)); }
+    static Plan plan_of(const DeviceProblem& problem) { return problem.plan(GetParam().kernel); }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    , Contract,
+    ::testing::Values(CaseAndKernel{"several_tiles", ""}, CaseAndKernel{"several_tiles_linear_block_128", ""},
+                      CaseAndKernel{"f16_b_row_major_c_row_major_block_32", ""}, CaseAndKernel{"n_65", ""},
+                      CaseAndKernel{"alpha_beta_f32", ""}, CaseAndKernel{"several_tiles", "dense_cublas"},
+                      CaseAndKernel{"several_tiles_linear_block_128", "dense_cublas"},
+                      CaseAndKernel{"n_65", "dense_cublas"}),
+    [](const auto& info) {
+        return info.param.name + (info.param.kernel.empty() ? "" : "_by_" + info.param.kernel);
+    });
 
 TEST_P(Contract, ReplaysInAGraph) {
     const Problem first = make();
     const Problem second = with_new_values(first, 77);
     DeviceProblem problem(first);
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t executable = nullptr;
@@ -41,7 +61,7 @@ TEST_P(Contract, ReplaysInAGraph) {
         problem.upload(*values);
         check_cuda(cudaGraphLaunch(executable, stream.get()), "cudaGraphLaunch");
         stream.synchronize();
-        EXPECT_TRUE(problem.check());
+        EXPECT_TRUE(problem.check(plan));
     }
     cudaGraphExecDestroy(executable);
     cudaGraphDestroy(graph);
@@ -49,7 +69,7 @@ TEST_P(Contract, ReplaysInAGraph) {
 
 TEST_P(Contract, AllocatesNothing) {
     const DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     problem.launch(plan, stream.get());  // the driver loads a kernel's code at its first launch
     stream.synchronize();
@@ -85,7 +105,7 @@ struct Gate {
 
 TEST_P(Contract, DoesNotWaitForItsStream) {
     DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     problem.launch(plan, stream.get());
     stream.synchronize();
@@ -97,12 +117,12 @@ TEST_P(Contract, DoesNotWaitForItsStream) {
     gate.open = true;
     stream.synchronize();
     EXPECT_FALSE(gate.timed_out);
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_P(Contract, GivesTheSameBitsEachTime) {
     DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     std::vector<std::byte> first;
     for (int i = 0; i < 10; ++i) {
@@ -111,7 +131,7 @@ TEST_P(Contract, GivesTheSameBitsEachTime) {
         stream.synchronize();
         const std::vector<std::byte> c = problem.download_c();
         if (i == 0) {
-            EXPECT_TRUE(problem.check());
+            EXPECT_TRUE(problem.check(plan));
             first = c;
         }
         EXPECT_TRUE(c == first) << "run " << i;
@@ -120,26 +140,28 @@ TEST_P(Contract, GivesTheSameBitsEachTime) {
 
 TEST_P(Contract, ServesNewValuesOfThePattern) {
     DeviceProblem problem(make());
-    const Plan plan = problem.plan();
+    const Plan plan = plan_of(problem);
     const TestStream stream;
     problem.upload(with_new_values(problem.problem(), 5));
     problem.launch(plan, stream.get());
     stream.synchronize();
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_P(Contract, RunsOnTheDefaultStream) {
     const DeviceProblem problem(make());
-    problem.launch(problem.plan(), nullptr);
-    EXPECT_TRUE(problem.check());  // its copies wait for the default stream
+    const Plan plan = plan_of(problem);
+    problem.launch(plan, nullptr);
+    EXPECT_TRUE(problem.check(plan));  // its copies wait for the default stream
 }
 
 TEST_P(Contract, PlansFromIndicesOnTheHost) {
     const DeviceProblem problem(make());
     Problem host = problem.problem();
-    const Plan plan = make_plan(host.a_view(host.host_addresses()), host.dense_side(), {DeviceType::cuda, 0});
+    const Plan plan = make_plan(host.a_view(host.host_addresses()), host.dense_side(), {DeviceType::cuda, 0},
+                                {.kernel = GetParam().kernel});
     problem.launch(plan, nullptr);
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 class TwoStreams : public NeedsCuda<::testing::Test> {};
@@ -157,8 +179,8 @@ TEST_F(TwoStreams, RunTwoPlansAtOnce) {
     }
     stream_one.synchronize();
     stream_two.synchronize();
-    EXPECT_TRUE(one.check());
-    EXPECT_TRUE(two.check());
+    EXPECT_TRUE(one.check(plan_one));
+    EXPECT_TRUE(two.check(plan_two));
 }
 
 TEST_F(TwoStreams, RunOnePlanAtOnce) {
@@ -173,8 +195,8 @@ TEST_F(TwoStreams, RunOnePlanAtOnce) {
     }
     stream_one.synchronize();
     stream_two.synchronize();
-    EXPECT_TRUE(one.check());
-    EXPECT_TRUE(two.check());
+    EXPECT_TRUE(one.check(plan));
+    EXPECT_TRUE(two.check(plan));
 }
 
 }  // namespace

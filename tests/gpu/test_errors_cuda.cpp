@@ -18,6 +18,8 @@ struct Operands {
     BsrView a;
     ConstMatrixView b;
     MatrixView c;
+    float beta = 0;
+    Epilogue epilogue;
     Addresses host;  ///< the same arrays in host memory
 };
 
@@ -35,6 +37,11 @@ Pointer shifted(Pointer pointer, int bytes) {
     return reinterpret_cast<Pointer>(reinterpret_cast<std::uintptr_t>(pointer) + bytes);
 }
 
+void use_residual(Operands& x, const void* data) {
+    x.beta = 1.0F;
+    x.epilogue.residual = {data, x.c.dtype, x.c.rows, x.c.cols, x.c.layout, x.c.ld, x.c.device};
+}
+
 std::vector<WrongOperand> wrong_operands() {
     using enum ErrorCode;
     return {
@@ -47,6 +54,12 @@ std::vector<WrongOperand> wrong_operands() {
         {"misaligned_values", misaligned, "values", [](Operands& x) { x.a.values = shifted(x.a.values, 2); }},
         {"misaligned_b", misaligned, "B ", [](Operands& x) { x.b.data = shifted(x.b.data, 1); }},
         {"misaligned_c", misaligned, "C ", [](Operands& x) { x.c.data = shifted(x.c.data, 1); }},
+        {"bias_in_host_memory", device_mismatch, "bias", [](Operands& x) { x.epilogue.bias = x.host.b; }},
+        {"misaligned_bias", misaligned, "bias", [](Operands& x) { x.epilogue.bias = shifted(x.b.data, 1); }},
+        {"residual_in_host_memory", device_mismatch, "residual",
+         [](Operands& x) { use_residual(x, x.host.c); }},
+        {"misaligned_residual", misaligned, "residual",
+         [](Operands& x) { use_residual(x, shifted(x.b.data, 1)); }},
         {"b_of_another_shape", invalid_argument, "B ", [](Operands& x) { x.b.rows -= 1; }},
         {"c_of_another_dtype", dtype_mismatch, "C ", [](Operands& x) { x.c.dtype = DType::bf16; }},
     };
@@ -59,11 +72,11 @@ TEST_P(ErrorsCuda, AreReportedAndTouchNothing) {
     DeviceProblem problem(make_problem(battery_case("pattern_uniform")));
     Problem host = problem.problem();
     const Plan plan = problem.plan();
-    Operands operands{problem.a(), problem.b(), problem.c(), host.host_addresses()};
+    Operands operands{problem.a(), problem.b(), problem.c(), 0.0F, {}, host.host_addresses()};
     wrong.spoil(operands);
     const TestStream stream;
     try {
-        spmm(plan, operands.a, operands.b, operands.c, 1.0F, 0.0F, stream.get());
+        spmm(plan, operands.a, operands.b, operands.c, 1.0F, operands.beta, stream.get(), operands.epilogue);
         ADD_FAILURE() << "nothing was thrown";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), wrong.code) << error.what();
@@ -75,7 +88,7 @@ TEST_P(ErrorsCuda, AreReportedAndTouchNothing) {
     EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "an error stays behind";
     problem.launch(plan, stream.get());
     stream.synchronize();
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 INSTANTIATE_TEST_SUITE_P(, ErrorsCuda, ::testing::ValuesIn(wrong_operands()),

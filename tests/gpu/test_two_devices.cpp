@@ -31,7 +31,7 @@ TEST_P(TwoDevices, ComputeOnTheOneThatIsNotCurrent) {
         const DeviceGuard guard(1);
         check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
     }
-    EXPECT_TRUE(problem.check());
+    EXPECT_TRUE(problem.check(plan));
 }
 
 TEST_P(TwoDevices, AreNotMixed) {

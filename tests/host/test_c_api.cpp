@@ -87,6 +87,66 @@ TEST(CApi, MultipliesOnTheCpu) {
     EXPECT_EQ(p.c_data.back(), 4.5F);
 }
 
+TEST(CApi, FusesAnEpilogue) {
+    Product p;
+    ASSERT_EQ(p.make_plan(), BSK_OK) << bsk_last_error_message();
+    const std::vector<float> bias(32, -2.5F);
+    const std::vector<float> residual_data(32 * 4, 10.0F);
+    bsk_matrix residual = p.c;
+    residual.data = const_cast<float*>(residual_data.data());
+    bsk_epilogue epilogue{};
+    epilogue.struct_size = sizeof(epilogue);
+    epilogue.activation = BSK_RELU;
+    epilogue.bias = bias.data();
+    ASSERT_EQ(bsk_spmm_fused(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, &epilogue, nullptr), BSK_OK)
+        << bsk_last_error_message();
+    EXPECT_EQ(p.c_data.front(), 0.0F);
+    EXPECT_EQ(p.c_data.back(), 0.5F);
+    epilogue.residual = &residual;
+    ASSERT_EQ(bsk_spmm_fused(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.5F, &epilogue, nullptr), BSK_OK)
+        << bsk_last_error_message();
+    EXPECT_EQ(p.c_data.front(), 4.5F);
+    EXPECT_EQ(p.c_data.back(), 5.5F);
+
+    const std::vector<float> before = p.c_data;
+    epilogue.activation = 5;
+    EXPECT_EQ(bsk_spmm_fused(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, &epilogue, nullptr), BSK_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(bsk_last_error_message()).find("epilogue.activation is 5"), std::string::npos);
+    epilogue.activation = BSK_RELU;
+    epilogue.struct_size = 0;
+    EXPECT_EQ(bsk_spmm_fused(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, &epilogue, nullptr), BSK_INVALID_ARGUMENT);
+    EXPECT_EQ(p.c_data, before);
+}
+
+TEST(CApi, MultipliesABatch) {
+    Product p;
+    p.problem.n = p.b.cols = p.c.cols = 2;
+    p.problem.batch = 2;  // of 32 x 2, side by side in rows of 4
+    p.problem.ldb = p.problem.ldc = 4;
+    p.problem.stride_b = p.problem.stride_c = 2;
+    p.b_data[2] = 5.0F;  // row 0 of the second B
+    ASSERT_EQ(p.make_plan(), BSK_OK) << bsk_last_error_message();
+    ASSERT_EQ(bsk_spmm(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, nullptr), BSK_OK) << bsk_last_error_message();
+    EXPECT_EQ(std::vector<float>(p.c_data.begin(), p.c_data.begin() + 4), (std::vector<float>{2, 2, 10, 2}));
+    EXPECT_EQ(p.c_data.back(), 3.0F);
+}
+
+TEST(CApi, ReplacesThePatternOfADynamicPlan) {
+    Product p;
+    ASSERT_EQ(bsk_plan_create_dynamic(&p.a, &p.problem, p.cpu, nullptr, &p.plan), BSK_OK);
+    p.crow = {0, 2, 2};  // A = [2I 3I; 0 0]
+    ASSERT_EQ(bsk_replan(p.plan, &p.a, nullptr), BSK_OK) << bsk_last_error_message();
+    ASSERT_EQ(bsk_spmm(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, nullptr), BSK_OK);
+    for (int i = 0; i < 32 * 4; ++i) {
+        EXPECT_EQ(p.c_data[i], i < kBlock * 4 ? 5.0F : 0.0F) << i;
+    }
+    EXPECT_EQ(bsk_replan(nullptr, &p.a, nullptr), BSK_INVALID_ARGUMENT);
+    EXPECT_EQ(bsk_replan(p.plan, nullptr, nullptr), BSK_INVALID_ARGUMENT);
+    Product fixed;
+    ASSERT_EQ(fixed.make_plan(), BSK_OK);
+    EXPECT_EQ(bsk_replan(fixed.plan, &fixed.a, nullptr), BSK_INVALID_ARGUMENT);
+}
+
 TEST(CApi, ExplainsIntoTheCallersBuffer) {
     Product p;
     ASSERT_EQ(p.make_plan(), BSK_OK) << bsk_last_error_message();

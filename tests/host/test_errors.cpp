@@ -27,6 +27,8 @@ struct Call {
     PlanOptions options;
     ConstMatrixView b;
     MatrixView c;
+    float beta = 0;
+    Epilogue epilogue;
     std::vector<std::int32_t> crow;
     std::vector<std::int32_t> cols;
 };
@@ -50,6 +52,13 @@ Case small_case() {
     spec.crow = {0, 2, 2, 5, 6};
     spec.cols = {0, 3, 1, 2, 4, 0};
     return spec;
+}
+
+/// C as a residual, with one thing changed.
+ConstMatrixView residual_like(const Call& x, const std::function<void(ConstMatrixView&)>& change) {
+    ConstMatrixView residual{x.c.data, x.c.dtype, x.c.rows, x.c.cols, x.c.layout, x.c.ld, x.c.device};
+    change(residual);
+    return residual;
 }
 
 std::vector<WrongInput> wrong_inputs() {
@@ -118,6 +127,46 @@ std::vector<WrongInput> wrong_inputs() {
          [](Call& x) { x.c.data = const_cast<void*>(x.b.data); }},
         {"c_overlaps_a", product, invalid_argument, "overlaps",
          [](Call& x) { x.c.data = const_cast<void*>(x.a.values); }},
+        // The epilogue.
+        {"unknown_activation", product, invalid_argument, "activation is 5",
+         [](Call& x) { x.epilogue.activation = static_cast<Activation>(5); }},
+        {"unknown_bias_axis", product, invalid_argument, "bias_axis is 2",
+         [](Call& x) { x.epilogue.bias_axis = static_cast<BiasAxis>(2); }},
+        {"bias_in_c", product, invalid_argument, "overlaps the bias",
+         [](Call& x) { x.epilogue.bias = x.c.data; }},
+        {"residual_of_another_shape", product, invalid_argument, "residual is",
+         [](Call& x) { x.epilogue.residual = residual_like(x, [](ConstMatrixView& r) { r.rows = 255; }); }},
+        {"residual_of_another_dtype", product, dtype_mismatch, "residual is",
+         [](Call& x) {
+             x.epilogue.residual = residual_like(x, [](ConstMatrixView& r) { r.dtype = DType::f32; });
+         }},
+        {"residual_of_another_layout", product, invalid_argument, "residual is",
+         [](Call& x) {
+             x.epilogue.residual = residual_like(x, [](ConstMatrixView& r) { r.layout = Layout::col_major; });
+         }},
+        {"residual_of_another_ld", product, invalid_argument, "residual is",
+         [](Call& x) { x.epilogue.residual = residual_like(x, [](ConstMatrixView& r) { r.ld = 140; }); }},
+        {"residual_on_cuda", product, device_mismatch, "residual is",
+         [](Call& x) {
+             x.epilogue.residual = residual_like(x, [](ConstMatrixView& r) { r.device = kCuda; });
+         }},
+        {"residual_shifted_against_c", product, invalid_argument, "overlaps the residual",
+         [](Call& x) {
+             x.beta = 1.0F;
+             x.epilogue.residual = residual_like(
+                 x, [](ConstMatrixView& r) { r.data = static_cast<const std::byte*>(r.data) + 16; });
+         }},
+        // The batch.
+        {"no_product", plan, invalid_argument, "batch is 0", [](Call& x) { x.side.batch = 0; }},
+        {"too_many_products", plan, invalid_argument, "batch is 65536",
+         [](Call& x) { x.side.batch = 65536; }},
+        {"negative_stride_b", plan, invalid_argument, "stride_b is -1",
+         [](Call& x) { x.side.stride_b = -1; }},
+        {"overlapping_batch", plan, invalid_argument, "stride_c = 1000",
+         [](Call& x) {
+             x.side.batch = 2;
+             x.side.stride_c = 1000;
+         }},
     };
 }
 
@@ -128,8 +177,15 @@ TEST_P(Errors, AreReportedAndTouchNothing) {
     Problem problem = make_problem(small_case());
     const Problem before = problem;
     const Addresses at = problem.host_addresses();
-    Call call{problem.a_view(at), problem.dense_side(), PlanOptions(), problem.b_view(at), problem.c_view(at),
-              problem.spec.crow,  problem.spec.cols};
+    Call call{problem.a_view(at),
+              problem.dense_side(),
+              PlanOptions(),
+              problem.b_view(at),
+              problem.c_view(at),
+              0.0F,
+              {},
+              problem.spec.crow,
+              problem.spec.cols};
     call.a.crow_indices = call.crow.data();
     call.a.col_indices = call.cols.data();
     try {
@@ -139,7 +195,7 @@ TEST_P(Errors, AreReportedAndTouchNothing) {
         } else {
             const Plan plan = make_plan(call.a, call.side, kCpu, call.options);
             wrong.spoil(call);
-            spmm(plan, call.a, call.b, call.c);
+            spmm(plan, call.a, call.b, call.c, 1.0F, call.beta, nullptr, call.epilogue);
         }
         ADD_FAILURE() << "nothing was thrown";
     } catch (const Error& error) {

@@ -42,13 +42,13 @@ TEST(Oracle, AgreesWithADenseProduct) {
                 sum += static_cast<double>(a[i * spec.k + kk]) * b[kk * spec.n + j];
             }
             const double want = -0.5 * sum + 1.5 * c[i * spec.n + j];
-            ASSERT_NEAR(problem.expected.values[i * spec.n + j], want, 1e-12 * spec.k) << i << ", " << j;
+            ASSERT_NEAR(problem.expected[0].values[i * spec.n + j], want, 1e-12 * spec.k) << i << ", " << j;
         }
     }
 }
 
 TEST(Oracle, CountsTheProductsOfARow) {
-    const Expected expected = make_problem(battery_case("one_full_row")).expected;
+    const Expected expected = make_problem(battery_case("one_full_row")).expected[0];
     EXPECT_EQ(expected.row_length[0], 0);
     EXPECT_EQ(expected.row_length[3 * 64], 512);
     EXPECT_EQ(expected.row_length[4 * 64], 0);
@@ -58,7 +58,7 @@ TEST(Oracle, CountsTheProductsOfARow) {
 /// A result that is right but for what a test does to it.
 template <class T>
 struct Result {
-    explicit Result(const Problem& problem) : expected(problem.expected) {
+    explicit Result(const Problem& problem) : expected(problem.expected[0]) {
         for (const double value : expected.values) {
             elements.push_back(static_cast<T>(static_cast<float>(value)));
         }
@@ -158,14 +158,14 @@ INSTANTIATE_TEST_SUITE_P(, Corruption, ::testing::Values(DType::f16, DType::bf16
 
 TEST(Comparison, WantsNanAndInfinityWhereTheyAreExpected) {
     const Problem problem = make_problem(battery_case("special_values_block_32"));
-    const auto nonfinite =
-        std::ranges::count_if(problem.expected.values, [](double x) { return !std::isfinite(x); });
+    const std::vector<double>& values = problem.expected[0].values;
+    const auto nonfinite = std::ranges::count_if(values, [](double x) { return !std::isfinite(x); });
     ASSERT_GT(nonfinite, 0);
     Result<Eigen::half> result(problem);
     EXPECT_TRUE(result.compare(DType::f16).passed) << result.compare(DType::f16).message;
-    const auto first = std::ranges::find_if(problem.expected.values, [](double x) { return std::isinf(x); });
-    ASSERT_NE(first, problem.expected.values.end());
-    Eigen::half& element = result.elements[static_cast<std::size_t>(first - problem.expected.values.begin())];
+    const auto first = std::ranges::find_if(values, [](double x) { return std::isinf(x); });
+    ASSERT_NE(first, values.end());
+    Eigen::half& element = result.elements[static_cast<std::size_t>(first - values.begin())];
     element = -element;
     EXPECT_FALSE(result.compare(DType::f16).passed) << "infinity of the wrong sign";
     element = Eigen::half(1.0F);

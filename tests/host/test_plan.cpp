@@ -3,6 +3,8 @@
 #include <limits>
 #include <string>
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
@@ -14,6 +16,7 @@
 #include "plan/device_models.h"
 #include "plan/kernels.h"
 #include "plan/planner.h"
+#include "plan/signature.h"
 
 namespace bsk {
 namespace {
@@ -24,10 +27,20 @@ BsrMatrix square(int size, int block, DType dtype = DType::f16) {
 }
 
 HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
-                 const std::string& kernel = "") {
+                 const PlanOptions& options, const std::string& no_cublas = "") {
     const BsrView view = a.view();
     return plan_spmm(view, a.crow_indices, a.col_indices, check_problem(view, problem),
-                     device_model_by_name(device), {kernel});
+                     device_model_by_name(device), options, no_cublas);
+}
+
+HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
+                 const std::string& kernel = "") {
+    return plan_of(a, problem, device, PlanOptions{kernel});
+}
+
+bool reasons_mention(const HostPlan& plan, const std::string& text) {
+    return std::any_of(plan.reasons.begin(), plan.reasons.end(),
+                       [&](const std::string& reason) { return reason.find(text) != std::string::npos; });
 }
 
 SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
@@ -62,19 +75,10 @@ TEST_F(HopperPlanner, TakesTheHopperKernelForLargeBlocksOnHopperOnly) {
 }
 
 TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
-    const auto reasons_mention = [](const HostPlan& plan, const std::string& text) {
-        return std::any_of(plan.reasons.begin(), plan.reasons.end(),
-                           [&](const std::string& reason) { return reason.find(text) != std::string::npos; });
-    };
     const BsrMatrix small = square(4096, 32);
     const HostPlan by_block = plan_of(small, problem_of(small, 4096), "h200");
     EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm90_small);
     EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
-
-    const BsrMatrix a = square(512, 64);
-    const HostPlan by_stride = plan_of(a, problem_of(a, 100), "h200");
-    EXPECT_EQ(by_stride.choice.kernel, KernelId::spmm_sm80);
-    EXPECT_TRUE(reasons_mention(by_stride, "ldb = 100"));
 
     const BsrMatrix wide = square(512, 64, DType::f32);
     const HostPlan by_dtype = plan_of(wide, problem_of(wide, 512), "h200");
@@ -82,22 +86,29 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     EXPECT_TRUE(reasons_mention(by_dtype, "float32"));
 }
 
-TEST_F(HopperPlanner, WantsLinesThatStartAndEndAtMultiplesOf16Bytes) {
+TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
     const BsrMatrix a = square(512, 64);
-    const auto kernel = [&](SpmmProblem problem) { return plan_of(a, problem, "h200").choice.kernel; };
-    EXPECT_EQ(kernel({.n = 104, .ldb = 112, .ldc = 120}), KernelId::spmm_sm90);
-    EXPECT_EQ(kernel({.n = 104, .ldb = 108}), KernelId::spmm_sm80);
-    EXPECT_EQ(kernel({.n = 104, .ldc = 108}), KernelId::spmm_sm80);
+    using Copies = std::pair<bool, bool>;  // of B, of C
+    const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem) {
+        const HostPlan plan = plan_of(matrix, problem, "h200", "spmm_sm90");
+        EXPECT_EQ(plan.copies_b || plan.copies_c, reasons_mention(plan, "copied, because TMA"));
+        return Copies{plan.copies_b, plan.copies_c};
+    };
+    EXPECT_EQ(copies(a, {.n = 104, .ldb = 112, .ldc = 120}), Copies(false, false));
+    EXPECT_EQ(copies(a, {.n = 104, .ldb = 108}), Copies(true, false));
+    EXPECT_EQ(copies(a, {.n = 104, .ldc = 108}), Copies(false, true));
+    EXPECT_EQ(copies(a, {.n = 101}), Copies(true, true));
     // TMA would store elements 100 to 103 of each line of C as well.
-    EXPECT_EQ(kernel({.n = 100, .ldb = 104, .ldc = 104}), KernelId::spmm_sm80);
-    EXPECT_EQ(kernel({.n = 100, .c_dtype = DType::f32, .ldb = 104, .ldc = 104}), KernelId::spmm_sm90);
+    EXPECT_EQ(copies(a, {.n = 100, .ldb = 104, .ldc = 104}), Copies(false, true));
+    EXPECT_EQ(copies(a, {.n = 100, .c_dtype = DType::f32, .ldb = 104, .ldc = 104}), Copies(false, false));
     // Any n where n does not run along a line.
-    EXPECT_EQ(kernel({.n = 101, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
-              KernelId::spmm_sm90);
+    EXPECT_EQ(copies(a, {.n = 101, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
+              Copies(false, false));
+    EXPECT_EQ(copies(a, {.n = 104, .batch = 2, .stride_b = 512 * 104 + 4}), Copies(true, false));
 
+    // TMA would read what lies behind the columns of B.
     const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
-    EXPECT_EQ(plan_of(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}, "h200").choice.kernel,
-              KernelId::spmm_sm80);
+    EXPECT_EQ(copies(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}), Copies(true, false));
 }
 
 TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {
@@ -108,25 +119,93 @@ TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {
     EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_sm70"), ErrorCode::invalid_argument);
 }
 
+TEST_F(HopperPlanner, StreamsAWhereColumnsAreFew) {
+    for (const int block : {16, 32, 64, 128}) {
+        const BsrMatrix a = square(8192, block);
+        for (const std::int64_t n : {1, 8, 16}) {
+            EXPECT_EQ(plan_of(a, problem_of(a, n), "h200").choice.kernel, KernelId::spmm_skinny) << block;
+        }
+        EXPECT_NE(plan_of(a, problem_of(a, 512), "h200").choice.kernel, KernelId::spmm_skinny) << block;
+        EXPECT_EQ(code_of(a, problem_of(a, 129), "h200", "spmm_skinny"), ErrorCode::unsupported);
+    }
+    const BsrMatrix wide = square(512, 64, DType::f32);
+    EXPECT_EQ(code_of(wide, problem_of(wide, 8), "h200", "spmm_skinny"), ErrorCode::unsupported);
+}
+
+TEST(Planner, StreamsAWhereColumnsAreFewOnAmpereToo) {
+    const BsrMatrix a = square(8192, 64);
+    EXPECT_EQ(plan_of(a, problem_of(a, 4), "a100").choice.kernel, KernelId::spmm_skinny);
+}
+
 TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
     for (const int block : {16, 32, 64, 128}) {
         const BsrMatrix a = square(2048, block);
         for (const std::int64_t n : {8, 64, 512, 2048}) {
-            const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+            const PlanOptions options{.kernel = "", .policy = Policy::automatic};
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", options);
             for (const KernelId kernel : kKernels) {
-                if (kernel != plan.choice.kernel &&
+                if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas &&
                     why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
                     EXPECT_LE(plan.predicted_seconds,
                               plan_of(a, problem_of(a, n), "h200", name(kernel)).predicted_seconds)
                         << name(kernel) << ", block " << block << ", n " << n;
-                    EXPECT_TRUE(
-                        std::any_of(plan.reasons.begin(), plan.reasons.end(), [&](const std::string& reason) {
-                            return reason.starts_with(std::string("Not ") + name(kernel) + ": predicted");
-                        }));
+                    EXPECT_TRUE(reasons_mention(plan, std::string("Not ") + name(kernel) + ": predicted"));
                 }
             }
         }
     }
+}
+
+TEST_F(HopperPlanner, MultipliesDenselyOnlyWhereAllowedAndWorthIt) {
+    const PlanOptions allowed{.kernel = "", .policy = Policy::automatic, .packed_values = true};
+    const BsrMatrix full = generate({.m = 2048, .k = 2048, .block_m = 16, .block_k = 16, .density = 1.0});
+    const HostPlan dense = plan_of(full, problem_of(full, 2048), "h200", allowed);
+    EXPECT_EQ(dense.choice.kernel, KernelId::dense_cublas);
+    EXPECT_EQ(dense.packed_bytes, 2048 * 2048 * 2);
+    EXPECT_TRUE(reasons_mention(dense, "8.0 MiB"));
+
+    EXPECT_NE(plan_of(full, problem_of(full, 2048), "h200").choice.kernel, KernelId::dense_cublas);
+    const BsrMatrix thin = generate({.m = 8192, .k = 8192, .block_m = 128, .block_k = 128, .density = 0.02});
+    EXPECT_NE(plan_of(thin, problem_of(thin, 8192), "h200", allowed).choice.kernel, KernelId::dense_cublas);
+
+    const HostPlan without = plan_of(full, problem_of(full, 2048), "h200", allowed, "it is not installed");
+    EXPECT_NE(without.choice.kernel, KernelId::dense_cublas);
+    EXPECT_TRUE(reasons_mention(without, "Not dense_cublas: it is not installed."));
+    EXPECT_THROW(
+        (void)plan_of(full, problem_of(full, 2048), "h200", PlanOptions{"dense_cublas"}, "it is not there"),
+        Error);
+}
+
+TEST_F(HopperPlanner, CountsTheExpansionUnlessValuesArePacked) {
+    const BsrMatrix a = square(4096, 64);
+    const auto seconds = [&](bool packed) {
+        return plan_of(a, problem_of(a, 4096), "h200",
+                       PlanOptions{.kernel = "dense_cublas", .packed_values = packed})
+            .predicted_seconds;
+    };
+    EXPECT_GT(seconds(false),
+              seconds(true) + 4096.0 * 4096 * 2 / 4.8e12);  // the memory's rate by the datasheet
+}
+
+TEST_F(HopperPlanner, RefusesDenseProductsThatDoNotFit) {
+    BsrView a;  // a quarter of 141 GiB is 18.9e9 elements
+    a.m = 200000;
+    a.k = 100000;
+    a.block_m = a.block_k = 64;
+    const DeviceModel h200 = device_model_by_name("h200");
+    EXPECT_NE(why_not(KernelId::dense_cublas, a, {.n = 8}, h200).find("37.3 GiB"), std::string::npos);
+    a.m = 100000;
+    EXPECT_EQ(why_not(KernelId::dense_cublas, a, {.n = 8}, h200), "");
+    a.k = 0;
+    EXPECT_NE(why_not(KernelId::dense_cublas, a, {.n = 8}, h200), "");
+}
+
+TEST(PatternSignature, TellsPatternsApart) {
+    const std::uint64_t signature = pattern_signature({0, 1, 2}, {0, 1});
+    EXPECT_EQ(signature, pattern_signature({0, 1, 2}, {0, 1}));
+    EXPECT_NE(signature, pattern_signature({0, 1, 2}, {1, 0}));
+    EXPECT_NE(signature, pattern_signature({0, 2, 2}, {0, 1}));
+    EXPECT_NE(signature, pattern_signature({0, 1, 2, 2}, {0, 1}));
 }
 
 TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
@@ -134,7 +213,7 @@ TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
         const BsrMatrix a =
             generate({.m = 1000, .k = 512, .block_m = block_m, .block_k = 64, .density = 0.3});
         for (const std::int64_t n : {8, 256, 264, 520, 2048}) {
-            const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", "spmm_sm90");
             const auto [kernel, tile_m, tile_n, cluster] = plan.choice;
             ASSERT_EQ(kernel, KernelId::spmm_sm90);
             ASSERT_EQ(block_m % tile_m, 0);
@@ -223,9 +302,12 @@ TEST(DeviceModel, TakesRatesByWholeWordsOfTheName) {
 
 TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
     const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
-    const std::string text =
-        preview_plan(a.view(), problem_of(a, 0), device_model_by_name("cpu")).explanation;
-    EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    for (const char* device : {"cpu", "h200"}) {
+        const PlanOptions options{.kernel = "", .policy = Policy::automatic};
+        const std::string text =
+            preview_plan(a.view(), problem_of(a, 0), device_model_by_name(device), options).explanation;
+        EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    }
 }
 
 TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {

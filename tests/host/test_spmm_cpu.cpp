@@ -19,10 +19,10 @@ std::vector<std::byte> run(const Plan& plan, Problem problem) {
     const Problem before = problem;
     const Addresses at = problem.host_addresses();
     spmm(plan, problem.a_view(at), problem.b_view(at), problem.c_view(at), problem.spec.alpha,
-         problem.spec.beta);
+         problem.spec.beta, nullptr, problem.epilogue(at));
     EXPECT_TRUE(problem.a.values == before.a.values && problem.crow == before.crow &&
                 problem.cols == before.cols);
-    EXPECT_TRUE(problem.b == before.b);
+    EXPECT_TRUE(problem.b == before.b && problem.residual == before.residual && problem.bias == before.bias);
     return problem.c;
 }
 

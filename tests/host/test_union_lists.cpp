@@ -103,7 +103,8 @@ TEST_P(UnionListsOf, HoldEveryUnitOnce) {
     const std::size_t stages = lists.group_stages.back();
     EXPECT_EQ(lists.steps.size(), stages * (kGroupStageK / unit));
     EXPECT_EQ(lists.stage_units.size(), stages + 2);
-    EXPECT_EQ(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back()));
+    // A warp reads 32 units from the end of the last stage on.
+    EXPECT_GE(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back()) + 32);
 }
 
 TEST_P(UnionListsOf, CountTheirWork) {
@@ -147,7 +148,8 @@ TEST(UnionListsOfRows, ShareAColumn) {
     EXPECT_EQ(lists.steps[0].rows, 0b101U);
     EXPECT_EQ(lists.steps[1].column, 3);
     EXPECT_EQ(lists.steps[1].rows, 0b100U);
-    EXPECT_EQ(lists.units, (std::vector<std::int32_t>{0, 1, 2}));
+    EXPECT_EQ(std::vector<std::int32_t>(lists.units.begin(), lists.units.begin() + 3),
+              (std::vector<std::int32_t>{0, 1, 2}));
 }
 
 TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {

@@ -3,9 +3,19 @@
 import itertools
 
 import torch
+from torch.nn import functional
 
 # Relative Frobenius error that rounding the result once to its dtype allows, with room for fp32 accumulation.
 TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}
+
+ACTIVATIONS = {
+    "none": lambda x: x,
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "gelu_erf": functional.gelu,
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "silu": functional.silu,
+}
 
 
 def random_bsr(
@@ -68,11 +78,19 @@ def assert_product(
     alpha: float = 1.0,
     beta: float = 0.0,
     C0: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    activation: str = "none",
 ) -> None:
-    """Assert that C is alpha*A*B + beta*C0, with NaN and infinities where the oracle has them."""
+    """Assert that C is activation(alpha*A*B + beta*C0 + bias), NaN and infinities included.
+
+    `bias` broadcasts: [m, 1] or [n].
+    """
     expected = alpha * oracle(A, B)
     if C0 is not None and beta:
         expected += beta * C0.cpu().double()
+    if bias is not None:
+        expected += bias.cpu().double()
+    expected = ACTIVATIONS[activation](expected)
     got = C.cpu().double()
     assert got.shape == expected.shape
     assert torch.equal(got.isnan(), expected.isnan()), "NaN in other places than expected"

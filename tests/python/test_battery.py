@@ -41,11 +41,25 @@ def mask_of(case: SimpleNamespace) -> torch.Tensor:
     raise AssertionError(f"pattern {case.pattern!r} of case {case.name} is unknown here")
 
 
-def padded(rows: int, cols: int, layout: str, pad: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
-    """A rows x cols matrix in `layout` whose leading dimension is the tightest plus `pad`."""
+def padded(
+    rows: int,
+    cols: int,
+    layout: str,
+    pad: int,
+    dtype: torch.dtype,
+    seed: int,
+    batch: int = 1,
+    stride: int = 0,
+) -> torch.Tensor:
+    """A rows x cols matrix in `layout` whose leading dimension is the tightest plus `pad`, or a batch."""
+    lines, length = (cols, rows) if layout == "col_major" else (rows, cols)
+    ld = max(1, length) + pad
+    elements = lines * ld + (batch - 1) * (stride or lines * ld)
+    data = random_dense(1, elements, dtype, seed=seed)[0]
+    matrices = data.as_strided((batch, lines, length), (stride or lines * ld, ld, 1))
     if layout == "col_major":
-        return random_dense(cols, rows + pad, dtype, seed=seed)[:, :rows].t()
-    return random_dense(rows, cols + pad, dtype, seed=seed)[:, :cols]
+        matrices = matrices.transpose(1, 2)
+    return matrices if batch > 1 else matrices[0]
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
@@ -59,12 +73,36 @@ def test_case(device, case):
     if not case.int64_indices:
         A = torch.sparse_bsr_tensor(A.crow_indices().int(), A.col_indices().int(), A.values(), size=A.shape)
     m, k = A.shape
-    B = padded(k, case.n, case.b_layout, case.b_pad, dtype, case.seed + 2)
+    ragged = (m, k) != (case.m, case.k)  # strides in the file are for the unpadded sizes
+    b_batch = (case.batch, 0 if ragged else case.b_stride)
+    c_batch = (case.batch, 0 if ragged else case.c_stride)
+    B = padded(k, case.n, case.b_layout, case.b_pad, dtype, case.seed + 2, *b_batch)
     if case.special_values and B.numel():
         B[k // 2, 0], B[0, case.n // 2] = torch.nan, torch.inf
-    C0 = padded(m, case.n, case.c_layout, case.c_pad, out_dtype, case.seed + 3)
-    if case.beta == 0:
+    C0 = padded(m, case.n, case.c_layout, case.c_pad, out_dtype, case.seed + 3, *c_batch)
+    R = (
+        padded(m, case.n, case.c_layout, case.c_pad, out_dtype, case.seed + 4, *c_batch)
+        if case.residual
+        else C0
+    )
+    if case.beta == 0 or case.residual:
         C0.fill_(torch.nan)
+    bias = None
+    if case.bias != "none":
+        bias = random_dense(1, m if case.bias == "row" else case.n, out_dtype, seed=case.seed + 5)[0]
     out = strided_copy(C0, device)
-    bsk.sparse_mm(A.to(device), strided_copy(B, device), out=out, alpha=case.alpha, beta=case.beta)
-    assert_product(out, A, B, case.alpha, case.beta, C0)
+    bsk.sparse_mm(
+        A.to(device),
+        strided_copy(B, device),
+        out=out,
+        alpha=case.alpha,
+        beta=case.beta,
+        bias=None if bias is None else bias.to(device),
+        bias_axis="column" if case.bias == "column" else "row",
+        activation={"gelu_erf": "gelu"}.get(case.activation, case.activation),
+        residual=strided_copy(R, device) if case.residual else None,
+    )
+    if bias is not None and case.bias == "row":
+        bias = bias[:, None]
+    for got, b, r in zip(*(x if x.dim() == 3 else x[None] for x in (out, B, R)), strict=True):
+        assert_product(got, A, b, case.alpha, case.beta, r, bias, case.activation)

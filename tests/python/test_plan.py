@@ -32,6 +32,22 @@ def test_a_plan_serves_new_values_of_the_same_pattern(device):
         assert_product(bsk.sparse_mm(A, B, plan=plan), A, B)
 
 
+def test_a_dynamic_plan_takes_new_patterns_of_equal_size(device):
+    A = random_bsr(128, 64, device=device)
+    B = random_dense(64, 40, device=device)
+    plan = bsk.make_plan(A, 40, dynamic=True)
+    blocks = torch.arange(32).view(8, 4)
+    for turn in (1, 2):
+        mask = (blocks * 7 + turn * 5) % 32 < A.values().shape[0]
+        other = bsr_of_mask(mask, (16, 16), torch.float16, seed=turn).to(device)
+        plan.replan(other)
+        assert_product(bsk.sparse_mm(other, B, plan=plan), other, B)
+    with pytest.raises(ValueError, match="as the plan was made for"):
+        plan.replan(random_bsr(128, 64, (32, 16), device=device))
+    with pytest.raises(RuntimeError, match="dynamic"):
+        bsk.make_plan(A, 40).replan(A)
+
+
 def test_a_plan_fixes_the_layout_and_dtype_of_a_new_result(device):
     A = random_bsr(128, 64, (64, 64), device=device)
     B = random_dense(64, 40, device=device)
@@ -46,6 +62,14 @@ def test_the_caller_can_choose_the_kernel():
     assert bsk.make_plan(A, 8, kernel="spmm_cpu").kernel == "spmm_cpu"
     with pytest.raises(RuntimeError, match=r"nonsense.*expected.*spmm_cpu"):
         bsk.make_plan(A, 8, kernel="nonsense")
+
+
+def test_the_policy_is_checked_and_changes_no_result(device):
+    A = random_bsr(128, 64, (16, 16), density=1.0, device=device)
+    B = random_dense(64, 40, device=device)
+    assert_product(bsk.sparse_mm(A, B, plan=bsk.make_plan(A, 40, policy="auto")), A, B)
+    with pytest.raises(ValueError, match=r"dense.*sparse.*auto"):
+        bsk.make_plan(A, 40, policy="dense")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,13 @@ SharedCublas& shared_cublas() {
     return *entry;
 }
 
+void multiply(const DenseProduct& product, const StreamBuffer& workspace, Stream stream) {
+    SharedCublas& shared = shared_cublas();
+    const std::lock_guard lock(shared.mutex);
+    shared.cublas.use(stream, workspace.data());
+    shared.cublas.multiply(product);
+}
+
 }  // namespace
 
 std::int64_t dense_bytes(std::int64_t m, std::int64_t k) {
@@ -54,6 +61,9 @@ std::int64_t dense_bytes(std::int64_t m, std::int64_t k) {
 void prepare_dense_cublas(const SpmmLaunch& launch) {
     prepare_expand();
     prepare_finish(launch);
+    if (launch.m == 0 || launch.n == 0) {
+        return;
+    }
     const std::int64_t b_lines = launch.b_layout == Layout::row_major ? launch.k : launch.n;
     const std::int64_t c_lines = launch.c_layout == Layout::row_major ? launch.m : launch.n;
     // One buffer stands for all three operands: the numbers do not matter.
@@ -66,10 +76,7 @@ void prepare_dense_cublas(const SpmmLaunch& launch) {
     rehearsal.packed = scratch.as<void>();
     rehearsal.b = scratch.as<void>();
     rehearsal.c = scratch.as<void>();
-    rehearsal.residual = scratch.as<void>();
-    if (scratch.bytes() > 0) {
-        launch_dense_cublas(rehearsal, cudaStreamLegacy);
-    }
+    launch_dense_cublas(rehearsal, cudaStreamLegacy);
     check_cuda(cudaStreamSynchronize(cudaStreamLegacy), "the first product of cuBLAS");
 }
 
@@ -80,10 +87,6 @@ void pack_dense_cublas(const SpmmLaunch& launch, void* packed, Stream stream) {
 void launch_dense_cublas(const SpmmLaunch& launch, Stream stream) {
     // Of this launch only: products on other streams may run at the same time.
     const StreamBuffer workspace(Cublas::kWorkspaceBytes, stream);
-    SharedCublas& shared = shared_cublas();
-    const std::lock_guard lock(shared.mutex);
-    const bool accumulates = launch.beta != 0.0F && launch.residual == launch.c;
-    shared.cublas.use(stream, workspace.data());
     DenseProduct product;
     product.m = launch.m;
     product.n = launch.n;
@@ -96,18 +99,28 @@ void launch_dense_cublas(const SpmmLaunch& launch, Stream stream) {
     product.b_layout = launch.b_layout;
     product.ldb = launch.ldb;
     product.stride_b = launch.stride_b;
-    product.c_dtype = launch.c_dtype;
-    product.c = launch.c;
     product.c_layout = launch.c_layout;
-    product.ldc = launch.ldc;
-    product.stride_c = launch.stride_c;
     product.alpha = launch.alpha;
-    product.beta = accumulates ? launch.beta : 0.0F;
-    shared.cublas.multiply(product);
-    if (launch.bias != nullptr || launch.activation != Activation::none ||
-        (launch.beta != 0.0F && !accumulates)) {
-        launch_finish(launch, stream);
+    if (launch.bias == nullptr && launch.activation == Activation::none &&
+        (launch.beta == 0.0F || launch.residual == launch.c)) {
+        product.c_dtype = launch.c_dtype;
+        product.c = launch.c;
+        product.ldc = launch.ldc;
+        product.stride_c = launch.stride_c;
+        product.beta = launch.beta;
+        multiply(product, workspace, stream);
+        return;
     }
+    // The epilogue takes the product in fp32, so that the result rounds once.
+    const SumsLayout sums_layout = sums_layout_of(launch);
+    const StreamBuffer sums(static_cast<std::size_t>(launch.batch * sums_layout.stride) * sizeof(float),
+                            stream);
+    product.c_dtype = DType::f32;
+    product.c = sums.data();
+    product.ldc = sums_layout.ld;
+    product.stride_c = sums_layout.stride;
+    multiply(product, workspace, stream);
+    launch_finish(launch, static_cast<const float*>(sums.data()), stream);
 }
 
 }  // namespace bsk

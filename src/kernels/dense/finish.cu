@@ -1,4 +1,4 @@
-// A pass over C that applies what a product left of its epilogue. Each thread owns 8 neighbouring elements of a line of C.
+// Applies an epilogue to a product in fp32. Each thread owns 8 neighbouring elements of a line of C.
 #include "kernels/dense/finish.h"
 
 #include "base/cuda.h"
@@ -26,7 +26,8 @@ struct Lines {
 /// Grid: x, runs of all lines; z, the products of a batch.
 template <class C>
 __global__ void __launch_bounds__(kThreads)
-    finish(const __grid_constant__ SpmmLaunch launch, const Lines lines) {
+    finish(const __grid_constant__ SpmmLaunch launch, const float* sums, const SumsLayout layout,
+           const Lines lines) {
     const std::int64_t runs_per_line = (lines.length + kRun - 1) / kRun;
     const std::int64_t index = blockIdx.x * std::int64_t{kThreads} + threadIdx.x;
     if (index >= lines.count * runs_per_line) {
@@ -35,15 +36,14 @@ __global__ void __launch_bounds__(kThreads)
     const std::int64_t line = index / runs_per_line;
     const std::int64_t first = index % runs_per_line * kRun;
     const std::int64_t count = lines.length - first;
+    // Lines of sums are padded to whole runs.
+    const auto* source =
+        reinterpret_cast<const float4*>(sums + blockIdx.z * layout.stride + line * layout.ld + first);
+    const float4 low = source[0];
+    const float4 high = source[1];
+    float x[kRun] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     const std::int64_t offset = blockIdx.z * launch.stride_c + line * launch.ldc + first;
-    C* const target = static_cast<C*>(launch.c) + offset;
-    Run<C> run = sm80::load_run<C>(target, count, lines.aligned);
-    float x[kRun];
-#pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-        x[i] = sm80::to_float(run.value[i]);
-    }
-    if (launch.beta != 0.0F && launch.residual != launch.c) {
+    if (launch.beta != 0.0F) {
         const Run<C> residual =
             sm80::load_run<C>(static_cast<const C*>(launch.residual) + offset, count, lines.aligned);
 #pragma unroll
@@ -62,11 +62,12 @@ __global__ void __launch_bounds__(kThreads)
         }
     }
     activate<sm80::kDType<C>>(launch.activation, x);
+    Run<C> run;
 #pragma unroll
     for (int i = 0; i < kRun; ++i) {
         sm80::round_to(run.value[i], x[i]);
     }
-    sm80::store_run<C>(run, target, count, lines.aligned);
+    sm80::store_run<C>(run, static_cast<C*>(launch.c) + offset, count, lines.aligned);
 }
 
 template <class C>
@@ -76,7 +77,7 @@ void prepare_as() {
 }
 
 template <class C>
-void launch_as(const SpmmLaunch& launch, Stream stream) {
+void launch_as(const SpmmLaunch& launch, const float* sums, Stream stream) {
     constexpr std::int64_t kRunBytes = kRun * sizeof(C);
     const bool rows = launch.c_layout == Layout::row_major;
     Lines lines{rows ? launch.m : launch.n, rows ? launch.n : launch.m, rows};
@@ -86,7 +87,8 @@ void launch_as(const SpmmLaunch& launch, Stream stream) {
                     starts_run(launch.ldc * sizeof(C)) && starts_run(launch.stride_c * sizeof(C));
     const dim3 grid(static_cast<unsigned>(ceil_div(lines.count * ceil_div(lines.length, kRun), kThreads)), 1,
                     static_cast<unsigned>(launch.batch));
-    finish<C><<<grid, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(launch, lines);
+    finish<C><<<grid, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(launch, sums, sums_layout_of(launch),
+                                                                        lines);
     check_cuda(cudaGetLastError(), "the launch of finish");
 }
 
@@ -100,11 +102,11 @@ void prepare_finish(const SpmmLaunch& launch) {
     }
 }
 
-void launch_finish(const SpmmLaunch& launch, Stream stream) {
+void launch_finish(const SpmmLaunch& launch, const float* sums, Stream stream) {
     switch (launch.c_dtype) {
-        case DType::f16: return launch_as<__half>(launch, stream);
-        case DType::bf16: return launch_as<__nv_bfloat16>(launch, stream);
-        case DType::f32: return launch_as<float>(launch, stream);
+        case DType::f16: return launch_as<__half>(launch, sums, stream);
+        case DType::bf16: return launch_as<__nv_bfloat16>(launch, sums, stream);
+        case DType::f32: return launch_as<float>(launch, sums, stream);
     }
 }
 

@@ -3,37 +3,49 @@
 // List scheduling gives the next item to the stream that is free first, one after the other. Here many are dealt at
 // once: with the streams in the order in which they are free, item i goes to stream i for as long as none of the
 // streams before it is free again earlier. On the patterns tried (uniform, power-law, causal, one full row among empty
-// ones) that takes 1.1 to 3.3 times as many turns as there are items for each stream.
+// ones) that takes 1.1 to 2.8 times as many turns as there are items for each stream.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/replan/replan.h"
+#include "kernels/replan/scan.cuh"
 
 namespace bsk::order {
 
-constexpr int kLanesOfStream = 4;  // threads that find the rank of one stream
 constexpr std::uint32_t kWarp = 0xFFFFFFFF;
 
-/// A stream and the picoseconds at which it is free: streams are taken in ascending order of it.
-using Key = std::uint64_t;
+/// A stream and, in the upper bits, the ticks after which it is free: streams are taken in ascending order of it.
+using Key = std::uint32_t;
 constexpr int kStreamBits = 8;
-static_assert(kMostDealtStreams == 1 << kStreamBits);
+static_assert(kMostDealtStreams < 1 << kStreamBits);
+static_assert(static_cast<std::uint64_t>(kTotalTicks) << kStreamBits <= std::uint64_t{1} << 31);
+constexpr Key kNever = ~Key{0};  // the key of no stream, as 255 streams are the most
 
-struct SharedStorage {
-    Key keys[kMostDealtStreams];             // by stream
-    Key sorted[kMostDealtStreams];           // ascending
-    std::uint64_t costs[kMostDealtStreams];  // of the items that may be dealt next
-    std::int32_t counts[kMostDealtStreams];  // items of each stream
-    std::int32_t next;                       // the first item that is not dealt
+constexpr int kLanesOfStream = 4;  // threads that find the rank of one stream
+constexpr int kCostsAhead = 512;   // items whose costs are at hand: twice as many as streams, and more
+static_assert(kCostsAhead > 2 * kMostDealtStreams);
+
+/// The streams, of which lane i of a warp takes kStreamsOfLane from i * kStreamsOfLane on.
+template <int kStreamsOfLane>
+struct Streams {
+    static constexpr int kCount = 32 * kStreamsOfLane;  ///< those that are none included
+    static constexpr int kThreads = kCount * kLanesOfStream;
+
+    alignas(16) Key keys[kCount];  // by stream; kNever behind the last
+    Key sorted[kCount];            // ascending
+    std::int32_t counts[kCount];   // items of each stream
+    std::int32_t offsets[kCount + 1];
+    std::uint32_t costs[kCostsAhead];  // ring: of the items that are dealt next
+    std::int32_t next;                 // the first item that is not dealt
 };
 
 __device__ inline int items_of(const DeviceSchedule& p) {
     return p.tile_rows * p.strips;
 }
-/// The first item of the last quarter.
+/// The first item of those that go longest first, see tail_items (plan/schedule.h).
 __device__ inline int tail_of(const DeviceSchedule& p) {
-    return items_of(p) - items_of(p) / 4;
+    return items_of(p) - min(items_of(p), max(items_of(p) / 4, 2 * p.streams));
 }
 
 /// Item (strip * tile_rows + tile row) that is dealt at `place`.
@@ -41,34 +53,39 @@ __device__ inline int item_at(const DeviceSchedule& p, int place) {
     return place < tail_of(p) ? place : p.tail[place - tail_of(p)];
 }
 
-/// Sorts the last quarter by descending cost; equal ones keep their order. Each thread takes tile rows, and counts for
-/// all their items at once how many of the quarter come before: `late` rows are in its first strip too.
-__device__ inline void sort_tail(const DeviceSchedule& p) {
-    if (tail_of(p) == items_of(p)) {
-        return;
+/// Costs of spmm_sm90's tile rows. Those of spmm_sm90_small come from its lists.
+__device__ inline void price_rows(const ReplanLaunch& launch) {
+    const DeviceSchedule& p = launch.schedule;
+    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+        const int block_row = row / p.tiles_per_block;
+        const int blocks = launch.crow_indices[block_row + 1] - launch.crow_indices[block_row];
+        p.costs[row] = static_cast<std::uint32_t>((p.ticks.fixed + blocks * p.ticks.unit) >> kTickBits);
     }
+}
+
+/// Sorts the tail by descending cost; equal ones keep their order. Each thread takes tile rows, and counts for
+/// all their items at once how many of the tail come before: `late` rows are in its first strip too.
+__device__ inline void sort_tail(const DeviceSchedule& p) {
     const int first_strip = tail_of(p) / p.tile_rows;
     const int first_late_row = tail_of(p) % p.tile_rows;
     const int whole_strips = p.strips - 1 - first_strip;
     for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
-        const std::uint64_t cost = p.costs[row];
+        const std::uint32_t cost = p.costs[row];
         int before = 0;  // items that cost more
         int equal = 0;   // rows that cost the same
         int equal_late = 0;
         int equal_before = 0;  // of those, rows before this one
         int equal_late_before = 0;
-#pragma unroll 4
+#pragma unroll 8
         for (int other = 0; other < p.tile_rows; ++other) {
-            const std::uint64_t other_cost = p.costs[other];
+            const std::uint32_t other_cost = p.costs[other];
             const int late = other >= first_late_row ? 1 : 0;
-            if (other_cost > cost) {
-                before += whole_strips + late;
-            } else if (other_cost == cost) {
-                equal += 1;
-                equal_late += late;
-                equal_before += other < row ? 1 : 0;
-                equal_late_before += other < row ? late : 0;
-            }
+            before += other_cost > cost ? whole_strips + late : 0;
+            const int same = other_cost == cost ? 1 : 0;
+            equal += same;
+            equal_late += same & late;
+            equal_before += other < row ? same : 0;
+            equal_late_before += other < row ? same & late : 0;
         }
         if (row >= first_late_row) {
             p.tail[before + equal_late_before] = first_strip * p.tile_rows + row;
@@ -80,58 +97,78 @@ __device__ inline void sort_tail(const DeviceSchedule& p) {
     }
 }
 
-/// Sorts the streams by key, and reads the costs of the items they may get.
-__device__ inline void sort_streams(SharedStorage& shared, const DeviceSchedule& p) {
-    const int thread = threadIdx.x;
-    if (const int place = shared.next + thread; thread < p.streams && place < items_of(p)) {
-        shared.costs[thread] = p.costs[item_at(p, place) % p.tile_rows];
-    }
-    const int stream = thread / kLanesOfStream;
-    const Key key = stream < p.streams ? shared.keys[stream] : 0;
-    int rank = 0;
-    for (int other = thread % kLanesOfStream; other < p.streams; other += kLanesOfStream) {
-        rank += shared.keys[other] < key ? 1 : 0;
-    }
-    rank += __shfl_xor_sync(kWarp, rank, 1);
-    rank += __shfl_xor_sync(kWarp, rank, 2);
-    if (stream < p.streams && thread % kLanesOfStream == 0) {
-        shared.sorted[rank] = key;
+/// Reads the costs of the items [first, last) into the ring, by the threads from `first_thread` on.
+__device__ inline void read_costs(std::uint32_t* ring, const DeviceSchedule& p, int first, int last,
+                                  int first_thread) {
+    const int threads = static_cast<int>(blockDim.x) - first_thread;
+    const int thread = static_cast<int>(threadIdx.x) - first_thread;
+    for (int place = first + thread; thread >= 0 && place < last; place += threads) {
+        ring[place % kCostsAhead] = p.costs[item_at(p, place) % p.tile_rows];
     }
 }
 
-/// Deals the next items to the sorted streams, as many as list scheduling would in this order. One warp; a lane takes
-/// neighbouring streams.
-__device__ inline void deal(SharedStorage& shared, const DeviceSchedule& p) {
-    const int lane = threadIdx.x;
-    const int next = shared.next;
-    const int most = min(p.streams, items_of(p) - next);
-    const int streams_per_lane = (p.streams + 31) / 32;
-    const int begin = min(lane * streams_per_lane, most);
-    const int end = min(begin + streams_per_lane, most);
-    const auto key_after = [&](int i) { return shared.sorted[i] + (shared.costs[i] << kStreamBits); };
-
-    Key earliest = ~Key{0};  // of the streams before this lane's, once they have got their item
-    for (int i = begin; i < end; ++i) {
-        earliest = min(earliest, key_after(i));
+/// Sorts the streams by key.
+template <class Shared>
+__device__ void sort_streams(Shared& shared) {
+    const Key key = shared.keys[threadIdx.x / kLanesOfStream];
+    int rank = 0;
+#pragma unroll
+    for (int i = 0; i < Shared::kCount / 4 / kLanesOfStream; ++i) {
+        const uint4 others =
+            reinterpret_cast<const uint4*>(shared.keys)[i * kLanesOfStream + threadIdx.x % kLanesOfStream];
+        rank += (others.x < key ? 1 : 0) + (others.y < key ? 1 : 0);
+        rank += (others.z < key ? 1 : 0) + (others.w < key ? 1 : 0);
     }
+    rank += __shfl_xor_sync(kWarp, rank, 1);
+    rank += __shfl_xor_sync(kWarp, rank, 2);
+    if (threadIdx.x % kLanesOfStream == 0) {
+        shared.sorted[rank] = key;  // those that are no streams share a rank behind the last
+    }
+}
+
+/// Deals items from `next` on to the sorted streams, as many as list scheduling would in this order. One warp.
+template <int kStreamsOfLane>
+__device__ void deal(Streams<kStreamsOfLane>& shared, const DeviceSchedule& p, int next) {
+    const int lane = threadIdx.x;
+    const int begin = lane * kStreamsOfLane;
+    const int most = min(p.streams, items_of(p) - next);
+    Key keys[kStreamsOfLane];
+    Key after[kStreamsOfLane];  // once the stream has got its item
+    std::int32_t counts[kStreamsOfLane];
+#pragma unroll
+    for (int i = 0; i < kStreamsOfLane; ++i) {
+        keys[i] = shared.sorted[begin + i];
+        const std::uint32_t cost = shared.costs[(next + begin + i) % kCostsAhead];
+        after[i] = begin + i < most ? keys[i] + (cost << kStreamBits) : kNever;
+    }
+    Key earliest = kNever;  // at which a stream before is free again
+#pragma unroll
+    for (int i = 0; i < kStreamsOfLane; ++i) {
+        earliest = min(earliest, after[i]);
+        counts[i] = shared.counts[begin + i < most ? keys[i] % (1 << kStreamBits) : 0];
+    }
+#pragma unroll
     for (int offset = 1; offset < 32; offset *= 2) {
         const Key other = __shfl_up_sync(kWarp, earliest, offset);
         earliest = lane >= offset ? min(earliest, other) : earliest;
     }
     earliest = __shfl_up_sync(kWarp, earliest, 1);
-    earliest = lane == 0 ? ~Key{0} : earliest;
-    int last = begin;
-    while (last < end && shared.sorted[last] < earliest) {
-        earliest = min(earliest, key_after(last));
-        ++last;
+    earliest = lane == 0 ? kNever : earliest;
+    int dealt = most;  // up to the first stream that another one is free before
+#pragma unroll
+    for (int i = 0; i < kStreamsOfLane; ++i) {
+        dealt = keys[i] < earliest ? dealt : min(dealt, begin + i);
+        earliest = min(earliest, after[i]);
     }
-    const int dealt = __reduce_min_sync(kWarp, last < end ? last : most);
-
-    for (int i = begin; i < min(end, dealt); ++i) {
-        const Key key = key_after(i);
-        const int stream = static_cast<int>(key % kMostDealtStreams);
-        shared.keys[stream] = key;
-        p.placements[next + i] = {stream, shared.counts[stream]++};
+    dealt = __reduce_min_sync(kWarp, dealt);
+#pragma unroll
+    for (int i = 0; i < kStreamsOfLane; ++i) {
+        if (begin + i < dealt) {
+            const auto stream = static_cast<std::int32_t>(keys[i] % (1 << kStreamBits));
+            shared.keys[stream] = after[i];
+            shared.counts[stream] = counts[i] + 1;
+            p.placements[next + begin + i] = {stream, counts[i]};
+        }
     }
     if (lane == 0) {
         shared.next = next + dealt;
@@ -139,51 +176,64 @@ __device__ inline void deal(SharedStorage& shared, const DeviceSchedule& p) {
 }
 
 /// Writes offsets, and every item where it belongs.
-__device__ inline void write_schedule(const SharedStorage& shared, const DeviceSchedule& p,
-                                      std::int32_t* offsets) {
-    for (int stream = threadIdx.x; stream <= p.streams; stream += blockDim.x) {
-        int before = 0;
-        for (int other = 0; other < stream; ++other) {
-            before += shared.counts[other];
-        }
-        offsets[stream] = before;
-        p.offsets[stream] = before;
+template <class Shared>
+__device__ void write_schedule(Shared& shared, const DeviceSchedule& p) {
+    const int thread = threadIdx.x;
+    const int count = thread < p.streams ? shared.counts[thread] : 0;
+    std::int32_t all = 0;
+    const int end = inclusive_prefix<Sum>(count, all);
+    if (thread <= p.streams) {
+        shared.offsets[thread] = end - count;
+        p.offsets[thread] = end - count;
     }
     __syncthreads();
-    for (int place = threadIdx.x; place < items_of(p); place += blockDim.x) {
+#pragma unroll 4
+    for (int place = thread; place < items_of(p); place += static_cast<int>(blockDim.x)) {
         const int item = item_at(p, place);
         const Placement to = p.placements[place];
-        p.items[offsets[to.stream] + to.slot] = {item % p.tile_rows, item / p.tile_rows};
+        p.items[shared.offsets[to.stream] + to.slot] = {item % p.tile_rows, item / p.tile_rows};
     }
 }
 
-__global__ void __launch_bounds__(kMostDealtStreams* kLanesOfStream) order_of_work(const DeviceSchedule p) {
-    __shared__ SharedStorage shared;
-    __shared__ std::int32_t offsets[kMostDealtStreams + 1];
-    for (int stream = threadIdx.x; stream < p.streams; stream += blockDim.x) {
-        shared.keys[stream] = static_cast<Key>(stream);
-        shared.counts[stream] = 0;
+template <int kStreamsOfLane>
+__global__ void __launch_bounds__(Streams<kStreamsOfLane>::kThreads)
+    order_of_work(const ReplanLaunch launch) {
+    __shared__ Streams<kStreamsOfLane> shared;
+    const DeviceSchedule& p = launch.schedule;
+    const int thread = threadIdx.x;
+    if (thread < shared.kCount) {
+        shared.keys[thread] = thread < p.streams ? static_cast<Key>(thread) : kNever;
+        shared.sorted[thread] = kNever;
+        shared.counts[thread] = 0;
     }
-    if (threadIdx.x == 0) {
-        shared.next = 0;
+    if (launch.lists.unit == 0) {
+        price_rows(launch);
+        __syncthreads();
     }
     if (p.tile_rows <= kMostSortedTileRows) {
         sort_tail(p);
     } else {
-        for (int place = tail_of(p) + threadIdx.x; place < items_of(p); place += blockDim.x) {
+        for (int place = tail_of(p) + thread; place < items_of(p); place += static_cast<int>(blockDim.x)) {
             p.tail[place - tail_of(p)] = place;
         }
     }
     __syncthreads();
-    while (shared.next < items_of(p)) {
-        sort_streams(shared, p);
+    int read = min(2 * p.streams, items_of(p));
+    read_costs(shared.costs, p, 0, read, 0);
+    __syncthreads();
+    for (int next = 0; next < items_of(p); next = shared.next) {
+        sort_streams(shared);
         __syncthreads();
-        if (threadIdx.x < 32) {
-            deal(shared, p);
+        if (thread < 32) {
+            deal(shared, p, next);
         }
+        // The others read on, so that the ring holds what any number of dealt items leaves to deal next.
+        const int ahead = min(next + 2 * p.streams, items_of(p));
+        read_costs(shared.costs, p, read, ahead, 32);
+        read = ahead;
         __syncthreads();
     }
-    write_schedule(shared, p, offsets);
+    write_schedule(shared, p);
 }
 
 }  // namespace bsk::order

@@ -6,46 +6,58 @@
 #include "base/cuda.h"
 #include "base/math.h"
 #include "kernels/replan/order_of_work.cuh"
+#include "kernels/replan/scan.cuh"
+#include "kernels/replan/union_lists.cuh"
 
 namespace bsk {
 namespace {
 
-constexpr int kCopyThreads = 256;
+constexpr int kCopyThreads = 512;
 
-/// An index of any type in [0, most].
+/// An index of any type, the nearest in [0, most].
 template <class Index>
-__device__ std::int32_t clamped(Index index, std::int64_t most) {
+__device__ std::int32_t in_range(Index index, std::int64_t most) {
     return static_cast<std::int32_t>(
         min(max(static_cast<long long>(index), 0LL), static_cast<long long>(most)));
 }
 
-/// Copies the indices, a thread each, and prices the tile rows.
+/// The first CTA copies crow_indices and keeps them from decreasing, the others copy col_indices.
 template <class Index>
 __global__ void __launch_bounds__(kCopyThreads)
     copy_pattern(const ReplanLaunch p, const Index* __restrict__ crow, const Index* __restrict__ col) {
-    const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kCopyThreads + threadIdx.x;
-    if (i <= p.block_rows) {
-        p.crow_indices[i] = clamped(crow[i], p.nnzb);
+    if (blockIdx.x > 0) {
+        const std::int64_t i = static_cast<std::int64_t>(blockIdx.x - 1) * kCopyThreads + threadIdx.x;
+        if (i < p.nnzb) {
+            p.col_indices[i] = in_range(col[i], p.block_cols - 1);
+        }
+        return;
     }
-    if (i < p.nnzb) {
-        p.col_indices[i] = clamped(col[i], p.block_cols - 1);
-    }
-    const DeviceSchedule& schedule = p.schedule;
-    if (i < schedule.tile_rows) {
-        const std::int64_t row = i / schedule.tiles_per_block;
-        const int blocks = max(clamped(crow[row + 1], p.nnzb) - clamped(crow[row], p.nnzb), 0);
-        schedule.costs[i] = schedule.tile_picoseconds + blocks * schedule.block_picoseconds;
+    std::int32_t reached = 0;
+    for (std::int64_t first = 0; first <= p.block_rows; first += kCopyThreads) {
+        const std::int64_t i = first + threadIdx.x;
+        std::int32_t largest = 0;
+        const std::int32_t index =
+            inclusive_prefix<Maximum>(i <= p.block_rows ? in_range(crow[i], p.nnzb) : 0, largest);
+        if (i <= p.block_rows) {
+            p.crow_indices[i] = max(index, reached);
+        }
+        reached = max(reached, largest);
     }
 }
 
 template <class Index>
 void launch_copy(const ReplanLaunch& launch, const void* crow_indices, const void* col_indices,
                  cudaStream_t stream) {
-    const std::int64_t threads =
-        std::max({launch.block_rows + 1, launch.nnzb, static_cast<std::int64_t>(launch.schedule.tile_rows)});
-    copy_pattern<<<static_cast<unsigned>(ceil_div(threads, kCopyThreads)), kCopyThreads, 0, stream>>>(
+    const std::int64_t ctas = 1 + ceil_div(launch.nnzb, kCopyThreads);
+    copy_pattern<<<static_cast<unsigned>(ctas), kCopyThreads, 0, stream>>>(
         launch, static_cast<const Index*>(crow_indices), static_cast<const Index*>(col_indices));
     check_cuda(cudaGetLastError(), "launch of copy_pattern");
+}
+
+template <int kStreamsOfLane>
+void launch_order(const ReplanLaunch& launch, cudaStream_t stream) {
+    order::order_of_work<kStreamsOfLane><<<1, order::Streams<kStreamsOfLane>::kThreads, 0, stream>>>(launch);
+    check_cuda(cudaGetLastError(), "launch of order_of_work");
 }
 
 void load(const void* kernel) {
@@ -58,7 +70,11 @@ void load(const void* kernel) {
 void prepare_replan() {
     load(reinterpret_cast<const void*>(copy_pattern<std::int32_t>));
     load(reinterpret_cast<const void*>(copy_pattern<std::int64_t>));
-    load(reinterpret_cast<const void*>(order::order_of_work));
+    load(reinterpret_cast<const void*>(lists::count_stages));
+    load(reinterpret_cast<const void*>(lists::write_lists));
+    load(reinterpret_cast<const void*>(order::order_of_work<3>));
+    load(reinterpret_cast<const void*>(order::order_of_work<5>));
+    load(reinterpret_cast<const void*>(order::order_of_work<8>));
 }
 
 void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const void* col_indices,
@@ -69,13 +85,21 @@ void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const v
     } else {
         launch_copy<std::int32_t>(launch, crow_indices, col_indices, queue);
     }
-    const DeviceSchedule& schedule = launch.schedule;
-    if (schedule.streams > 0) {
-        const auto threads =
-            round_up(static_cast<std::int64_t>(schedule.streams) * order::kLanesOfStream, 32);
-        order::order_of_work<<<1, static_cast<unsigned>(std::max<std::int64_t>(threads, 256)), 0, queue>>>(
-            schedule);
-        check_cuda(cudaGetLastError(), "launch of order_of_work");
+    if (launch.lists.groups > 0) {
+        const auto groups = static_cast<unsigned>(launch.lists.groups);
+        const std::size_t shared = lists::shared_bytes(launch.block_cols);
+        lists::count_stages<<<groups, lists::kThreads, shared, queue>>>(launch);
+        check_cuda(cudaGetLastError(), "launch of count_stages");
+        lists::write_lists<<<groups, lists::kThreads, shared, queue>>>(launch);
+        check_cuda(cudaGetLastError(), "launch of write_lists");
+    }
+    const int streams = launch.schedule.streams;
+    if (streams > order::Streams<5>::kCount) {
+        launch_order<8>(launch, queue);
+    } else if (streams > order::Streams<3>::kCount) {
+        launch_order<5>(launch, queue);
+    } else if (streams > 0) {
+        launch_order<3>(launch, queue);
     }
 }
 

@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "kernels/activation.cuh"
+#include "kernels/sm80/copy.cuh"
 #include "kernels/sm80/mma.cuh"
 #include "kernels/sm80/run.cuh"
 #include "kernels/spmm_launch.h"
@@ -34,7 +35,6 @@ inline constexpr int kTileN = 128;
 inline constexpr int kSliceK = 16;
 inline constexpr int kTileK = 2 * kSliceK;
 inline constexpr int kStages = 3;
-inline constexpr int kChunk = 8;       // elements of 2 bytes in one 16-byte copy
 inline constexpr int kStagingPad = 4;  // floats: keeps runs 16-byte aligned and spreads columns over banks
 
 /// CTAs that share a multiprocessor: as many as the registers allow without a spill on any architecture.
@@ -60,35 +60,7 @@ struct alignas(128) SharedStorage {
     };
 };
 
-/// Element offset of a chunk of a matrix with kRow elements a row.
-template <int kRow>
-__device__ constexpr int swizzled(int row, int chunk) {
-    constexpr int kChunks = kRow / kChunk;
-    constexpr int kRowsPerLine = kChunks < 8 ? 8 / kChunks : 1;  // rows in 128 bytes, one pass over the banks
-    constexpr int kSwaps = kChunks < 8 ? kChunks : 8;
-    return row * kRow + (chunk ^ (row / kRowsPerLine % kSwaps)) * kChunk;
-}
-
 // ------------------------------------------------------------------------------------------ producer
-
-/// Copies the first `count` elements of a chunk, both 16-byte aligned, and zeros for the rest.
-struct CopyAligned {
-    __device__ void operator()(std::uint16_t* target, const std::uint16_t* source, int count) const {
-        cp_async_16(target, source, count * static_cast<int>(sizeof(std::uint16_t)));
-    }
-};
-
-/// The same for a source at any address.
-struct CopyElements {
-    __device__ void operator()(std::uint16_t* target, const std::uint16_t* source, int count) const {
-        alignas(16) std::uint16_t chunk[kChunk];
-#pragma unroll
-        for (int i = 0; i < kChunk; ++i) {
-            chunk[i] = i < count ? source[i] : 0;
-        }
-        *reinterpret_cast<uint4*>(target) = *reinterpret_cast<const uint4*>(chunk);
-    }
-};
 
 /// Loads the steps of one tile. A thread copies the same chunks of every step: those of its row and chunk in
 /// the tiles of A and B, and those kThreads chunks further on. Rows of B (k) are counted in 32 unsigned bits:

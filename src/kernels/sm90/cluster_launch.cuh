@@ -15,11 +15,14 @@ namespace bsk {
 
 /// Prefetches the tensor maps and initialises the barriers; the kernels' headers say who arrives at them. All threads of
 /// the cluster call it; after it any CTA may arrive at another's barriers.
-template <int kStages, class SharedStorage, class... Maps>
-__device__ inline void start_cluster(SharedStorage& shared, int full_arrivals, int empty_arrivals,
-                                     const Maps&... maps) {
+template <int kStages, class SharedStorage>
+__device__ inline void start_cluster(SharedStorage& shared, const CUtensorMap& a_map,
+                                     const CUtensorMap& b_map, const CUtensorMap& c_map, int full_arrivals,
+                                     int empty_arrivals) {
     if (threadIdx.x == 0) {
-        (ptx::prefetch_tensor_map(&maps), ...);
+        ptx::prefetch_tensor_map(&a_map);
+        ptx::prefetch_tensor_map(&b_map);
+        ptx::prefetch_tensor_map(&c_map);
         for (int stage = 0; stage < kStages; ++stage) {
             ptx::mbarrier_init(&shared.full[stage], full_arrivals);
             ptx::mbarrier_init(&shared.empty[stage], empty_arrivals);

@@ -14,8 +14,8 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
 // ---- Clusters -------------------------------------------------------------------------------------------
 
 /// 10.33 %cluster_ctarank: index of this CTA in its cluster.
-__device__ inline std::uint32_t cluster_rank() {
-    std::uint32_t rank;
+__device__ inline int cluster_rank() {
+    int rank;
     asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
     return rank;
 }
@@ -81,6 +81,30 @@ __device__ inline void named_barrier_arrive(int id, int threads) {
     asm volatile("barrier.arrive.aligned %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+/// As named_barrier_sync; whether `value` holds for any of the threads.
+__device__ inline bool named_barrier_or(int id, int threads, bool value) {
+    int any = 0;
+    asm volatile(
+        "{\n"
+        ".reg .pred value, any;\n"
+        "setp.ne.s32 value, %3, 0;\n"
+        "barrier.red.or.pred.aligned any, %1, %2, value;\n"
+        "selp.s32 %0, 1, 0, any;\n"
+        "}"
+        : "=r"(any)
+        : "r"(id), "r"(threads), "r"(value ? 1 : 0)
+        : "memory");
+    return any != 0;
+}
+
+/// atom.add of one, acquire and release at device scope: what this thread has seen written before is seen
+/// by who reads a later value. Returns the value before.
+__device__ inline std::uint32_t atomic_increment_acq_rel(std::int32_t* counter) {
+    std::uint32_t before = 0;
+    asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
+    return before;
+}
+
 // ---- Tensor memory accelerator (9.7.9.27) ---------------------------------------------------------------
 
 __device__ inline void prefetch_tensor_map(const CUtensorMap* map) {
@@ -104,26 +128,6 @@ __device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, 
         "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
         " [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(shared_address(shared)),
         "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "h"(cta_mask)
-        : "memory");
-}
-
-/// cp.async.bulk: `bytes` from global to shared memory, both in multiples of 16 bytes.
-__device__ inline void bulk_load(void* shared, const void* global, std::uint32_t bytes,
-                                 std::uint64_t* barrier) {
-    asm volatile(
-        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-            shared_address(shared)),
-        "l"(global), "r"(bytes), "r"(shared_address(barrier))
-        : "memory");
-}
-
-/// The same, to the same place in every CTA of the cluster in `cta_mask`.
-__device__ inline void bulk_load_multicast(void* shared, const void* global, std::uint32_t bytes,
-                                           std::uint64_t* barrier, std::uint16_t cta_mask) {
-    asm volatile(
-        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], "
-        "%2, [%3], %4;" ::"r"(shared_address(shared)),
-        "l"(global), "r"(bytes), "r"(shared_address(barrier)), "h"(cta_mask)
         : "memory");
 }
 

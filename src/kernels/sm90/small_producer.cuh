@@ -1,9 +1,8 @@
-// Producer warps of spmm_sm90_small: one for the units of A, one for the pieces of B.
+// Producer warps of spmm_sm90_small: one for B, three for A.
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/sm90/packed_units.h"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/tile_walk.cuh"
 
@@ -11,15 +10,16 @@ namespace bsk {
 
 /// What a CTA of spmm_sm90_small needs beside the tensor maps.
 struct SpmmSm90SmallParams {
-    const std::uint8_t* packed;        ///< units in the order of the lists (packed_units.h)
-    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next three
+    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next four
     const std::int32_t* group_stages;
     const UnionStep* steps;
     const std::int32_t* stage_units;
+    const std::int32_t* units;
     const std::int32_t* work_offsets;  ///< [streams + 1]
     const WorkItem* work;
-    int strips;   ///< of one product: a batch has as many strips for each
-    int cluster;  ///< CTAs of a cluster, 1 or 2
+    int strips;              ///< of one product: a batch has as many strips for each
+    int units_per_row_log2;  ///< block_k / unit
+    int cluster;             ///< CTAs of a cluster, 1 or 2
 };
 
 template <class Kernel>
@@ -27,13 +27,19 @@ struct SmallProducer {
     using SharedStorage = typename Kernel::SharedStorage;
     using State = typename Kernel::State;
     static constexpr int kUnit = Kernel::kUnit;
+    static constexpr int kUnitBytes = Kernel::kUnitBytes;
     static constexpr int kPieceBytes = Kernel::kPieceBytes;
     static constexpr int kSteps = Kernel::kSteps;
     static constexpr int kTileN = Kernel::kTileN;
+    static constexpr int kUnitWarps = 3;  ///< warps that load units
 
-    /// Units of A, one copy a stage: this CTA's half of them to both CTAs of a cluster. One thread.
-    __device__ static void units(SharedStorage& shared, const SpmmSm90SmallParams& p, int begin, int end,
-                                 int rank) {
+    /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Indices are read one stage ahead, a lane
+    /// each. Every warp arrives at every stage, also where none of its units are, so that none falls a round
+    /// behind: its parity wait would alias.
+    __device__ static void units(SharedStorage& shared, const CUtensorMap& a_map,
+                                 const SpmmSm90SmallParams& p, int begin, int end, int rank, int part) {
+        const int lane = threadIdx.x % 32;
+        const int column_mask = (1 << p.units_per_row_log2) - 1;
         State state;
         for (int item = begin; item < end; ++item) {
             const int group = p.work[item].tile_row;
@@ -41,29 +47,40 @@ struct SmallProducer {
             const int stage_begin = __ldg(p.group_stages + group);
             int first = __ldg(p.stage_units + stage_begin);
             int next_first = __ldg(p.stage_units + stage_begin + 1);
+            int next_unit = __ldg(p.units + first + lane);
 #pragma unroll 1
             for (int stage = stage_begin; stage < stage_end; ++stage) {
-                const std::uint32_t bytes = (next_first - first) * unit_bytes(kUnit);
-                const std::uint8_t* units = p.packed + static_cast<std::int64_t>(first) * unit_bytes(kUnit);
+                const int units = next_first - first;
+                const int unit = next_unit;
                 first = next_first;
                 next_first = __ldg(p.stage_units + stage + 2);
+                next_unit = __ldg(p.units + first + lane);
 
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
-                std::uint8_t* slot = shared.a[state.stage];
-                ptx::mbarrier_arrive_expect_tx(full, bytes);
-                if (p.cluster == 1) {
-                    ptx::bulk_load(slot, units, bytes, full);
-                } else {
-                    const std::uint32_t half = bytes / 2;
-                    ptx::bulk_load_multicast(slot + rank * half, units + rank * half, half, full, 0b11);
+                if (lane == 0) {
+                    ptx::mbarrier_arrive_expect_tx(full, part == 0 ? units * kUnitBytes : 0);
+                }
+#pragma unroll 1
+                for (int i = rank + part * p.cluster; i < units; i += kUnitWarps * p.cluster) {
+                    const int index = __shfl_sync(0xFFFFFFFF, unit, i);
+                    const int x = (index & column_mask) * kUnit;
+                    const int y = (index >> p.units_per_row_log2) * kUnit;
+                    std::uint8_t* slot = shared.a[state.stage] + i * kUnitBytes;
+                    if (lane == 0) {
+                        if (p.cluster == 1) {
+                            ptx::tma_load(slot, &a_map, full, x, y);
+                        } else {
+                            ptx::tma_load_multicast(slot, &a_map, full, x, y, 0b11);
+                        }
+                    }
                 }
                 state.advance();
             }
         }
     }
 
-    /// Pieces of B for the tile's columns, a lane each; zeros outside B. One warp.
+    /// Pieces of B for the tile's columns; zeros outside B.
     __device__ static void pieces(SharedStorage& shared, const CUtensorMap& b_map,
                                   const SpmmSm90SmallParams& p, int begin, int end, int rank) {
         const int lane = threadIdx.x % 32;
@@ -90,18 +107,19 @@ struct SmallProducer {
                 if (lane == 0) {
                     ptx::mbarrier_arrive_expect_tx(full, steps * kPieceBytes);
                 }
-                __syncwarp();
-                if (lane < steps) {
-                    const int k = step.column * kUnit;
-                    std::uint8_t* piece = shared.b[state.stage] + lane * kPieceBytes;
-                    if constexpr (Kernel::kRowMajorB) {
-                        ptx::tma_load(piece, &b_map, full, col, k, batch);
-                        ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k, batch);
-                    } else {
-                        ptx::tma_load(piece, &b_map, full, k, col, batch);
+#pragma unroll 1
+                for (int i = 0; i < steps; ++i) {
+                    const int k = __shfl_sync(0xFFFFFFFF, step.column, i) * kUnit;
+                    std::uint8_t* piece = shared.b[state.stage] + i * kPieceBytes;
+                    if (lane == 0) {
+                        if constexpr (Kernel::kRowMajorB) {
+                            ptx::tma_load(piece, &b_map, full, col, k, batch);
+                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k, batch);
+                        } else {
+                            ptx::tma_load(piece, &b_map, full, k, col, batch);
+                        }
                     }
                 }
-                __syncwarp();
                 state.advance();
             }
         }

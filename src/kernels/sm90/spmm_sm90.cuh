@@ -28,6 +28,7 @@
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/sm90/tile_walk.cuh"
@@ -49,14 +50,15 @@ constexpr int kConsumerRegisters = 232;
 constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
 constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
 
-template <SpmmSm90Config kConfig>
+/// kSplits: some tiles are split, see partial_sums.cuh.
+template <SpmmSm90Config kConfig, bool kSplits>
 struct SpmmSm90 {
     static constexpr bool kCooperative = kConfig.tile_m == 128;
     static constexpr int kStages = kCooperative ? 4 : 5;   // what fits in 227 KiB
     static constexpr int kReaders = kCooperative ? 2 : 1;  ///< consumer warpgroups that read a stage
     /// 16-bit results of a shared tile are stored under the next tile's wgmma; consumers in turn overlap
-    /// anyway, and an fp32 tile does not fit beside the accumulators.
-    static constexpr bool kDefersStore = kCooperative && kConfig.c_dtype != DType::f32;
+    /// anyway, and neither an fp32 tile nor the addresses of partial sums fit beside the accumulators.
+    static constexpr bool kDefersStore = kCooperative && kConfig.c_dtype != DType::f32 && !kSplits;
     static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using State = PipelineState<kStages>;
@@ -78,16 +80,22 @@ struct SpmmSm90 {
                                    const SpmmSm90Params& p, int begin, int end, int rank) {
         State state;
         const int a_rows = kConfig.tile_m / p.cluster;  // this CTA's share of every piece of A
-        Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
+        Work next = load_work(p, begin);
         for (int item = begin; item < end; ++item) {
-            const Tile tile = next;
-            next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
-            int next_col = tile.block_begin < tile.block_end ? __ldg(p.col_indices + tile.block_begin) : 0;
+            const Work work = next;
+            next = load_work(p, min(item + 1, end - 1));
+            const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
+            const int row_in_block = place.row & (p.block_m - 1);
+            // Every second strip backwards: what the strip before read last is still in L2.
+            const bool backwards = work.strip % 2 != 0;
+            const int step = backwards ? -1 : 1;
+            int block = work.block_begin + (backwards ? work.blocks - 1 : 0);
+            int next_col = work.blocks > 0 ? __ldg(p.col_indices + block) : 0;
 #pragma unroll 1
-            for (int block = tile.block_begin; block < tile.block_end; ++block) {
+            for (int left = work.blocks; left > 0; --left, block += step) {
                 const int block_col = next_col;
-                next_col = block + 1 < tile.block_end ? __ldg(p.col_indices + block + 1) : 0;
-                const int a_row = block * p.block_m + tile.row_in_block + rank * a_rows;
+                next_col = left > 1 ? __ldg(p.col_indices + block + step) : 0;
+                const int a_row = block * p.block_m + row_in_block + rank * a_rows;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -99,8 +107,8 @@ struct SpmmSm90 {
                     } else {
                         ptx::tma_load_multicast(a, &a_map, full, k, a_row, 0b11);
                     }
-                    load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, tile.col,
-                           tile.batch);
+                    load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, place.col,
+                           place.batch);
                     state.advance();
                 }
             }
@@ -164,13 +172,22 @@ struct SpmmSm90 {
         TileEpilogue epilogue(epilogue_params, shared.c[consumer],
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
         State state;
-        Tile next = load_tile<kConfig.tile_m, kTileN>(p, begin, rank);
-        for (int item = begin; item < end; ++item) {
-            const Tile tile = next;
-            next = load_tile<kConfig.tile_m, kTileN>(p, min(item + 1, end - 1), rank);
-            const int steps = (tile.block_end - tile.block_begin) * steps_per_block;
+        Work next = load_work(p, begin);
+        for (int item = begin;; ++item) {
+            const Work work = next;
+            const auto load_next = [&] { next = load_work(p, min(item + 1, end - 1)); };
+            const int steps = item == end ? 0 : work.blocks * steps_per_block;
+            if constexpr (kDefersStore) {
+                if (steps == 0) {
+                    epilogue.flush();  // there is no mainloop to do it under
+                }
+            }
+            if (item == end) {
+                break;
+            }
             if constexpr (!kCooperative) {
                 if ((item - begin) % kConsumers != consumer) {
+                    load_next();
                     state.advance(steps);  // the other consumer's tile
                     continue;
                 }
@@ -180,9 +197,6 @@ struct SpmmSm90 {
                 }
             }
             float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
-            if constexpr (kDefersStore) {
-                epilogue.load_row_bias(tile.row + tile_rows);
-            }
             multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
                 if constexpr (kDefersStore) {
                     epilogue.flush_under(step, steps);
@@ -193,6 +207,11 @@ struct SpmmSm90 {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
                 }
             }
+            // Under the last step's wgmma: the latency is hidden, and no registers are needed during the mainloop.
+            load_next();
+            if constexpr (kDefersStore) {
+                epilogue.load_row_bias(work.tile_row * kConfig.tile_m + tile_rows);
+            }
             ptx::wgmma_wait<0>();
 #pragma unroll
             for (float& x : acc) {
@@ -201,38 +220,43 @@ struct SpmmSm90 {
             if (steps > 0) {
                 release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, p.cluster);
             }
-            if constexpr (kDefersStore) {
-                epilogue.flush();  // what a row without blocks left
-                epilogue.hold(acc, tile.row + tile_rows, tile.col, tile.batch);
-            } else {
-                const auto place_of = [&](int offset) {
-                    return int2{tile.row + tile_rows, tile.col + offset};
-                };
-                epilogue.store(acc, place_of, tile.batch);
+            if constexpr (kSplits) {
+                if (!add_partial_sums(acc, p, p.work[item].part, rank * kReaders + tile_rows / 64,
+                                      p.cluster * kReaders, kEpilogueBarrier + consumer)) {
+                    continue;
+                }
             }
-        }
-        if constexpr (kDefersStore) {
-            epilogue.flush();
+            const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
+            if constexpr (kDefersStore) {
+                epilogue.hold(acc, place.row + tile_rows, place.col, place.batch);
+            } else {
+                epilogue.store(
+                    acc,
+                    [&](int offset) {
+                        return int2{place.row + tile_rows, place.col + offset};
+                    },
+                    place.batch);
+            }
         }
         epilogue.finish_stores();
     }
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC>
+template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC, bool kSplits>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
               const __grid_constant__ EpilogueParams epilogue, const SpmmSm90Params p) {
-    using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}>;
+    using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}, kSplits>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
-    const int rank = p.cluster == 1 ? 0 : static_cast<int>(ptx::cluster_rank());
+    const int rank = ptx::cluster_rank();
     const int stream = static_cast<int>(blockIdx.x) / p.cluster;
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, 1, Kernel::kReaders * p.cluster, a_map, b_map, epilogue.c_map);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
@@ -251,18 +275,19 @@ __global__ void __launch_bounds__(kThreads, 1)
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
-template <SpmmSm90Config kConfig>
+template <SpmmSm90Config kConfig, bool kSplits>
 constexpr auto kSpmmSm90 =
-    &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kConfig.b_layout, kConfig.c_layout>;
+    &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kConfig.b_layout, kConfig.c_layout, kSplits>;
 
 template <SpmmSm90Config kConfig>
 void prepare_spmm_sm90_instance() {
-    prepare_clusters(kSpmmSm90<kConfig>, sizeof(typename SpmmSm90<kConfig>::SharedStorage));
+    prepare_clusters(kSpmmSm90<kConfig, false>, sizeof(typename SpmmSm90<kConfig, false>::SharedStorage));
+    prepare_clusters(kSpmmSm90<kConfig, true>, sizeof(typename SpmmSm90<kConfig, true>::SharedStorage));
 }
 
-template <SpmmSm90Config kConfig>
-void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
-    using TileEpilogue = typename SpmmSm90<kConfig>::TileEpilogue;
+template <SpmmSm90Config kConfig, bool kSplits>
+void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
+    using Kernel = SpmmSm90<kConfig, kSplits>;
     const int cluster = launch.choice.cluster;
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;
@@ -273,20 +298,31 @@ void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
     const CUtensorMap b_map = make_tensor_map(
         b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
         kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
-    const EpilogueParams epilogue = TileEpilogue::make_params(launch, false);
+    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch, false);
+    const PartialSums sums(launch, cluster * Kernel::kReaders, stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
                                 launch.work_offsets,
                                 launch.work,
+                                launch.parts,
+                                sums.partials,
+                                sums.arrivals,
                                 static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                 launch.block_m,
                                 launch.block_k,
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
                                 cluster};
+    launch_clusters(kSpmmSm90<kConfig, kSplits>, launch.streams, cluster, kThreads,
+                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+}
 
-    launch_clusters(kSpmmSm90<kConfig>, launch.streams, cluster, kThreads,
-                    sizeof(typename SpmmSm90<kConfig>::SharedStorage), stream, a_map, b_map, epilogue,
-                    params);
+template <SpmmSm90Config kConfig>
+void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
+    if (launch.part_count > 0) {
+        launch_spmm_sm90_variant<kConfig, true>(launch, stream);
+    } else {
+        launch_spmm_sm90_variant<kConfig, false>(launch, stream);
+    }
 }
 
 }  // namespace bsk

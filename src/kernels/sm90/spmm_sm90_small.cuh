@@ -6,9 +6,9 @@
 // of their unit columns (plan/union_lists.h) so that a piece of B is loaded once for all of them.
 //
 // Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles that the plan gives its stream,
-// in order; its CTAs take neighbouring column tiles of the same group, so they need the same units. The values
-// lie packed in the order of the lists (packed_units.h), so that the units of a stage are one copy: each CTA
-// loads half of it and multicasts it to both. Warp 0 loads units, warp 1 pieces of B. Warpgroups 1 and 2
+// in order; its CTAs take neighbouring column tiles of the same group, so they need the same units: each
+// loads every other unit and multicasts it to both. Warpgroup 0 produces: warp 1 loads the pieces of B, the
+// other three gather units by TMA straight from the BSR values (no packing, no workspace). Warpgroups 1 and 2
 // consume; each holds 128 accumulators a thread. Units of 32: all rows x 64 columns each. Units of 16: half
 // of the rows x 128 columns each, because looking for the rows that store a unit costs more than loading all
 // fragments twice. B^T lies in registers as wgmma's A operand, loaded once by ldmatrix and reused over the
@@ -24,15 +24,17 @@
 //
 // Shared memory, 16-bit elements:
 //
-//   a[stages]   up to 32 KiB of units, K-major rows of 64 or 32 bytes, swizzled by as many
-//   b[stages]   128 of k x 128 columns, a piece for each unit column:
+//   a[stages]   up to 16 KiB of units, K-major rows of 64 or 32 bytes, swizzled by as many
+//   b[stages]   64 of k x 128 columns, a piece for each unit column:
 //               B row major: 2 x (unit rows of k x 64 columns of n), 128-byte swizzle
 //               B col major: 128 rows of n x unit columns of k, swizzled by the row's 64 or 32 bytes
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)   16 KiB each
-//   barriers    full[stages]: 2 arrivals (own producer warps) + the bytes of the stage; consumers wait
+//   barriers    full[stages]: 4 arrivals (own producer warps) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warpgroup of each CTA of the cluster; producer warps wait
 //               c_full[2][2]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
+
+#include <bit>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
@@ -52,7 +54,7 @@ struct SpmmSm90Small {
     static constexpr int kTileN = kSm90SmallTileN;
     static constexpr int kConsumers = 2;
     static constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
-    static constexpr int kStages = 3;  // what fits in 227 KiB
+    static constexpr int kStages = 6;  // what fits in 227 KiB
 
     // Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
     static constexpr int kProducerRegisters = 40;
@@ -68,7 +70,7 @@ struct SpmmSm90Small {
     static constexpr int kSlices = SmallUnit<kUnit>::kSlices;
     static constexpr int kHalves = SmallUnit<kUnit>::kHalves;
     static constexpr int kOwnRows = kRows / kHalves;  ///< unit rows a consumer computes
-    static constexpr int kUnitBytes = unit_bytes(kUnit);
+    static constexpr int kUnitBytes = kUnit * kUnit * 2;
     static constexpr int kPieceBytes = SmallUnit<kUnit>::kPieceBytes;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
     static_assert(kSteps % 2 == 0, "the fragment sets alternate from step to step, also across stages");
@@ -262,7 +264,7 @@ struct SpmmSm90Small {
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
 template <DType kType, DType kTypeC, int kUnit, Layout kLayoutB, Layout kLayoutC>
 __global__ void __launch_bounds__(384, 1)
-    spmm_sm90_small(const __grid_constant__ CUtensorMap b_map,
+    spmm_sm90_small(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
                     const __grid_constant__ EpilogueParams epilogue, const SpmmSm90SmallParams p) {
     using Kernel = SpmmSm90Small<SpmmSm90SmallConfig{kType, kTypeC, kUnit, kLayoutB, kLayoutC}>;
     static_assert(Kernel::kThreads == 384);
@@ -274,17 +276,17 @@ __global__ void __launch_bounds__(384, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, 2, Kernel::kConsumers * p.cluster, b_map, epilogue.c_map);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 4, Kernel::kConsumers * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
     const int warpgroup = warp / 4;
     if (warpgroup == 0) {
         ptx::give_registers<Kernel::kProducerRegisters>();
-        if (threadIdx.x == 0) {
-            SmallProducer<Kernel>::units(shared, p, begin, end, rank);
-        } else if (warp == 1) {
+        if (warp == 1) {
             SmallProducer<Kernel>::pieces(shared, b_map, p, begin, end, rank);
+        } else {
+            SmallProducer<Kernel>::units(shared, a_map, p, begin, end, rank, warp == 0 ? 0 : warp - 1);
         }
     } else {
         ptx::take_registers<Kernel::kConsumerRegisters>();
@@ -308,24 +310,30 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
     using Kernel = SpmmSm90Small<kConfig>;
     using TileEpilogue = typename Kernel::TileEpilogue;
     const int cluster = launch.choice.cluster;
-    const void* b = launch.k > 0 ? launch.b : launch.c;  // never read, but a map needs an address
+    // Where nothing is stored, values may be null: any address makes a valid map.
+    const void* values = launch.nnzb > 0 ? launch.values : launch.c;
+    const void* b = launch.k > 0 ? launch.b : launch.c;
+    const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m,
+                                              launch.block_k, launch.block_k, Kernel::kUnit, Kernel::kUnit);
     const CUtensorMap b_map =
         make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
                         Kernel::kRowMajorB ? Kernel::kUnit : Kernel::kTileN,
                         Kernel::kRowMajorB ? 64 : Kernel::kUnit, launch.batch, launch.stride_b);
     const EpilogueParams epilogue = TileEpilogue::make_params(launch, true);
-    const SpmmSm90SmallParams params{static_cast<const std::uint8_t*>(launch.packed),
-                                     launch.group_chunks,
+    const SpmmSm90SmallParams params{launch.group_chunks,
                                      launch.group_stages,
                                      launch.steps,
                                      launch.stage_units,
+                                     launch.units,
                                      launch.work_offsets,
                                      launch.work,
                                      static_cast<int>(ceil_div(launch.n, Kernel::kTileN * cluster)),
+                                     std::countr_zero(static_cast<unsigned>(launch.block_k / Kernel::kUnit)),
                                      cluster};
 
     launch_clusters(kSpmmSm90Small<kConfig>, launch.streams, cluster, Kernel::kThreads,
-                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage), stream, b_map, epilogue, params);
+                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage), stream, a_map, b_map, epilogue,
+                    params);
 }
 
 }  // namespace bsk

@@ -11,12 +11,8 @@ namespace bsk {
 void prepare_spmm_sm90_small(const SpmmLaunch& launch);
 
 /// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides that are multiples of 16, pointers and
-/// row strides that are multiples of 16 bytes. Reads launch.packed, not launch.values.
+/// row strides that are multiples of 16 bytes. Uses no workspace.
 /// @throws Error cuda_error
 void launch_spmm_sm90_small(const SpmmLaunch& launch, Stream stream);
-
-/// Packs launch.values [nnzb, block_m, block_k] to `packed`, as many bytes, on `stream`.
-/// @throws Error cuda_error
-void pack_spmm_sm90_small(const SpmmLaunch& launch, void* packed, Stream stream);
 
 }  // namespace bsk

@@ -1,0 +1,272 @@
+#include "bench/sweep.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <bsk/packed.h>
+#include <bsk/plan.h>
+#include <bsk/spmm.h>
+
+#include "api/plan_state.h"
+#include "base/check.h"
+#include "base/cuda.h"
+#include "base/element.h"
+#include "bench/nvml.h"
+#include "bench/record.h"
+
+namespace bsk::bench {
+namespace {
+
+constexpr double kSlowest = 4;                             // times the fastest prediction
+constexpr std::int64_t kCompared = std::int64_t{1} << 20;  // elements of C, from its begin and its end
+constexpr std::uint64_t kStreamOfB = 0xB;
+
+/// One kernel on operands that are there.
+class PlannedProduct final : public Implementation {
+public:
+    PlannedProduct(Plan plan, const BsrView& a, std::optional<PackedValues> packed, const ConstMatrixView& b,
+                   const MatrixView& c)
+        : plan_(std::move(plan)), a_(a), packed_(std::move(packed)), b_(b), c_(c) {}
+
+    [[nodiscard]] std::string name() const override { return "bsk"; }
+    void prepare(const Case&) override {}
+    void launch(Stream stream) override {
+        if (packed_.has_value()) {
+            spmm(plan_, *packed_, b_, c_, 1.0F, 0.0F, stream);
+        } else {
+            spmm(plan_, a_, b_, c_, 1.0F, 0.0F, stream);
+        }
+    }
+    [[nodiscard]] std::string kernel() const override { return plan_.kernel(); }
+    [[nodiscard]] std::string configuration() const override { return plan_.explain(); }
+    [[nodiscard]] const HostPlan& host_plan() const { return plan_.state().host; }
+    [[nodiscard]] bool packs_each_time() const {
+        return !packed_.has_value() && host_plan().packed_bytes > 0;
+    }
+
+private:
+    Plan plan_;
+    BsrView a_;
+    std::optional<PackedValues> packed_;
+    ConstMatrixView b_;
+    MatrixView c_;
+};
+
+/// B and C on the device, for the largest n.
+struct DenseOperands {
+    DenseOperands(std::int64_t size, std::int64_t most_n, DType dtype, std::uint64_t seed)
+        : c(static_cast<std::size_t>(size * most_n * size_of(dtype))) {
+        const std::vector<std::byte> host = generate_dense(size * most_n, dtype, seed, kStreamOfB);
+        b = DeviceBuffer(host.data(), host.size());
+    }
+    DeviceBuffer b;
+    DeviceBuffer c;
+};
+
+/// One pattern and its values on the device, beside B and C.
+class Operands {
+public:
+    Operands(const GenerateOptions& a, const DenseOperands& dense, Device device)
+        : a_(generate(a)),
+          crow_(a_.crow_indices.data(), a_.crow_indices.size() * sizeof(std::int32_t)),
+          col_(a_.col_indices.data(), a_.col_indices.size() * sizeof(std::int32_t)),
+          values_(a_.values.data(), a_.values.size()),
+          dense_(dense),
+          device_(device) {}
+
+    [[nodiscard]] const BsrMatrix& a_host() const { return a_; }
+    [[nodiscard]] BsrView a() const {
+        BsrView view = a_.view();
+        view.crow_indices = crow_.as<void>();
+        view.col_indices = col_.as<void>();
+        view.values = values_.as<void>();
+        view.device = device_;
+        return view;
+    }
+    [[nodiscard]] ConstMatrixView b(std::int64_t n, Layout layout) const {
+        return {
+            dense_.b.as<void>(), a_.dtype, a_.k, n, layout, layout == Layout::row_major ? n : a_.k, device_};
+    }
+    [[nodiscard]] MatrixView c(std::int64_t n, Layout layout) const {
+        return {
+            dense_.c.as<void>(), a_.dtype, a_.m, n, layout, layout == Layout::row_major ? n : a_.m, device_};
+    }
+
+private:
+    BsrMatrix a_;
+    DeviceBuffer crow_;
+    DeviceBuffer col_;
+    DeviceBuffer values_;
+    const DenseOperands& dense_;
+    Device device_;
+};
+
+/// The first and last elements of C.
+std::vector<float> sample(const MatrixView& c) {
+    const std::int64_t count = c.rows * c.cols;
+    const std::int64_t taken = std::min(count, kCompared);
+    std::vector<float> elements;
+    visit_dtype(c.dtype, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        std::vector<T> host(static_cast<std::size_t>(2 * taken));
+        const auto* data = static_cast<const T*>(c.data);
+        const auto bytes = static_cast<std::size_t>(taken) * sizeof(T);
+        check_cuda(cudaMemcpy(host.data(), data, bytes, cudaMemcpyDeviceToHost), "cudaMemcpy");
+        check_cuda(cudaMemcpy(host.data() + taken, data + count - taken, bytes, cudaMemcpyDeviceToHost),
+                   "cudaMemcpy");
+        elements.assign(host.begin(), host.end());
+    });
+    return elements;
+}
+
+ErrorFigures compare(const std::vector<float>& found, const std::vector<float>& expected, double tolerance) {
+    double error_squares = 0;
+    double squares = 0;
+    ErrorFigures figures;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const double error = std::abs(static_cast<double>(found[i]) - static_cast<double>(expected[i]));
+        error_squares += error * error;
+        squares += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
+        figures.max_abs = std::max(figures.max_abs, error);
+    }
+    figures.rel_frobenius = error_squares == 0 ? 0 : std::sqrt(error_squares / squares);
+    figures.tolerance = tolerance;
+    figures.correct = figures.rel_frobenius <= tolerance;  // false for NaN
+    return figures;
+}
+
+/// Every kernel worth a measurement; dense_cublas a second time without packed values if `packing`.
+std::vector<std::unique_ptr<PlannedProduct>> products(const Operands& operands, std::int64_t n, Layout layout,
+                                                      const PackedValues& dense, bool packing,
+                                                      Device device) {
+    const ConstMatrixView b = operands.b(n, layout);
+    const MatrixView c = operands.c(n, layout);
+    const SpmmProblem problem{.n = n, .c_dtype = c.dtype, .b_layout = layout, .c_layout = layout};
+    std::vector<std::unique_ptr<PlannedProduct>> result;
+    const auto add = [&](const Plan& plan, const std::optional<PackedValues>& packed) {
+        result.push_back(std::make_unique<PlannedProduct>(plan, operands.a(), packed, b, c));
+    };
+    for (const KernelSupport& support : kernel_support(device_model(device))) {
+        if (!support.runs) {
+            continue;
+        }
+        try {
+            const Plan plan = make_plan(operands.a_host().view(), problem, device,
+                                        {.kernel = support.kernel, .packed_values = true});
+            const bool is_dense = plan.state().host.choice.kernel == KernelId::dense_cublas;
+            add(plan, is_dense ? std::make_optional(dense) : std::nullopt);
+            if (is_dense && packing) {
+                add(plan, std::nullopt);
+            }
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::unsupported) {
+                throw;
+            }
+        }
+    }
+    double fastest = result.empty() ? 0 : result.front()->host_plan().predicted_seconds;
+    for (const auto& product : result) {
+        fastest = std::min(fastest, product->host_plan().predicted_seconds);
+    }
+    std::erase_if(result, [&](const auto& product) {
+        return product->host_plan().predicted_seconds > kSlowest * fastest &&
+               product->host_plan().choice.kernel != KernelId::dense_cublas;
+    });
+    return result;
+}
+
+nlohmann::ordered_json plan_json(const PlannedProduct& product) {
+    const HostPlan& plan = product.host_plan();
+    return {{"variant", plan.terms.variant},
+            {"packs_each_time", product.packs_each_time()},
+            {"predicted_ms", 1e3 * plan.predicted_seconds},
+            {"terms",
+             {{"tiles", plan.terms.tiles},
+              {"steps", plan.terms.steps},
+              {"units", plan.terms.units},
+              {"bytes", plan.terms.bytes}}}};
+}
+
+}  // namespace
+
+void sweep(const SweepOptions& options, const std::function<void(const nlohmann::ordered_json&)>& sink,
+           const std::atomic<bool>& stop) {
+    const DeviceGuard guard(options.device.index);
+    const Nvml nvml(options.device);  // kept, so that measure() need not start NVML for every case
+    const std::unique_ptr<LaunchClock> clock = make_launch_clock(options.device);
+    const auto measure_one = [&](const Operands& operands, const GenerateOptions& a, std::int64_t n,
+                                 Layout layout, const PackedValues& dense) {
+        const auto kernels = products(operands, n, layout, dense, n == options.ns.front(), options.device);
+        CaseResult result;
+        result.options = {a, n, a.dtype, layout, layout};
+        result.device = options.device;
+        result.model = device_model(options.device);
+        result.driver_version = nvml.driver_version();
+        result.nnzb = operands.a_host().nnzb();
+        result.density = static_cast<double>(result.nnzb) * a.block_m * a.block_k /
+                         (static_cast<double>(a.m) * static_cast<double>(a.k));
+        result.dense_flop =
+            2.0 * static_cast<double>(a.m) * static_cast<double>(a.k) * static_cast<double>(n);
+        std::vector<Implementation*> implementations;
+        std::vector<float> expected;
+        for (const auto& product : kernels) {
+            Measurement& measurement = result.measurements.emplace_back();
+            measurement.implementation = product->name();
+            measurement.kernel = product->kernel();
+            measurement.executed_flop = result.dense_flop * result.density;
+            product->launch(nullptr);
+            check_cuda(cudaDeviceSynchronize(), product->kernel().c_str());
+            const std::vector<float> found = sample(operands.c(n, layout));
+            expected = expected.empty() ? found : expected;
+            measurement.error = compare(found, expected, 2 * rounding_tolerance(a.dtype));
+            implementations.push_back(product.get());
+        }
+        std::vector<Timing> timings = measure(implementations, options.device, *clock, options.timing, stop);
+        for (std::size_t i = 0; i < kernels.size(); ++i) {
+            result.measurements[i].timing = std::move(timings[i]);
+            nlohmann::ordered_json record = make_record(result, result.measurements[i]);
+            record["plan"] = plan_json(*kernels[i]);
+            sink(record);
+        }
+    };
+
+    for (const std::int64_t size : options.sizes) {
+        const DenseOperands b_and_c(size, *std::ranges::max_element(options.ns), options.dtype, options.seed);
+        for (const Pattern pattern : options.patterns) {
+            for (const int block : options.blocks) {
+                for (const double density : options.densities) {
+                    const GenerateOptions a{.pattern = pattern,
+                                            .m = size,
+                                            .k = size,
+                                            .block_m = block,
+                                            .block_k = block,
+                                            .density = density,
+                                            .dtype = options.dtype,
+                                            .seed = options.seed};
+                    const Operands operands(a, b_and_c, options.device);
+                    std::optional<PackedValues> dense;
+                    for (const std::int64_t n : options.ns) {
+                        for (const Layout layout : options.layouts) {
+                            if (stop) {
+                                return;
+                            }
+                            if (!dense.has_value()) {
+                                dense = pack_values(
+                                    make_plan(operands.a_host().view(), {.n = n, .c_dtype = a.dtype},
+                                              options.device, {.kernel = name(KernelId::dense_cublas)}),
+                                    operands.a());
+                            }
+                            measure_one(operands, a, n, layout, *dense);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+}  // namespace bsk::bench

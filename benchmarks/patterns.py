@@ -1,0 +1,109 @@
+"""Time of patterns that are hard to balance, beside the uniform random pattern with as many stored blocks.
+
+A is 8192 x 8192 in fp16, B row-major with random normal values. Pattern and uniform pattern are launched in
+turns; the figures are medians of isolated launches by CUDA events. Prints one JSON record a line.
+"""
+
+import argparse
+import json
+from statistics import median
+
+import numpy as np
+import torch
+
+import blackwellsparsek as bsk
+
+SIZE, DENSITY = 8192, 0.22
+
+
+def uniform(side: int, stored: int, random: np.random.Generator) -> np.ndarray:
+    """`stored` blocks of side x side, drawn without replacement."""
+    mask = np.zeros(side * side, dtype=bool)
+    mask[random.choice(side * side, stored, replace=False)] = True
+    return mask.reshape(side, side)
+
+
+def power_law(side: int, random: np.random.Generator) -> np.ndarray:
+    """Rows whose numbers of blocks fall as 1/rank, in random order; a few rows hold most blocks."""
+    shares = 1 / np.arange(1, side + 1)
+    counts = np.minimum(np.round(shares / shares.sum() * DENSITY * side * side), side).astype(int)
+    mask = np.zeros((side, side), dtype=bool)
+    for row, count in zip(random.permutation(side), counts, strict=True):
+        mask[row, random.choice(side, count, replace=False)] = True
+    return mask
+
+
+def patterns(side: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Masks [side, side] of stored blocks by name."""
+    row, col = np.indices((side, side))
+    width = max(1, round(DENSITY * side / 2))
+    full_row = np.zeros((side, side), dtype=bool)
+    full_row[side // 3] = True
+    return {
+        "banded": np.abs(row - col) <= width,
+        "block_diagonal": row // (2 * width) == col // (2 * width),
+        "power_law": power_law(side, random),
+        "one_full_row": full_row,
+        "causal": col <= row,
+    }
+
+
+def sparse(mask: np.ndarray, block: int) -> torch.Tensor:
+    """The BSR matrix of these blocks, with random normal values."""
+    crow = torch.from_numpy(np.concatenate([[0], mask.sum(axis=1).cumsum()]))
+    col = torch.from_numpy(np.nonzero(mask)[1])
+    values = torch.randn(col.numel(), block, block, device="cuda").half()
+    side = mask.shape[0] * block
+    return torch.sparse_bsr_tensor(crow.cuda(), col.cuda(), values, size=(side, side))
+
+
+def milliseconds(matrices: list[torch.Tensor], plans: list[bsk.Plan], B: torch.Tensor) -> list[float]:
+    """Median time of a product by each matrix, launched in turns."""
+    out = torch.empty(SIZE, B.shape[1], dtype=B.dtype, device="cuda")
+    samples: list[list[float]] = [[] for _ in matrices]
+    for launch in range(40):
+        for i, (A, plan) in enumerate(zip(matrices, plans, strict=True)):
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            bsk.sparse_mm(A, B, out=out, plan=plan)
+            end.record()
+            end.synchronize()
+            if launch >= 10:
+                samples[i].append(begin.elapsed_time(end))
+    return [median(times) for times in samples]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--block", type=int, nargs="+", default=[128, 64, 32, 16])
+    parser.add_argument("--n", type=int, nargs="+", default=[8192, 512])
+    options = parser.parse_args()
+    torch.manual_seed(1)
+    for block in options.block:
+        random = np.random.default_rng(1)
+        for name, mask in patterns(SIZE // block, random).items():
+            stored = int(mask.sum())
+            matrices = [sparse(mask, block), sparse(uniform(SIZE // block, stored, random), block)]
+            for n in options.n:
+                B = torch.randn(SIZE, n, device="cuda").half()
+                plans = [bsk.make_plan(A, n) for A in matrices]
+                time, uniform_time = milliseconds(matrices, plans, B)
+                record = {
+                    "schema": "bsk.patterns/1",
+                    "device": torch.cuda.get_device_name(),
+                    "version": bsk.__version__,
+                    "size": SIZE,
+                    "n": n,
+                    "block": block,
+                    "pattern": name,
+                    "nnzb": stored,
+                    "kernel": plans[0].kernel,
+                    "median_ms": time,
+                    "uniform_median_ms": uniform_time,
+                    "over_uniform": time / uniform_time,
+                }
+                print(json.dumps(record), flush=True)
+
+
+if __name__ == "__main__":
+    main()

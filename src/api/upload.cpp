@@ -1,0 +1,206 @@
+#include "api/upload.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/check.h"
+#include "base/math.h"
+#include "kernels/dense/dense_cublas.h"
+#include "kernels/lines/copy_lines.h"
+#include "kernels/sm80/spmm_skinny.h"
+#include "kernels/sm80/spmm_sm80.h"
+#ifdef BSK_HAS_SM90
+#include "kernels/sm90/spmm_sm90.h"
+#include "kernels/sm90/spmm_sm90_small.h"
+#endif
+
+namespace bsk {
+
+namespace {
+
+/// Packs arrays behind each other, each aligned for the widest load of a kernel.
+class Packer {
+public:
+    /// Leaves room for `at_least` elements.
+    template <class T>
+    std::size_t add(const std::vector<T>& array, std::int64_t at_least = 0) {
+        const std::size_t offset = bytes_.size();
+        const std::size_t size = array.size() * sizeof(T);
+        const std::size_t room = std::max(size, static_cast<std::size_t>(at_least) * sizeof(T));
+        bytes_.resize(offset +
+                      static_cast<std::size_t>(round_up(static_cast<std::int64_t>(room), kAlignment)));
+        if (size > 0) {
+            std::memcpy(bytes_.data() + offset, array.data(), size);
+        }
+        return offset;
+    }
+    /// Room for `count` elements that the host does not fill.
+    template <class T>
+    std::size_t reserve(std::int64_t count) {
+        return add(std::vector<T>(), count);
+    }
+    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
+
+private:
+    static constexpr std::int64_t kAlignment = 16;
+    std::vector<std::byte> bytes_;
+};
+
+/// Loads the kernel that will run: a first launch that loads it may allocate and synchronise.
+void prepare(const SpmmLaunch& launch) {
+    switch (launch.choice.kernel) {
+        case KernelId::spmm_simt: return prepare_spmm_simt(launch);
+        case KernelId::spmm_sm80: return prepare_spmm_sm80(launch);
+        case KernelId::spmm_skinny: return prepare_spmm_skinny(launch);
+        case KernelId::dense_cublas: return prepare_dense_cublas(launch);
+#ifdef BSK_HAS_SM90
+        case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
+        case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
+#endif
+        default: return;
+    }
+}
+
+/// Ticks of the device's schedule: what all tiles of any pattern of these sizes cost together is kTotalTicks.
+TileTicks ticks_of(const TileSeconds& tile, const BsrView& a, const DeviceSchedule& schedule,
+                   const DeviceLists& lists) {
+    const double units =
+        static_cast<double>(a.nnzb) *
+        (lists.unit > 0 ? lists.rows_per_block * lists.columns_per_block : schedule.tiles_per_block);
+    const double columns =
+        lists.unit > 0 ? std::min(units, static_cast<double>(lists.groups) *
+                                             static_cast<double>(a.block_cols() * lists.columns_per_block))
+                       : 0.0;
+    const double seconds = static_cast<double>(schedule.strips) *
+                           (schedule.tile_rows * tile.fixed + units * tile.unit + columns * tile.column);
+    const double scale = static_cast<double>(std::uint64_t{kTotalTicks} << kTickBits) / seconds;
+    const auto ticks = [&](double part) { return static_cast<std::uint64_t>(std::max(part, 0.0) * scale); };
+    return {ticks(tile.fixed), ticks(tile.unit), ticks(tile.column)};
+}
+
+/// The sizes that replan() works with; pointers are set when the arrays are there.
+ReplanLaunch replan_launch(const PlanState& state) {
+    const BsrView& a = state.pattern;
+    const HostPlan& plan = state.host;
+    ReplanLaunch replan;
+    replan.block_rows = a.block_rows();
+    replan.block_cols = a.block_cols();
+    replan.nnzb = a.nnzb;
+    if (plan.choice.kernel == KernelId::spmm_sm90_small) {
+        DeviceLists& lists = replan.lists;
+        lists.unit = unit_of(a.block_m, a.block_k);
+        lists.rows_per_block = a.block_m / lists.unit;
+        lists.columns_per_block = a.block_k / lists.unit;
+        lists.chunks = static_cast<std::int32_t>(ceil_div(a.m, kGroupChunkRows));
+        lists.groups = static_cast<std::int32_t>(ceil_div(a.m, kGroupRows));
+    }
+    if (!plan.schedule.items.empty()) {
+        DeviceSchedule& schedule = replan.schedule;
+        schedule.tile_rows = static_cast<std::int32_t>(ceil_div(a.m, plan.choice.tile_m));
+        schedule.strips = static_cast<std::int32_t>(plan.schedule.items.size()) / schedule.tile_rows;
+        schedule.streams = static_cast<std::int32_t>(plan.schedule.offsets.size()) - 1;
+        require(schedule.streams <= kMostDealtStreams, ErrorCode::unsupported,
+                "A dynamic plan serves up to {} streams of work, this device has {}; make a plan that is not "
+                "dynamic.",
+                kMostDealtStreams, schedule.streams);
+        schedule.tiles_per_block = std::max(a.block_m / plan.choice.tile_m, 1);
+        schedule.ticks = ticks_of(plan.tile, a, schedule, replan.lists);
+    }
+    return replan;
+}
+
+}  // namespace
+
+void upload(PlanState& state, const Indices& indices) {
+    const Schedule& schedule = state.host.schedule;
+    const UnionLists& lists = state.host.lists;
+    ReplanLaunch& replan = state.replan;
+    std::int64_t stages = 0;  // room for any pattern's
+    if (state.dynamic) {
+        replan = replan_launch(state);
+        stages = replan.lists.unit > 0 ? most_stages(state.pattern) : 0;
+    }
+    Packer packer;
+    const std::size_t crow = packer.add(indices.crow);
+    const std::size_t col = packer.add(indices.cols);
+    const std::size_t offsets = packer.add(schedule.offsets);
+    const std::size_t items = packer.add(schedule.items);
+    const std::size_t parts = packer.add(schedule.parts);
+    const std::size_t group_chunks = packer.add(lists.group_chunks);
+    const std::size_t group_stages = packer.add(lists.group_stages);
+    const std::size_t steps =
+        packer.add(lists.steps, stages > 0 ? stages * (kGroupStageK / replan.lists.unit) : 0);
+    const std::size_t stage_units = packer.add(lists.stage_units, stages + 2);
+    const std::size_t units = packer.add(lists.units);
+    const std::int64_t item_count =
+        static_cast<std::int64_t>(replan.schedule.tile_rows) * replan.schedule.strips;
+    const std::size_t costs = packer.reserve<std::uint32_t>(replan.schedule.tile_rows);
+    const std::size_t tail = packer.reserve<std::int32_t>(
+        static_cast<std::int64_t>(tail_items(static_cast<std::size_t>(item_count), replan.schedule.streams)));
+    const std::size_t placements = packer.reserve<Placement>(item_count);
+    const std::size_t stage_counts = packer.reserve<std::int32_t>(replan.lists.groups);
+    const std::size_t unit_counts = packer.reserve<std::int32_t>(replan.lists.groups);
+    const DeviceGuard guard(state.device.index);
+    state.arrays = DeviceBuffer(packer.bytes().data(), packer.bytes().size());
+    const auto place = [&]<class T>(T*& pointer, std::size_t offset) {
+        pointer = reinterpret_cast<T*>(state.arrays.as<std::byte>() + offset);
+    };
+    place(replan.crow_indices, crow);
+    place(replan.col_indices, col);
+    place(replan.schedule.offsets, offsets);
+    place(replan.schedule.items, items);
+    place(replan.schedule.costs, costs);
+    place(replan.schedule.tail, tail);
+    place(replan.schedule.placements, placements);
+    place(replan.lists.group_chunks, group_chunks);
+    place(replan.lists.group_stages, group_stages);
+    place(replan.lists.steps, steps);
+    place(replan.lists.stage_units, stage_units);
+    place(replan.lists.units, units);
+    place(replan.lists.stage_counts, stage_counts);
+    place(replan.lists.unit_counts, unit_counts);
+
+    const SpmmProblem& problem = state.host.problem;
+    SpmmLaunch& launch = state.launch;
+    launch.m = state.pattern.m;
+    launch.n = problem.n;
+    launch.k = state.pattern.k;
+    launch.block_m = state.pattern.block_m;
+    launch.block_k = state.pattern.block_k;
+    launch.nnzb = state.pattern.nnzb;
+    launch.crow_indices = replan.crow_indices;
+    launch.col_indices = replan.col_indices;
+    launch.dtype = state.pattern.dtype;
+    launch.b_layout = problem.b_layout;
+    launch.ldb = problem.ldb;
+    launch.c_dtype = problem.c_dtype;
+    launch.c_layout = problem.c_layout;
+    launch.ldc = problem.ldc;
+    launch.batch = problem.batch;
+    launch.stride_b = problem.stride_b;
+    launch.stride_c = problem.stride_c;
+    launch.choice = state.host.choice;
+    launch.work_offsets = replan.schedule.offsets;
+    launch.work = replan.schedule.items;
+    place(launch.parts, parts);
+    launch.part_count = static_cast<int>(schedule.parts.size());
+    launch.split_tiles = schedule.split_tiles;
+    launch.group_chunks = replan.lists.group_chunks;
+    launch.group_stages = replan.lists.group_stages;
+    launch.steps = replan.lists.steps;
+    launch.stage_units = replan.lists.stage_units;
+    launch.units = replan.lists.units;
+    launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
+    prepare(launch);
+    if (state.host.copies_b || state.host.copies_c) {
+        prepare_copy_lines();
+    }
+    if (state.dynamic) {
+        prepare_replan();
+    }
+    state.pattern.crow_indices = launch.crow_indices;
+    state.pattern.col_indices = launch.col_indices;
+}
+
+}  // namespace bsk

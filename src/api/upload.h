@@ -1,0 +1,14 @@
+// The arrays of a CUDA plan, from the host to its device.
+#pragma once
+
+#include "api/plan_state.h"
+#include "format/indices.h"
+
+namespace bsk {
+
+/// Copies what `state.host` and `indices` hold to the plan's device, makes room for what replan() needs if the plan is
+/// dynamic, sets `state.arrays`, `launch`, `replan` and the pattern's pointers, and loads the kernels.
+/// @throws Error out_of_memory, cuda_error
+void upload(PlanState& state, const Indices& indices);
+
+}  // namespace bsk

@@ -1,0 +1,173 @@
+// A chunk of C: 64 rows of a warpgroup's accumulators x 64 columns (fp32: 32), staged in 8 KiB of shared memory as the
+// tensor map of C wants its boxes (rows of 128 bytes, the 16-byte pieces of row r permuted by XOR with r % 8):
+//
+//   C 16 bit, row major   64 rows x 64 columns          stmatrix
+//   C 16 bit, col major   64 columns x 64 rows          stmatrix.trans
+//   C fp32,   row major   64 rows x 32 columns          8-byte stores
+//   C fp32,   col major   2 x (32 columns x 32 rows)    4-byte stores
+//
+// Elements are handled 16 columns at a time, as two groups of 8: x[4*g + 2*i + h] is row lane/4 + 8*i of the warp's 16,
+// column 2*(lane%4) + h of group g, as in the accumulators of wgmma.
+#pragma once
+
+#include <cstdint>
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <bsk/types.h>
+
+#include "kernels/sm90/ptx.cuh"
+
+namespace bsk {
+
+constexpr int kWarpgroupThreads = 128;
+constexpr int kChunkBytes = 8192;
+
+template <DType kType>
+__device__ inline std::uint32_t pack(float low, float high) {
+    if constexpr (kType == DType::f16) {
+        const __half2 pair = __floats2half2_rn(low, high);
+        return *reinterpret_cast<const std::uint32_t*>(&pair);
+    } else {
+        const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+        return *reinterpret_cast<const std::uint32_t*>(&pair);
+    }
+}
+
+template <DType kType>
+__device__ inline float2 unpack(std::uint32_t pair) {
+    if constexpr (kType == DType::f16) {
+        return __half22float2(*reinterpret_cast<const __half2*>(&pair));
+    } else {
+        return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&pair));
+    }
+}
+
+/// max(x, 0) of both, but NaN for NaN.
+template <DType kType>
+__device__ inline std::uint32_t relu_of_pair(std::uint32_t pair) {
+    std::uint32_t result = 0;
+    if constexpr (kType == DType::f16) {
+        asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(result) : "r"(pair), "r"(0));
+    } else {
+        asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(pair), "r"(0));
+    }
+    return result;
+}
+
+/// Byte offset of 16-byte piece `piece` of 128-byte row `row` under the 128-byte swizzle.
+__device__ inline int swizzled(int row, int piece) {
+    return row * 128 + ((piece ^ (row & 7)) << 4);
+}
+
+template <DType kTypeC, Layout kLayoutC>
+struct Chunk {
+    static constexpr bool kWide = kTypeC == DType::f32;
+    static constexpr bool kTransposed = kLayoutC == Layout::col_major;
+    static constexpr int kColumns = kWide ? 32 : 64;
+    static constexpr int kBoxRows = kTransposed ? kColumns : 64;  ///< lines of the tensor map of C in a box
+    static constexpr int kBoxCols = kWide ? 32 : 64;              ///< elements of a line
+    static constexpr int kBoxes = kWide && kTransposed ? 2 : 1;   ///< side by side along rows
+
+    /// One thread: loads the chunk at `at` {row, column} of matrix `batch`.
+    __device__ static void load(std::uint8_t* chunk, const CUtensorMap* map, std::uint64_t* barrier, int2 at,
+                                int batch) {
+        ptx::mbarrier_arrive_expect_tx(barrier, kChunkBytes);
+        for (int box = 0; box < kBoxes; ++box) {
+            const int2 xy = coordinates(at, box);
+            ptx::tma_load(chunk + box * (kChunkBytes / kBoxes), map, barrier, xy.x, xy.y, batch);
+        }
+    }
+
+    /// One thread: starts storing it.
+    __device__ static void store(const std::uint8_t* chunk, const CUtensorMap* map, int2 at, int batch) {
+        for (int box = 0; box < kBoxes; ++box) {
+            const int2 xy = coordinates(at, box);
+            ptx::tma_store(map, chunk + box * (kChunkBytes / kBoxes), xy.x, xy.y, batch);
+        }
+        ptx::tma_store_commit();
+    }
+
+    /// x += scale * what the chunk holds in groups `group` and `group + 1`.
+    __device__ static void add_to(float (&x)[8], const std::uint8_t* chunk, int group, float scale) {
+        if constexpr (kWide) {
+#pragma unroll
+            for (int i = 0; i < 8; i += kRun) {
+                if constexpr (kRun == 2) {
+                    const float2 pair = *reinterpret_cast<const float2*>(chunk + run_offset(group, i));
+                    x[i] += scale * pair.x;
+                    x[i + 1] += scale * pair.y;
+                } else {
+                    x[i] += scale * *reinterpret_cast<const float*>(chunk + run_offset(group, i));
+                }
+            }
+        } else {
+            std::uint32_t pairs[4];
+            ptx::load_matrix_x4<kTransposed>(pairs, chunk + matrix_offset(group));
+#pragma unroll
+            for (int q = 0; q < 4; ++q) {
+                const float2 pair = unpack<kTypeC>(pairs[q]);
+                x[2 * q] += scale * pair.x;
+                x[2 * q + 1] += scale * pair.y;
+            }
+        }
+    }
+
+    /// Rounds x to groups `group` and `group + 1` of the chunk.
+    __device__ static void put(std::uint8_t* chunk, int group, const float* x) {
+        if constexpr (kWide) {
+#pragma unroll
+            for (int i = 0; i < 8; i += kRun) {
+                if constexpr (kRun == 2) {
+                    *reinterpret_cast<float2*>(chunk + run_offset(group, i)) = make_float2(x[i], x[i + 1]);
+                } else {
+                    *reinterpret_cast<float*>(chunk + run_offset(group, i)) = x[i];
+                }
+            }
+        } else {
+            std::uint32_t pairs[4];
+#pragma unroll
+            for (int q = 0; q < 4; ++q) {
+                pairs[q] = pack<kTypeC>(x[2 * q], x[2 * q + 1]);
+            }
+            put_pairs(chunk, group, pairs);
+        }
+    }
+
+    /// The same for 16-bit elements that are rounded already.
+    __device__ static void put_pairs(std::uint8_t* chunk, int group, const std::uint32_t (&pairs)[4]) {
+        ptx::store_matrix_x4<kTransposed>(chunk + matrix_offset(group), pairs);
+    }
+
+private:
+    static constexpr int kRun = kTransposed ? 1 : 2;  ///< fp32 elements of a thread that lie side by side
+
+    /// Where box `box` of the chunk at `at` {row, column} lies in the tensor maps.
+    __device__ static int2 coordinates(int2 at, int box) {
+        return kTransposed ? make_int2(at.x + box * kBoxCols, at.y) : make_int2(at.y, at.x);
+    }
+
+    /// Byte offset in a chunk of the row that this lane addresses in stmatrix and ldmatrix for column groups
+    /// `group` and `group + 1`: lanes 8q .. 8q+7 address matrix q, rows +8 where q is odd, columns +8 where q
+    /// >= 2.
+    __device__ static int matrix_offset(int group) {
+        const int thread = threadIdx.x % kWarpgroupThreads;
+        const int warp = thread / 32;
+        const int lane = thread % 32;
+        const int odd = (lane / 8) % 2;
+        const int column_group = group + lane / 16;
+        return kTransposed ? swizzled(column_group * 8 + lane % 8, 2 * warp + odd)
+                           : swizzled(warp * 16 + odd * 8 + lane % 8, column_group);
+    }
+
+    /// Byte offset of x[i] in an fp32 chunk.
+    __device__ static int run_offset(int group, int i) {
+        const int row = threadIdx.x % kWarpgroupThreads / 32 * 16 + threadIdx.x % 32 / 4 + 8 * (i / 2 % 2);
+        const int col = (group + i / 4) * 8 + 2 * (threadIdx.x % 4) + i % 2;
+        return kTransposed ? row / 32 * (kChunkBytes / 2) + swizzled(col, row % 32 / 4) + row % 4 * 4
+                           : swizzled(row, col / 4) + col % 4 * 4;
+    }
+};
+
+}  // namespace bsk
