@@ -11,8 +11,6 @@ namespace bsk {
 
 namespace {
 
-constexpr int kReadAhead = 32;  // units that a warp of the kernel reads at a time
-
 /// Appends stages of one group after another.
 class Writer {
 public:
@@ -167,7 +165,8 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
 
     UnionLists lists;
     lists.group_chunks = make_row_groups(a, crow, col);
-    lists.units.resize(static_cast<std::size_t>(a.nnzb) * rows_per_block * columns_per_block + kReadAhead);
+    lists.units.resize(static_cast<std::size_t>(a.nnzb) * rows_per_block * columns_per_block +
+                       kMostStageUnits);
     Writer writer(lists, unit);
     GroupReader reader(a, crow, col, unit);
     lists.group_stages.push_back(0);

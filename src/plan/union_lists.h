@@ -14,8 +14,9 @@
 
 namespace bsk {
 
-inline constexpr int kGroupStageK = 64;         ///< columns of A a stage holds at most
-inline constexpr int kGroupStageBytes = 16384;  ///< of 16-bit values of A a stage holds at most
+inline constexpr int kGroupStageK = 128;        ///< columns of A a stage holds at most
+inline constexpr int kGroupStageBytes = 32768;  ///< of 16-bit values of A a stage holds at most
+inline constexpr int kMostStageUnits = kGroupStageBytes / (2 * 16 * 16);
 
 inline constexpr int kMostDynamicColumns = 4096;  ///< unit columns of A whose lists the device can make
 
@@ -31,8 +32,8 @@ struct UnionLists {
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
     std::vector<UnionStep> steps;            ///< [stages * kGroupStageK / unit]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
-    /// [units + 32]: by step, then by row; index in [nnzb * block_m / unit, block_k / unit], row-major. What
-    /// lies past the last unit is 0, so that a warp may read 32 from any stage's first on.
+    /// [units + kMostStageUnits]: by step, then by row; index in [nnzb * block_m / unit, block_k / unit],
+    /// row-major. What lies past the last unit is 0, so that as many may be read from any stage's first on.
     std::vector<std::int32_t> units;
 };
 

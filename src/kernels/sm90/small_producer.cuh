@@ -33,13 +33,17 @@ struct SmallProducer {
     static constexpr int kTileN = Kernel::kTileN;
     static constexpr int kUnitWarps = 3;  ///< warps that load units
 
-    /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Indices are read one stage ahead, a lane
+    /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Their indices are read one stage ahead, a lane
     /// each. Every warp arrives at every stage, also where none of its units are, so that none falls a round
     /// behind: its parity wait would alias.
     __device__ static void units(SharedStorage& shared, const CUtensorMap& a_map,
                                  const SpmmSm90SmallParams& p, int begin, int end, int rank, int part) {
         const int lane = threadIdx.x % 32;
         const int column_mask = (1 << p.units_per_row_log2) - 1;
+        const int own = rank + part * p.cluster;
+        const int stride = kUnitWarps * p.cluster;
+        static_assert(kMostStageUnits <= 32 * kUnitWarps);
+        const int ahead = min(own + lane * stride, kMostStageUnits - 1);
         State state;
         for (int item = begin; item < end; ++item) {
             const int group = p.work[item].tile_row;
@@ -47,14 +51,14 @@ struct SmallProducer {
             const int stage_begin = __ldg(p.group_stages + group);
             int first = __ldg(p.stage_units + stage_begin);
             int next_first = __ldg(p.stage_units + stage_begin + 1);
-            int next_unit = __ldg(p.units + first + lane);
+            int next_unit = __ldg(p.units + first + ahead);
 #pragma unroll 1
             for (int stage = stage_begin; stage < stage_end; ++stage) {
                 const int units = next_first - first;
                 const int unit = next_unit;
                 first = next_first;
                 next_first = __ldg(p.stage_units + stage + 2);
-                next_unit = __ldg(p.units + first + lane);
+                next_unit = __ldg(p.units + first + ahead);
 
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
@@ -62,8 +66,8 @@ struct SmallProducer {
                     ptx::mbarrier_arrive_expect_tx(full, part == 0 ? units * kUnitBytes : 0);
                 }
 #pragma unroll 1
-                for (int i = rank + part * p.cluster; i < units; i += kUnitWarps * p.cluster) {
-                    const int index = __shfl_sync(0xFFFFFFFF, unit, i);
+                for (int i = own, source = 0; i < units; i += stride, ++source) {
+                    const int index = __shfl_sync(0xFFFFFFFF, unit, source);
                     const int x = (index & column_mask) * kUnit;
                     const int y = (index >> p.units_per_row_log2) * kUnit;
                     std::uint8_t* slot = shared.a[state.stage] + i * kUnitBytes;

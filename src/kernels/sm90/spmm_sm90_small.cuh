@@ -24,8 +24,8 @@
 //
 // Shared memory, 16-bit elements:
 //
-//   a[stages]   up to 16 KiB of units, K-major rows of 64 or 32 bytes, swizzled by as many
-//   b[stages]   64 of k x 128 columns, a piece for each unit column:
+//   a[stages]   up to 32 KiB of units, K-major rows of 64 or 32 bytes, swizzled by as many
+//   b[stages]   128 of k x 128 columns, a piece for each unit column:
 //               B row major: 2 x (unit rows of k x 64 columns of n), 128-byte swizzle
 //               B col major: 128 rows of n x unit columns of k, swizzled by the row's 64 or 32 bytes
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)   16 KiB each
@@ -54,7 +54,7 @@ struct SpmmSm90Small {
     static constexpr int kTileN = kSm90SmallTileN;
     static constexpr int kConsumers = 2;
     static constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
-    static constexpr int kStages = 6;  // what fits in 227 KiB
+    static constexpr int kStages = 3;  // what fits in 227 KiB
 
     // Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
     static constexpr int kProducerRegisters = 40;
