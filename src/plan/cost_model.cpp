@@ -18,7 +18,9 @@ namespace {
 
 constexpr double kMicro = 1e-6;
 constexpr double kFittedSmTflops =
-    760.0 / 132;                 // dense fp16 rate of an SM of the H200 that the constants come from
+    760.0 / 132;  // dense fp16 rate of an SM of the H200 that the constants come from
+constexpr double kLeastTile =
+    0.4;  // microseconds to store a tile of zeros: at 0 one stream would take all of them
 constexpr int kSm80TileN = 128;  // columns of C a CTA of spmm_sm80 computes
 
 const CostConstants& constants_of(std::string_view variant) {
@@ -79,7 +81,7 @@ double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device) 
 }
 
 double sm90_tile_seconds(const KernelChoice& choice) {
-    return kMicro * constants_of(cost_variant(choice, 0)).tile;
+    return kMicro * std::max(constants_of(cost_variant(choice, 0)).tile, kLeastTile);
 }
 
 double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
@@ -87,7 +89,7 @@ double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work
     const CostConstants& cost = constants_of(cost_variant(choice, unit));
     const double steps = static_cast<double>(work.columns) * cost.step;
     const double units = static_cast<double>(work.units) * cost.unit;
-    return kMicro * (cost.tile + std::max(steps, units) * sm_scale(device));
+    return kMicro * (std::max(cost.tile, kLeastTile) + std::max(steps, units) * sm_scale(device));
 }
 
 double memory_bytes(const BsrView& a, const SpmmProblem& problem) {

@@ -13,12 +13,15 @@ constexpr double kGoodBalance = 1.03;
 constexpr int kPartsOfShare[] = {1, 2, 3,
                                  4, 6, 8};  ///< lengths of parts that are tried: a stream's share over these
 
+/// The last part to arrive adds up all others one after the other: more parts would take it longer than they save.
+constexpr double kMostParts = 8;
+
 /// Appends the parts of `whole`, each of about `limit` seconds, to `order` and `parts`.
 void split_tile(const CostedItem& whole, const TileRow& row, double limit, double part_seconds,
                 Schedule& split, std::vector<CostedItem>& order) {
     const std::int32_t blocks = row.block_end - row.block_begin;
-    const int count =
-        static_cast<int>(std::min<double>(blocks, std::max(2.0, std::ceil(whole.cost / limit))));
+    const int count = static_cast<int>(
+        std::min({static_cast<double>(blocks), kMostParts, std::max(2.0, std::ceil(whole.cost / limit))}));
     for (int index = 0; index < count; ++index) {
         const auto bound = [&](int i) {
             return row.block_begin + static_cast<std::int32_t>(static_cast<std::int64_t>(blocks) * i / count);

@@ -78,7 +78,7 @@ TEST(Split, LeavesBalancedWorkWhole) {
     expect_covers(schedule, rows, 33);
 }
 
-TEST(Split, SharesOneFullRowAmongAllStreams) {
+TEST(Split, SharesOneFullRowAmongEightStreams) {
     std::vector<int> blocks(64, 0);
     blocks[17] = 1000;
     const std::vector<TileRow> rows = rows_of(blocks);
@@ -86,7 +86,7 @@ TEST(Split, SharesOneFullRowAmongAllStreams) {
     expect_covers(schedule, rows, 4);
     EXPECT_EQ(schedule.split_tiles, 4);
     EXPECT_GT(whole(rows, 4, 66).makespan, 1000.0);
-    EXPECT_LT(schedule.makespan, 110.0);  // 4001 + 252 seconds over 66 streams are 64, parts cost 7 each
+    EXPECT_LT(schedule.makespan, 140.0);  // 8 parts, the most there are, of 125 seconds and 7 more each
 }
 
 TEST(Split, HelpsWhereTilesAreFewerThanStreams) {
