@@ -1,0 +1,26 @@
+// Tiles, clusters and order of work of the Hopper kernels.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <bsk/bsr.h>
+#include <bsk/device.h>
+
+#include "plan/planner.h"
+
+namespace bsk {
+
+/// Plans spmm_sm90: tries every tile height and cluster size and keeps the shortest schedule. `plan` has its problem and
+/// kernel; a `dynamic` plan splits no tiles, as replan() makes the order of its next pattern.
+void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                   const DeviceModel& device, bool dynamic);
+
+/// Plans spmm_sm90_small: its lists of units, and the cluster size with the shortest schedule.
+void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, const DeviceModel& device);
+
+/// Decides for either which operands are copied, and counts their time: read and written once each way.
+void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device);
+
+}  // namespace bsk
