@@ -11,6 +11,17 @@ from ._ops import ops
 from .io import from_scipy, load, save, to_scipy
 from .plan import Plan, make_plan
 from .spmm import sparse_mm
+from .tuning import autotune, autotune_cache_path
 
 __version__: str = ops.version()
-__all__ = ["Plan", "from_scipy", "load", "make_plan", "save", "sparse_mm", "to_scipy"]
+__all__ = [
+    "Plan",
+    "autotune",
+    "autotune_cache_path",
+    "from_scipy",
+    "load",
+    "make_plan",
+    "save",
+    "sparse_mm",
+    "to_scipy",
+]

@@ -1,0 +1,164 @@
+"""Plans whose kernel is chosen by measuring on the matrix itself, and a file that remembers the choices."""
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from ._ops import ops
+from .io import _replacing
+from .plan import Layout, Plan, Policy, make_plan, require_bsr
+
+KERNELS = ("spmm_sm90", "spmm_sm90_small", "spmm_skinny", "spmm_sm80", "spmm_simt", "spmm_cpu")
+_SCHEMA = "bsk.autotune/1"
+_WARM_UP, _ROUNDS = 3, 15
+
+
+def autotune_cache_path() -> Path:
+    """Where `autotune` remembers: $BSK_AUTOTUNE_CACHE, or autotune.json in the user's cache directory."""
+    if named := os.environ.get("BSK_AUTOTUNE_CACHE"):
+        return Path(named)
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "blackwellsparsek" / "autotune.json"
+
+
+def autotune(
+    A: torch.Tensor,
+    n: int,
+    *,
+    out_dtype: torch.dtype | None = None,
+    b_layout: Layout = "row_major",
+    out_layout: Layout | None = None,
+    policy: Policy = "sparse",
+) -> Plan:
+    """Plan as `make_plan` does, with the kernel that is fastest when measured on `A` and a random B.
+
+    Every kernel that computes the product is launched in turns; the lowest median time wins. The choice is
+    kept in the file `autotune_cache_path` names, for this device, pattern, shape, dtypes, layouts and version
+    of the library, and the next call takes it from there. A cache file that cannot be read, or is not one, is
+    left alone with a warning.
+
+    Parameters
+    ----------
+    A, n, out_dtype, b_layout, out_layout, policy
+        As `make_plan` takes them. A's values are read. B and the result are allocated while measuring.
+
+    Returns
+    -------
+    Plan
+        Bitwise the same results from run to run, as every plan; another machine may choose another kernel.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As `make_plan`.
+    """
+    require_bsr(A)
+    options = {"out_dtype": out_dtype, "b_layout": b_layout, "out_layout": out_layout, "policy": policy}
+    chosen_by_prediction = make_plan(A, n, **options)  # also checks the arguments
+    names = KERNELS + (("dense_cublas",) if policy == "auto" else ())
+    key = _key(A, chosen_by_prediction, policy)
+    path = autotune_cache_path()
+    choices = _read(path)
+    kernel = (choices or {}).get(key)
+    if kernel not in names:
+        if kernel is not None:
+            warnings.warn(f"{path} names the kernel {kernel!r}, which is not known; measuring.", stacklevel=2)
+        kernel = _fastest(A, n, names, options)
+        if choices is not None:
+            _write(path, {**choices, key: kernel})
+    return make_plan(A, n, kernel=kernel, **options)
+
+
+def _key(A: torch.Tensor, plan: Plan, policy: str) -> str:
+    """Digest of everything that the choice depends on."""
+    device = torch.cuda.get_device_name(A.device) if A.is_cuda else "CPU"
+    block = tuple(A.values().shape[1:])
+    layouts = (plan.b_col_major, plan.out_col_major, plan.ldb, plan.ldc)
+    about = (
+        ops.version(),
+        device,
+        plan.shape,
+        plan.n,
+        block,
+        str(A.dtype),
+        str(plan.out_dtype),
+        layouts,
+        policy,
+    )
+    digest = hashlib.sha256(repr(about).encode())
+    for indices in (A.crow_indices(), A.col_indices()):
+        digest.update(indices.cpu().long().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, str] | None:
+    """The choices in the file; None, with a warning, where it is no file of `autotune`."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        warnings.warn(f"{path} cannot be read ({error}); it is ignored: delete it.", stacklevel=3)
+        return None
+    choices = (
+        content.get("choices") if isinstance(content, dict) and content.get("schema") == _SCHEMA else None
+    )
+    if not isinstance(choices, dict):
+        warnings.warn(f"{path} is no cache of autotune ({_SCHEMA}); it is ignored: delete it.", stacklevel=3)
+        return None
+    return choices
+
+
+def _write(path: Path, choices: dict[str, str]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(path) as temporary:
+            temporary.write_text(
+                json.dumps({"schema": _SCHEMA, "choices": choices}, indent=1), encoding="utf-8"
+            )
+    except OSError as error:
+        warnings.warn(f"{path} cannot be written ({error}); the choice is not kept.", stacklevel=3)
+
+
+def _fastest(A: torch.Tensor, n: int, names: tuple[str, ...], options: dict) -> str:
+    """Measure the kernels that compute the product, launched in turns."""
+    from .spmm import sparse_mm
+
+    plans = {}
+    for name in names:
+        try:
+            plans[name] = make_plan(A, n, kernel=name, **options)
+        except RuntimeError:
+            continue  # this device or this product is not the kernel's
+    k = A.shape[1]
+    if options["b_layout"] == "col_major":
+        B = torch.randn(n, k, device=A.device).to(A.dtype).t()
+    else:
+        B = torch.randn(k, n, device=A.device).to(A.dtype)
+    samples: dict[str, list[float]] = {name: [] for name in plans}
+    for turn in range(_WARM_UP + _ROUNDS):
+        for name, plan in plans.items():
+            seconds = _seconds(lambda plan=plan: sparse_mm(A, B, plan=plan), A.is_cuda)
+            if turn >= _WARM_UP:
+                samples[name].append(seconds)
+    return min(samples, key=lambda name: median(samples[name]))
+
+
+def _seconds(call, on_cuda: bool) -> float:
+    """Time of one call, on the device where there is one."""
+    if not on_cuda:
+        begin = time.perf_counter()
+        call()
+        return time.perf_counter() - begin
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    call()
+    end.record()
+    end.synchronize()
+    return begin.elapsed_time(end) * 1e-3
