@@ -35,7 +35,8 @@ std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& p
                          const DeviceModel& device, const PlanOptions& options,
                          const std::string& no_cublas) {
     const int unit = unit_of(a.block_m, a.block_k);
-    if (options.dynamic && kernel == KernelId::spmm_sm90_small && a.k > kMostDynamicColumns * unit) {
+    if (options.dynamic && kernel == KernelId::spmm_sm90_small &&
+        a.k > std::int64_t{kMostDynamicColumns} * unit) {
         return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of {}",
                            kMostDynamicColumns, unit);
     }

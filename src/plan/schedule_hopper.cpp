@@ -25,7 +25,8 @@ struct StripWork {
 /// The tile rows of a choice and what their blocks cost, cut into steps of 64 columns of A.
 std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
                                const KernelChoice& choice, const DeviceModel& device) {
-    const double per_block = a.block_k / kSm90TileK * sm90_step_seconds(choice, device);
+    const int steps_per_block = a.block_k / kSm90TileK;
+    const double per_block = steps_per_block * sm90_step_seconds(choice, device);
     const double per_tile = sm90_tile_seconds(choice);
     const int tiles_per_block = a.block_m / choice.tile_m;
     std::vector<TileRow> rows(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
@@ -126,15 +127,14 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
-    plan.tile = {sm90_tile_seconds(plan.choice),
-                 sm90_step_seconds(plan.choice, device) * (a.block_k / kSm90TileK), 0};
-    const double tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
-    const double steps =
-        static_cast<double>(a.nnzb) * (a.block_m / plan.choice.tile_m) * (a.block_k / kSm90TileK);
-    plan.terms = busiest_stream(
-        plan, a,
-        {tiles, steps, 0,
-         tiles * sm90_tile_seconds(plan.choice) + steps * sm90_step_seconds(plan.choice, device)});
+    const double per_tile = sm90_tile_seconds(plan.choice);
+    const double per_step = sm90_step_seconds(plan.choice, device);
+    const int steps_per_block = a.block_k / kSm90TileK;
+    const int tiles_per_block = a.block_m / plan.choice.tile_m;
+    plan.tile = {per_tile, per_step * steps_per_block, 0};
+    const auto tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
+    const double steps = static_cast<double>(a.nnzb) * tiles_per_block * steps_per_block;
+    plan.terms = busiest_stream(plan, a, {tiles, steps, 0, tiles * per_tile + steps * per_step});
     explain_schedule(
         plan, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
