@@ -36,6 +36,7 @@ enum { BSK_ROW_MAJOR = 0, BSK_COL_MAJOR = 1 };                                  
 enum { BSK_CPU = 0, BSK_CUDA = 1 };                                                     /* device_type */
 enum { BSK_BIAS_ROW = 0, BSK_BIAS_COLUMN = 1 };                                         /* bias_axis */
 enum { BSK_NONE = 0, BSK_RELU = 1, BSK_GELU_TANH = 2, BSK_GELU_ERF = 3, BSK_SILU = 4 }; /* activation */
+enum { BSK_POLICY_SPARSE = 0, BSK_POLICY_AUTO = 1 };                                    /* policy */
 
 /* Where data lives; index is the CUDA ordinal, 0 for the CPU. */
 typedef struct bsk_device {
@@ -105,11 +106,20 @@ typedef struct bsk_plan bsk_plan;
 BSK_C_API bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
                                      const char* kernel, bsk_plan** plan);
 
-/* The same for a plan whose pattern bsk_replan may replace. */
-BSK_C_API bsk_status bsk_plan_create_dynamic(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
-                                             const char* kernel, bsk_plan** plan);
+/* How a plan is made; zeros stand for the defaults. */
+typedef struct bsk_plan_options {
+    size_t struct_size; /* sizeof(bsk_plan_options) where the caller was compiled */
+    const char* kernel; /* the kernel to use; NULL lets the planner choose */
+    int32_t
+        policy; /* BSK_POLICY_AUTO: cuBLAS on A expanded to a dense matrix is among the choices, see plan.h */
+    int32_t dynamic; /* not 0: bsk_replan may replace the pattern */
+} bsk_plan_options;
 
-/* Replaces the pattern of a plan that bsk_plan_create_dynamic made by that of `a`: the same sizes, block and
+/* bsk_plan_create with options. */
+BSK_C_API bsk_status bsk_plan_create_with(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                                          const bsk_plan_options* options, bsk_plan** plan);
+
+/* Replaces the pattern of a plan that was made dynamic by that of `a`: the same sizes, block and
  * nnzb, index arrays on the plan's device. On CUDA it launches on `stream` and returns, without a
  * synchronisation; indices are not checked there, one out of range is replaced by the nearest in range. No
  * product of the plan may run on another stream meanwhile. plan.h says more. */

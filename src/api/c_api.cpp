@@ -129,29 +129,34 @@ bsk::Epilogue epilogue_of(const bsk_epilogue& epilogue) {
     return result;
 }
 
-bsk_status create_plan(const bsk_bsr* a, const bsk_problem* problem, bsk_device device, const char* kernel,
-                       bool dynamic, bsk_plan** plan) {
-    return guarded([&] {
-        bsk_plan*& result = not_null(plan, "plan");
-        bsk::PlanOptions options;
-        options.kernel = kernel == nullptr ? "" : kernel;
-        options.dynamic = dynamic;
-        result =
-            new bsk_plan{bsk::make_plan(view_of(not_null(a, "a")), problem_of(not_null(problem, "problem")),
-                                        device_of(device, "device.type"), options)};
-    });
+bsk::PlanOptions options_of(const bsk_plan_options& options) {
+    require(options.struct_size == sizeof(bsk_plan_options), ErrorCode::invalid_argument,
+            "options.struct_size is {}; expected sizeof(bsk_plan_options), {} in this library.",
+            options.struct_size, sizeof(bsk_plan_options));
+    bsk::PlanOptions result;
+    result.kernel = options.kernel == nullptr ? "" : options.kernel;
+    result.policy = checked(options.policy, bsk::Policy::automatic, "options.policy");
+    result.dynamic = options.dynamic != 0;
+    return result;
 }
 
 }  // namespace
 
 bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
                            const char* kernel, bsk_plan** plan) {
-    return create_plan(a, problem, device, kernel, false, plan);
+    const bsk_plan_options options{sizeof(bsk_plan_options), kernel, BSK_POLICY_SPARSE, 0};
+    return bsk_plan_create_with(a, problem, device, &options, plan);
 }
 
-bsk_status bsk_plan_create_dynamic(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
-                                   const char* kernel, bsk_plan** plan) {
-    return create_plan(a, problem, device, kernel, true, plan);
+bsk_status bsk_plan_create_with(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
+                                const bsk_plan_options* options, bsk_plan** plan) {
+    return guarded([&] {
+        bsk_plan*& result = not_null(plan, "plan");
+        const bsk::PlanOptions checked_options = options_of(not_null(options, "options"));
+        result =
+            new bsk_plan{bsk::make_plan(view_of(not_null(a, "a")), problem_of(not_null(problem, "problem")),
+                                        device_of(device, "device.type"), checked_options)};
+    });
 }
 
 bsk_status bsk_replan(const bsk_plan* plan, const bsk_bsr* a, void* stream) {

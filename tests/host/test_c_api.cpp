@@ -131,9 +131,29 @@ TEST(CApi, MultipliesABatch) {
     EXPECT_EQ(p.c_data.back(), 3.0F);
 }
 
+TEST(CApi, RefusesOptionsItDoesNotKnow) {
+    Product p;
+    bsk_plan_options options{};
+    options.struct_size = sizeof(options);
+    options.policy = BSK_POLICY_AUTO;  // nothing but the CPU's kernel there
+    ASSERT_EQ(bsk_plan_create_with(&p.a, &p.problem, p.cpu, &options, &p.plan), BSK_OK);
+    bsk_plan* untouched = p.plan;
+    options.policy = 2;
+    EXPECT_EQ(bsk_plan_create_with(&p.a, &p.problem, p.cpu, &options, &untouched), BSK_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(bsk_last_error_message()).find("options.policy is 2"), std::string::npos);
+    options = {};
+    EXPECT_EQ(bsk_plan_create_with(&p.a, &p.problem, p.cpu, &options, &untouched), BSK_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(bsk_last_error_message()).find("options.struct_size is 0"), std::string::npos);
+    EXPECT_EQ(bsk_plan_create_with(&p.a, &p.problem, p.cpu, nullptr, &untouched), BSK_INVALID_ARGUMENT);
+    EXPECT_EQ(untouched, p.plan);
+}
+
 TEST(CApi, ReplacesThePatternOfADynamicPlan) {
     Product p;
-    ASSERT_EQ(bsk_plan_create_dynamic(&p.a, &p.problem, p.cpu, nullptr, &p.plan), BSK_OK);
+    bsk_plan_options options{};
+    options.struct_size = sizeof(options);
+    options.dynamic = 1;
+    ASSERT_EQ(bsk_plan_create_with(&p.a, &p.problem, p.cpu, &options, &p.plan), BSK_OK);
     p.crow = {0, 2, 2};  // A = [2I 3I; 0 0]
     ASSERT_EQ(bsk_replan(p.plan, &p.a, nullptr), BSK_OK) << bsk_last_error_message();
     ASSERT_EQ(bsk_spmm(p.plan, &p.a, &p.b, &p.c, 1.0F, 0.0F, nullptr), BSK_OK);
