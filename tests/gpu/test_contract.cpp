@@ -37,7 +37,8 @@ INSTANTIATE_TEST_SUITE_P(
     , Contract,
     ::testing::Values(CaseAndKernel{"several_tiles", ""}, CaseAndKernel{"several_tiles_linear_block_128", ""},
                       CaseAndKernel{"f16_b_row_major_c_row_major_block_32", ""}, CaseAndKernel{"n_65", ""},
-                      CaseAndKernel{"alpha_beta_f32", ""}, CaseAndKernel{"several_tiles", "dense_cublas"},
+                      CaseAndKernel{"alpha_beta_f32", ""}, CaseAndKernel{"one_long_row", ""},
+                      CaseAndKernel{"several_tiles", "dense_cublas"},
                       CaseAndKernel{"several_tiles_linear_block_128", "dense_cublas"},
                       CaseAndKernel{"n_65", "dense_cublas"}),
     [](const auto& info) {

@@ -1,6 +1,7 @@
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <numeric>
+#include <numeric>
 #include <string>
 
 #include <utility>
@@ -109,6 +110,24 @@ TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
     // TMA would read what lies behind the columns of B.
     const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
     EXPECT_EQ(copies(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}), Copies(true, false));
+}
+
+TEST_F(HopperPlanner, SplitsALongRowButNotForADynamicPlan) {
+    BsrMatrix a = generate({.m = 256, .k = 20480, .block_m = 64, .block_k = 64});
+    a.crow_indices = {0, 0, 320, 320, 320};
+    a.col_indices.resize(320);
+    std::iota(a.col_indices.begin(), a.col_indices.end(), 0);
+    const DeviceModel h200 = device_model_by_name("h200");
+    const SpmmProblem problem = check_problem(a.view(), {.n = 136});
+    PlanOptions options;
+    options.kernel = "spmm_sm90";
+    const HostPlan split = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
+    EXPECT_EQ(split.schedule.split_tiles, 1);
+    EXPECT_TRUE(reasons_mention(split, "split into 8 parts"));
+    options.dynamic = true;
+    const HostPlan whole = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
+    EXPECT_EQ(whole.schedule.split_tiles, 0);
+    EXPECT_GT(whole.schedule.makespan, 2 * split.schedule.makespan);
 }
 
 TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {
