@@ -1,9 +1,8 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
-#include <numeric>
 #include <string>
-
 #include <utility>
 
 #include <gtest/gtest.h>
