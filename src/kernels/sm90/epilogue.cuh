@@ -2,8 +2,10 @@
 // memory to C by TMA. Rows and columns are those of the accumulators: a kernel that accumulates the transpose of C
 // passes the transpose's layout and sizes.
 //
-// A consumer warpgroup stages its 64 rows chunk by chunk (chunk.cuh). Where beta != 0, TMA loads the same box of R to the same place, a chunk ahead where there are two buffers, and each
-// thread reads what it then overwrites.
+// A consumer warpgroup stages its 64 rows chunk by chunk (chunk.cuh). alpha, the biases and, without a residual, the
+// activation go to the accumulators first: unrolled math for 16-bit C, but one copy of the code for all pieces of an
+// fp32 C, whose exact exponentials are long. Where beta != 0, TMA loads the same box of R to the place of a chunk, a
+// chunk ahead where there are two buffers, and each thread reads what it then overwrites.
 #pragma once
 
 #include <cstdint>
