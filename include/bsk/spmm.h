@@ -20,16 +20,18 @@ struct Epilogue {
 };
 
 /// Launches C = alpha*A*B + beta*C, or what `epilogue` makes of it, and returns: no allocation, no
-/// synchronisation, legal inside CUDA-graph capture. On a CPU plan it computes before it returns. Plans that
-/// need room on the device for the time of a product take it from a memory pool of the library in the order of `stream`:
-/// dense_cublas for its workspace and for values that are not packed (packed.h), the Hopper kernels for the sums of
-/// split tiles and for copies of B and C whose lines do not start and end at multiples of 16 bytes.
+/// synchronisation, legal inside CUDA-graph capture. On a CPU plan it computes before it returns. Plans
+/// that need room on the device for the time of a product take it from a memory pool of the library in
+/// the order of `stream`: dense_cublas for its workspace and for values that are not packed (packed.h),
+/// the Hopper kernels for the sums of split tiles and for copies of B and C whose lines do not start and
+/// end at multiples of 16 bytes.
 ///
-/// `a` must have the pattern the plan was made from; only its values pointer is read on the device. Products
-/// accumulate in fp32; alpha, beta, bias and activation apply in fp32, and the result rounds once. But where beta is not
-/// 0, a kernel that stores a tile while it computes the next may round alpha*A*B + bias to C's 16-bit type
-/// before the residual and the activation apply, as separate kernels would; the plan's explanation says so. With beta = 0 C is not read, so it may hold NaN. C must not overlap A, B or
-/// the bias. Results are bitwise the same from run to run for one plan.
+/// `a` must have the pattern the plan was made from; only its values pointer is read on the device.
+/// Products accumulate in fp32; alpha, beta, bias and activation apply in fp32, and the result rounds
+/// once. But where beta is not 0, a kernel that stores a tile while it computes the next may round
+/// alpha*A*B + bias to C's 16-bit type before the residual and the activation apply, as separate kernels
+/// would; the plan's explanation says so. With beta = 0 C is not read, so it may hold NaN. C must not
+/// overlap A, B or the bias. Results are bitwise the same from run to run for one plan.
 ///
 /// @param b  k x n, dtype of A, layout and ld of the plan; a batch of them where the plan has one.
 /// @param c  m x n, c_dtype, layout and ld of the plan; only its m x n elements are written.
