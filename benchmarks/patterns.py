@@ -6,12 +6,12 @@ turns; the figures are medians of isolated launches by CUDA events. Prints one J
 
 import argparse
 import json
-from statistics import median
 
 import numpy as np
 import torch
 
 import blackwellsparsek as bsk
+from blackwellsparsek._measure import interleaved_medians
 
 SIZE, DENSITY = 8192, 0.22
 
@@ -60,17 +60,11 @@ def sparse(mask: np.ndarray, block: int) -> torch.Tensor:
 def milliseconds(matrices: list[torch.Tensor], plans: list[bsk.Plan], B: torch.Tensor) -> list[float]:
     """Median time of a product by each matrix, launched in turns."""
     out = torch.empty(SIZE, B.shape[1], dtype=B.dtype, device="cuda")
-    samples: list[list[float]] = [[] for _ in matrices]
-    for launch in range(40):
-        for i, (A, plan) in enumerate(zip(matrices, plans, strict=True)):
-            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            begin.record()
-            bsk.sparse_mm(A, B, out=out, plan=plan)
-            end.record()
-            end.synchronize()
-            if launch >= 10:
-                samples[i].append(begin.elapsed_time(end))
-    return [median(times) for times in samples]
+    calls = [
+        lambda A=A, plan=plan: bsk.sparse_mm(A, B, out=out, plan=plan)
+        for A, plan in zip(matrices, plans, strict=True)
+    ]
+    return [1e3 * time for time in interleaved_medians(calls, 30, B.device, warm_up=10)]
 
 
 def main() -> None:

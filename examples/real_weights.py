@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from measure import interleaved_medians
 from minilm import LAYERS, MiniLM
 
 import blackwellsparsek as bsk
+from blackwellsparsek._measure import interleaved_medians
 
 # Relative Frobenius error that rounding the result to its dtype allows.
 TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}

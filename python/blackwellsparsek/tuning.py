@@ -3,13 +3,12 @@
 import hashlib
 import json
 import os
-import time
 import warnings
 from pathlib import Path
-from statistics import median
 
 import torch
 
+from ._measure import interleaved_medians
 from ._ops import ops
 from .io import _replacing
 from .plan import Layout, Plan, Policy, make_plan, require_bsr
@@ -141,24 +140,6 @@ def _fastest(A: torch.Tensor, n: int, names: tuple[str, ...], options: dict) -> 
         B = torch.randn(n, k, device=A.device).to(A.dtype).t()
     else:
         B = torch.randn(k, n, device=A.device).to(A.dtype)
-    samples: dict[str, list[float]] = {name: [] for name in plans}
-    for turn in range(_WARM_UP + _ROUNDS):
-        for name, plan in plans.items():
-            seconds = _seconds(lambda plan=plan: sparse_mm(A, B, plan=plan), A.is_cuda)
-            if turn >= _WARM_UP:
-                samples[name].append(seconds)
-    return min(samples, key=lambda name: median(samples[name]))
-
-
-def _seconds(call, on_cuda: bool) -> float:
-    """Time of one call, on the device where there is one."""
-    if not on_cuda:
-        begin = time.perf_counter()
-        call()
-        return time.perf_counter() - begin
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    begin.record()
-    call()
-    end.record()
-    end.synchronize()
-    return begin.elapsed_time(end) * 1e-3
+    calls = [lambda plan=plan: sparse_mm(A, B, plan=plan) for plan in plans.values()]
+    times = interleaved_medians(calls, _ROUNDS, A.device, _WARM_UP)
+    return min(zip(times, plans, strict=True))[1]

@@ -1,4 +1,4 @@
-"""Timing that the examples share."""
+"""Timing of calls in turns."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,18 +8,21 @@ import torch
 
 
 def interleaved_medians(
-    functions: Sequence[Callable[[], object]], repetitions: int, device: torch.device
+    functions: Sequence[Callable[[], object]],
+    repetitions: int,
+    device: torch.device,
+    warm_up: int = 1,
 ) -> list[float]:
     """Median seconds of each function, called in turn so that clocks and other load meet them alike.
 
     On CUDA the time between events around each call, on the CPU the wall clock.
     """
     times: list[list[float]] = [[] for _ in functions]
-    for function in functions:  # warm-up: makes plans, compiles, fills caches
-        function()
-    for _ in range(repetitions):
+    for turn in range(warm_up + repetitions):  # warming up makes plans, compiles and fills caches
         for function, samples in zip(functions, times, strict=True):
-            samples.append(_seconds(function, device))
+            seconds = _seconds(function, device)
+            if turn >= warm_up:
+                samples.append(seconds)
     return [median(samples) for samples in times]
 
 
