@@ -67,13 +67,12 @@ void measure_size(std::int64_t size) {
     for (const int block : {128, 64, 32, 16}) {
         for (const Pattern pattern : {Pattern::uniform, Pattern::banded, Pattern::power_law}) {
             for (const double density : {0.05, 0.22, 0.5}) {
-                GenerateOptions options;
-                options.m = size;
-                options.k = size;
-                options.block_m = block;
-                options.block_k = block;
-                options.pattern = pattern;
-                options.density = density;
+                const GenerateOptions options{.pattern = pattern,
+                                              .m = size,
+                                              .k = size,
+                                              .block_m = block,
+                                              .block_k = block,
+                                              .density = density};
                 fmt::print("{}\n", measure(options, device).dump());
             }
         }

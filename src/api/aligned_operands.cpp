@@ -8,46 +8,43 @@ namespace {
 
 constexpr std::int64_t kLineBytes = 128;  // lines of copies start at multiples of it
 
-Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols, std::int64_t batch) {
-    return layout == Layout::row_major ? Lines{rows, cols, batch} : Lines{cols, rows, batch};
-}
-
 LineStrides padded(const Lines& lines, std::int64_t element_bytes) {
     const std::int64_t line = round_up(lines.length, kLineBytes / element_bytes);
     return {line, line * lines.count};
 }
 
-std::size_t bytes_of(const Lines& lines, const LineStrides& strides, std::int64_t element_bytes) {
-    return static_cast<std::size_t>(strides.matrix * lines.batch * element_bytes);
+std::size_t bytes_of(const LineStrides& strides, std::int64_t batch, std::int64_t element_bytes) {
+    return static_cast<std::size_t>(strides.matrix * batch * element_bytes);
 }
 
 }  // namespace
 
 AlignedOperands::AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Stream stream) : stream_(stream) {
     if (plan.copies_b) {
-        const Lines lines = lines_of(launch.b_layout, launch.k, launch.n, launch.batch);
+        const Lines lines = lines_of(launch.b_layout, launch.k, launch.n);
         const auto element_bytes = static_cast<int>(size_of(launch.dtype));
         const LineStrides strides = padded(lines, element_bytes);
-        b_.emplace(bytes_of(lines, strides, element_bytes), stream);
-        launch_copy_lines(lines, element_bytes, launch.b, {launch.ldb, launch.stride_b}, b_->data(), strides,
-                          strides.line,
+        b_.emplace(bytes_of(strides, launch.batch, element_bytes), stream);
+        launch_copy_lines(lines, launch.batch, element_bytes, launch.b, {launch.ldb, launch.stride_b},
+                          b_->data(), strides, strides.line,
                           stream);  // zeros behind the lines: TMA reads whole pieces of 16 bytes
         launch.b = b_->data();
         launch.ldb = strides.line;
         launch.stride_b = strides.matrix;
     }
     if (plan.copies_c) {
-        c_lines_ = lines_of(launch.c_layout, launch.m, launch.n, launch.batch);
+        c_lines_ = lines_of(launch.c_layout, launch.m, launch.n);
+        batch_ = launch.batch;
         c_element_bytes_ = static_cast<int>(size_of(launch.c_dtype));
         c_strides_ = {launch.ldc, launch.stride_c};
         c_copy_strides_ = padded(c_lines_, c_element_bytes_);
         c_target_ = launch.c;
-        const std::size_t bytes = bytes_of(c_lines_, c_copy_strides_, c_element_bytes_);
+        const std::size_t bytes = bytes_of(c_copy_strides_, launch.batch, c_element_bytes_);
         c_.emplace(bytes, stream);
         if (launch.beta != 0.0F) {
             residual_.emplace(bytes, stream);
-            launch_copy_lines(c_lines_, c_element_bytes_, launch.residual, c_strides_, residual_->data(),
-                              c_copy_strides_, c_lines_.length, stream);
+            launch_copy_lines(c_lines_, batch_, c_element_bytes_, launch.residual, c_strides_,
+                              residual_->data(), c_copy_strides_, c_lines_.length, stream);
         }
         launch.c = c_->data();
         launch.residual = residual_ ? residual_->data() : launch.c;
@@ -58,8 +55,8 @@ AlignedOperands::AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Strea
 
 void AlignedOperands::finish() const {
     if (c_) {
-        launch_copy_lines(c_lines_, c_element_bytes_, c_->data(), c_copy_strides_, c_target_, c_strides_,
-                          c_lines_.length, stream_);
+        launch_copy_lines(c_lines_, batch_, c_element_bytes_, c_->data(), c_copy_strides_, c_target_,
+                          c_strides_, c_lines_.length, stream_);
     }
 }
 

@@ -25,6 +25,7 @@ private:
     std::optional<StreamBuffer> residual_;
     void* c_target_ = nullptr;  ///< the caller's C
     Lines c_lines_;
+    std::int64_t batch_ = 1;
     LineStrides c_strides_;       ///< of the caller's C
     LineStrides c_copy_strides_;  ///< of the copy
     int c_element_bytes_ = 0;

@@ -10,6 +10,7 @@
 #include "api/pack.h"
 #include "base/check.h"
 #include "base/format_device.h"
+#include "base/lines.h"
 #include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
 #include "kernels/dense/dense_cublas.h"
@@ -62,9 +63,7 @@ struct Span {
 /// `batch` such matrices, `stride` elements apart.
 Span span_of(const ConstMatrixView& x, std::int64_t batch, std::int64_t stride) {
     const auto* begin = static_cast<const std::byte*>(x.data);
-    const bool row_major = x.layout == Layout::row_major;
-    const std::int64_t lines = row_major ? x.rows : x.cols;
-    const std::int64_t line = row_major ? x.cols : x.rows;
+    const auto [lines, line] = lines_of(x.layout, x.rows, x.cols);
     const std::int64_t elements = lines * line == 0 ? 0 : (batch - 1) * stride + (lines - 1) * x.ld + line;
     return {begin, begin + elements * size_of(x.dtype)};
 }

@@ -105,6 +105,8 @@ ReplanLaunch replan_launch(const PlanState& state) {
                 "dynamic.",
                 kMostDealtStreams, schedule.streams);
         schedule.tiles_per_block = std::max(a.block_m / plan.choice.tile_m, 1);
+        schedule.tail_items =
+            static_cast<std::int32_t>(tail_items(plan.schedule.items.size(), schedule.streams));
         schedule.ticks = ticks_of(plan.tile, a, schedule, replan.lists);
     }
     return replan;
@@ -136,8 +138,7 @@ void upload(PlanState& state, const Indices& indices) {
     const std::int64_t item_count =
         static_cast<std::int64_t>(replan.schedule.tile_rows) * replan.schedule.strips;
     const std::size_t costs = packer.reserve<std::uint32_t>(replan.schedule.tile_rows);
-    const std::size_t tail = packer.reserve<std::int32_t>(
-        static_cast<std::int64_t>(tail_items(static_cast<std::size_t>(item_count), replan.schedule.streams)));
+    const std::size_t tail = packer.reserve<std::int32_t>(replan.schedule.tail_items);
     const std::size_t placements = packer.reserve<Placement>(item_count);
     const std::size_t stage_counts = packer.reserve<std::int32_t>(replan.lists.groups);
     const std::size_t unit_counts = packer.reserve<std::int32_t>(replan.lists.groups);

@@ -80,6 +80,7 @@ void Cublas::use(Stream stream, void* workspace) {
 }
 
 void Cublas::multiply(const DenseProduct& p) const {
+    constexpr float kBeta = 0.0F;
     require(p.m <= kInt32Max && p.n <= kInt32Max && p.k <= kInt32Max && p.lda <= kInt32Max &&
                 p.ldb <= kInt32Max && p.ldc <= kInt32Max,
             ErrorCode::too_large, "cublasGemmEx takes sizes below 2^31.");
@@ -97,15 +98,15 @@ void Cublas::multiply(const DenseProduct& p) const {
         api().check(
             api().gemm_batched_ex(handle_, left.operation, right.operation, c_transposed ? n : m,
                                   c_transposed ? m : n, static_cast<int>(p.k), &p.alpha, left.data, type,
-                                  left.ld, left.stride, right.data, type, right.ld, right.stride, &p.beta,
-                                  p.c, cuda_data_type(p.c_dtype), static_cast<int>(p.ldc), p.stride_c,
+                                  left.ld, left.stride, right.data, type, right.ld, right.stride, &kBeta, p.c,
+                                  cuda_data_type(p.c_dtype), static_cast<int>(p.ldc), p.stride_c,
                                   static_cast<int>(p.batch), kCompute32F, kGemmDefaultTensorOp),
             "cublasGemmStridedBatchedEx");
         return;
     }
     api().check(api().gemm_ex(handle_, left.operation, right.operation, c_transposed ? n : m,
                               c_transposed ? m : n, static_cast<int>(p.k), &p.alpha, left.data, type, left.ld,
-                              right.data, type, right.ld, &p.beta, p.c, cuda_data_type(p.c_dtype),
+                              right.data, type, right.ld, &kBeta, p.c, cuda_data_type(p.c_dtype),
                               static_cast<int>(p.ldc), kCompute32F, kGemmDefaultTensorOp),
                 "cublasGemmEx");
 }

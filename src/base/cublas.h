@@ -10,7 +10,7 @@
 
 namespace bsk {
 
-/// C = alpha*A*B + beta*C on the device, or a batch of such products with one A. A is row-major, of B's dtype; leading
+/// C = alpha*A*B on the device, or a batch of such products with one A. A is row-major, of B's dtype; leading
 /// dimensions and strides are in elements.
 struct DenseProduct {
     std::int64_t m = 0;
@@ -30,7 +30,6 @@ struct DenseProduct {
     std::int64_t ldc = 0;
     std::int64_t stride_c = 0;
     float alpha = 1.0F;
-    float beta = 0.0F;
 };
 
 /// A cuBLAS context of the current device. Not for two threads at once.

@@ -37,12 +37,16 @@ cudaMemPool_t pool() {
 }  // namespace
 
 StreamBuffer::StreamBuffer(std::size_t bytes, Stream stream) : stream_(stream) {
-    check_cuda(cudaMallocFromPoolAsync(&data_, bytes, pool(), static_cast<cudaStream_t>(stream)),
-               "cudaMallocFromPoolAsync");
+    if (bytes > 0) {
+        check_cuda(cudaMallocFromPoolAsync(&data_, bytes, pool(), static_cast<cudaStream_t>(stream)),
+                   "cudaMallocFromPoolAsync");
+    }
 }
 
 StreamBuffer::~StreamBuffer() {
-    cudaFreeAsync(data_, static_cast<cudaStream_t>(stream_));
+    if (data_ != nullptr) {
+        cudaFreeAsync(data_, static_cast<cudaStream_t>(stream_));
+    }
 }
 
 }  // namespace bsk

@@ -10,7 +10,7 @@ namespace bsk {
 /// Bytes on the current CUDA device that what is enqueued on `stream` may use between construction and
 /// destruction. Neither synchronises, and both are legal in CUDA-graph capture, where the memory becomes the graph's. They come
 /// from a pool of this library for the device, which keeps what was freed for the next, so that this costs
-/// microseconds.
+/// microseconds. Zero bytes allocate nothing.
 class StreamBuffer {
 public:
     /// @throws Error out_of_memory, cuda_error

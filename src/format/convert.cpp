@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/element.h"
+#include "base/lines.h"
 #include "format/bits.h"
 #include "format/indices.h"
 #include "format/matrix.h"
@@ -19,7 +20,7 @@ void check_dense(const View& dense) {
             dense.device.index);
     require(dense.rows >= 0 && dense.cols >= 0, ErrorCode::invalid_argument,
             "the dense matrix is {} x {}; sizes must not be negative", dense.rows, dense.cols);
-    const std::int64_t tightest = dense.layout == Layout::row_major ? dense.cols : dense.rows;
+    const std::int64_t tightest = lines_of(dense.layout, dense.rows, dense.cols).length;
     require(dense.ld >= tightest, ErrorCode::invalid_argument,
             "ld is {}; a {} x {} matrix in {} needs at least {}", dense.ld, dense.rows, dense.cols,
             name(dense.layout), tightest);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/lines.h"
 #include "plan/skinny_tile.h"
 #include "plan/union_lists.h"
 
@@ -142,7 +143,7 @@ bool tma_reads_b(const BsrView& a, const SpmmProblem& problem) {
 
 bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
     const std::int64_t element = size_of(problem.c_dtype);
-    const std::int64_t line = problem.c_layout == Layout::row_major ? problem.n : a.m;
+    const std::int64_t line = lines_of(problem.c_layout, a.m, problem.n).length;
     return problem.ldc * element % kTmaPiece == 0 && line * element % kTmaPiece == 0 &&
            (problem.batch == 1 || problem.stride_c * element % kTmaPiece == 0);
 }

@@ -1,6 +1,7 @@
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "base/check.h"
+#include "base/lines.h"
 #include "base/math.h"
 #include "plan/planner.h"
 
@@ -12,23 +13,13 @@ constexpr std::int64_t kMaxBatch = 65535;  // of a grid's z dimension
 
 std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
                        std::int64_t cols) {
-    const std::int64_t tightest = std::max<std::int64_t>(layout == Layout::row_major ? cols : rows, 1);
+    const std::int64_t tightest = std::max<std::int64_t>(lines_of(layout, rows, cols).length, 1);
     require(ld == 0 || ld >= tightest, ErrorCode::invalid_argument,
             "{} = {} is too small: a {} matrix of {} x {} needs at least {}.", argument, ld, name(layout),
             rows, cols, tightest);
     require(ld <= kInt32Max, ErrorCode::too_large, "{} = {} is too large: expected at most {}.", argument, ld,
             kInt32Max);
     return ld == 0 ? tightest : ld;
-}
-
-/// Lines of a dense rows x cols matrix: rows where it is row-major, else columns; and elements of one.
-struct Lines {
-    std::int64_t count;
-    std::int64_t length;
-};
-
-Lines lines_of(Layout layout, std::int64_t rows, std::int64_t cols) {
-    return layout == Layout::row_major ? Lines{rows, cols} : Lines{cols, rows};
 }
 
 /// The tightest stride where the caller gives none or where nothing follows.

@@ -7,6 +7,7 @@
 
 #include "base/cublas.h"
 #include "base/cuda.h"
+#include "base/lines.h"
 #include "base/math.h"
 #include "base/stream_buffer.h"
 #include "kernels/dense/expand.h"
@@ -64,8 +65,8 @@ void prepare_dense_cublas(const SpmmLaunch& launch) {
     if (launch.m == 0 || launch.n == 0) {
         return;
     }
-    const std::int64_t b_lines = launch.b_layout == Layout::row_major ? launch.k : launch.n;
-    const std::int64_t c_lines = launch.c_layout == Layout::row_major ? launch.m : launch.n;
+    const std::int64_t b_lines = lines_of(launch.b_layout, launch.k, launch.n).count;
+    const std::int64_t c_lines = lines_of(launch.c_layout, launch.m, launch.n).count;
     // One buffer stands for all three operands: the numbers do not matter.
     const std::int64_t b_elements = (launch.batch - 1) * launch.stride_b + b_lines * launch.ldb;
     const std::int64_t c_elements = (launch.batch - 1) * launch.stride_c + c_lines * launch.ldc;

@@ -37,10 +37,10 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-void launch(const Lines& lines, const void* source, const LineStrides& from, void* target,
+void launch(const Lines& lines, std::int64_t batch, const void* source, const LineStrides& from, void* target,
             const LineStrides& to, std::int64_t target_length, Stream stream) {
     const std::int64_t segments = ceil_div(target_length, kSegment);
-    const std::int64_t ctas = segments * lines.count * lines.batch;
+    const std::int64_t ctas = segments * lines.count * batch;
     if (ctas > 0) {
         copy_lines<T><<<static_cast<unsigned>(ctas), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(
             lines, segments, static_cast<const T*>(source), from, static_cast<T*>(target), to, target_length);
@@ -58,12 +58,13 @@ void prepare_copy_lines() {
                "cudaFuncGetAttributes(copy_lines)");
 }
 
-void launch_copy_lines(const Lines& lines, int element_bytes, const void* source, const LineStrides& from,
-                       void* target, const LineStrides& to, std::int64_t target_length, Stream stream) {
+void launch_copy_lines(const Lines& lines, std::int64_t batch, int element_bytes, const void* source,
+                       const LineStrides& from, void* target, const LineStrides& to,
+                       std::int64_t target_length, Stream stream) {
     if (element_bytes == 2) {
-        launch<std::uint16_t>(lines, source, from, target, to, target_length, stream);
+        launch<std::uint16_t>(lines, batch, source, from, target, to, target_length, stream);
     } else {
-        launch<std::uint32_t>(lines, source, from, target, to, target_length, stream);
+        launch<std::uint32_t>(lines, batch, source, from, target, to, target_length, stream);
     }
 }
 

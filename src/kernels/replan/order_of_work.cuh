@@ -43,9 +43,9 @@ struct Streams {
 __device__ inline int items_of(const DeviceSchedule& p) {
     return p.tile_rows * p.strips;
 }
-/// The first item of those that go longest first, see tail_items (plan/schedule.h).
+/// The first item of those that go longest first.
 __device__ inline int tail_of(const DeviceSchedule& p) {
-    return items_of(p) - min(items_of(p), max(items_of(p) / 4, 2 * p.streams));
+    return items_of(p) - p.tail_items;
 }
 
 /// Item (strip * tile_rows + tile row) that is dealt at `place`.

@@ -36,6 +36,7 @@ struct DeviceSchedule {
     std::int32_t strips = 0;
     std::int32_t streams = 0;  ///< 0: the kernel orders its own work
     std::int32_t tiles_per_block = 0;
+    std::int32_t tail_items = 0;  ///< as tail_items() of plan/schedule.h gives
     TileTicks ticks;
     std::int32_t* offsets = nullptr;  ///< [streams + 1], as are the items the plan's own
     WorkItem* items = nullptr;        ///< [tile_rows * strips]
