@@ -75,12 +75,11 @@ BSK_PEER_EXPORT void bsk_peer_telemetry(int index, bsk_telemetry* out) {
     std::snprintf(out->driver, sizeof out->driver, "%s", nvml.driver_version().value_or("").c_str());
 }
 
-/// The commit that this library was built from.
-BSK_PEER_EXPORT const char* bsk_peer_commit() {
-    return BSK_COMMIT;
-}
-
-/// The digest of the kernel sources that this library was built from.
-BSK_PEER_EXPORT const char* bsk_peer_kernels_sha256() {
-    return BSK_KERNELS_SHA256;
+/// What this library was built from and for, as JSON.
+BSK_PEER_EXPORT const char* bsk_peer_build() {
+    static const std::string json =
+        R"({"commit": ")" BSK_COMMIT R"(", "kernels_sha256": ")" BSK_KERNELS_SHA256
+        R"(", "architectures": ")" BSK_ARCHITECTURES R"(", "cuda": ")" +
+        std::to_string(CUDART_VERSION / 1000) + "." + std::to_string(CUDART_VERSION % 1000 / 10) + "\"}";
+    return json.c_str();
 }
