@@ -63,7 +63,7 @@ class CaseRunner:
         self._implementations, self._device = implementations, device
         self._iterations, self._seconds = iterations, seconds
         self._clock: Clock = CudaClock(device) if device.type == "cuda" else CpuClock()
-        self._lowest_rates: dict[str, float] = {}  # FLOP/s by implementation
+        self._largest: dict[tuple[str, int], Record] = {}  # by implementation and block
         self._note(known)
 
     def run(self, spec: CaseSpec) -> list[Record]:
@@ -130,23 +130,25 @@ class CaseRunner:
 
     def _too_slow(self, entry: _Entry, problem: Problem) -> str | None:
         """Why a peer's single launch would take too much of the time; None where it would not."""
-        if entry.name == OURS or entry.name not in self._lowest_rates:
+        largest = self._largest.get((entry.name, problem.case.block))
+        if entry.name == OURS or largest is None:
             return None
         flop = problem.case.dense_flop if entry.kind.work == "dense" else problem.case.stored_flop
-        expected = flop / self._lowest_rates[entry.name]
+        expected = flop / largest.executed_flop * largest.warm_ms * 1e-3
         if expected < _TOO_SLOW * self._seconds:
             return None
         return (
-            f"One launch would take about {expected:.1f} s at the lowest rate so far; --time-budget gives "
-            f"the whole case {self._seconds:g} s."
+            f"One launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}; "
+            f"--time-budget gives the whole case {self._seconds:.3g} s."
         )
 
     def _note(self, records: Sequence[Record]) -> None:
         for record in records:
             if record.warm_ms is not None:
-                rate = record.executed_flop / record.warm_ms * 1e3
-                name = record.implementation
-                self._lowest_rates[name] = min(rate, self._lowest_rates.get(name, rate))
+                key = (record.implementation, record.case.block)
+                known = self._largest.get(key)
+                if known is None or record.executed_flop >= known.executed_flop:
+                    self._largest[key] = record
 
     def _sample(self) -> Clocks | None:
         return telemetry(self._device.index or 0)[0] if self._device.type == "cuda" else None

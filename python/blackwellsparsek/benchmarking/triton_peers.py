@@ -11,7 +11,7 @@ from .._measure import interleaved_medians
 from .cases import Problem
 from .implementations import Implementation, Unavailable
 
-_FIRST_TUNING_SECONDS, _TUNING_SECONDS = 8.0, 0.6  #: for the first case of a kind, and for each later one
+_FIRST_TUNING_SECONDS, _TUNING_SECONDS = 5.0, 0.6  #: for the first case of a kind, and for each later one
 _QUICK_SECONDS = 0.01  #: a candidate that is slower is timed once
 _TUNED: dict[
     tuple, dict[str, int]
