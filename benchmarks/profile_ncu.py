@@ -1,7 +1,8 @@
 """Profile the quickstart's kernel with Nsight Compute: figures beside the expected ones, roofline, stalls.
 
-For --export h100_profile it writes h100_profile.ncu-rep, and beside it the counters (h100_ncu_metrics.csv) and
-the roofline (h100_roofline.svg). Where counters are forbidden, or there is no ncu, it says what to do and is SKIPPED.
+For --export h100_profile it writes h100_profile.ncu-rep, and beside it the counters (h100_ncu_metrics.csv)
+and the roofline (h100_roofline.svg). Where counters are forbidden, or there is no ncu, it says what to do and
+is SKIPPED.
 """
 
 import argparse
@@ -22,8 +23,6 @@ EPILOG = """example:
 exit codes: 0 profiled, 1 failed, 2 wrong usage, 3 SKIPPED: no ncu, or counters are forbidden"""
 REPOSITORY = Path(__file__).resolve().parents[1]
 SIZE, BLOCK, DENSITY = 8192, 128, 0.22
-STORED_BLOCKS = round(DENSITY * (SIZE // BLOCK) ** 2)
-EXECUTED_FLOP = 2 * STORED_BLOCKS * BLOCK**2 * SIZE
 WARM_UP_LAUNCHES = 2  #: of the kernel, before the one that is profiled
 FORBIDDEN = """Profiling: SKIPPED. This machine forbids performance counters (ERR_NVGPUCTRPERM).
 The owner of the host must allow them, one of:
@@ -87,7 +86,7 @@ def main() -> int:
     try:
         counters = read_report(report, ncu)
         write_csv(counters, metrics)
-        roofline = roofline_of(counters, EXECUTED_FLOP)
+        roofline = roofline_of(counters)
     except NcuError as error:
         print(f"profile_ncu: {error}", file=sys.stderr)
         return EXIT_FAILED

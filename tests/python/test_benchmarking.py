@@ -266,15 +266,19 @@ def test_an_interrupted_run_keeps_finished_cases_and_resumes_with_the_others(tmp
     assert not partial_path(output).exists()
 
 
-def test_a_device_that_a_peer_broke_ends_the_run_and_keeps_what_there_is(tmp_path):
+def test_a_device_that_a_peer_broke_ends_the_run_and_keeps_what_there_is(tmp_path, monkeypatch):
     class BreaksDevice(Dense):
         def launch(self):
-            raise UnusableDevice("peer left the device unusable.")
+            monkeypatch.setattr(CaseRunner, "_wait", fail)
+            raise RuntimeError("an illegal memory access was encountered")
+
+    def fail(_):
+        raise RuntimeError("an illegal memory access was encountered")
 
     output = tmp_path / "results.json"
     specs = make_specs([64], [0.5, 0.9], [16], ["float32"], ["uniform"], [])
     run.run(options(output, specs[:1], peer=Dense))
-    with pytest.raises(UnusableDevice):
+    with pytest.raises(UnusableDevice, match="peer left the device unusable"):
         run.run(options(output, specs, resume=True, peer=BreaksDevice))
     assert len(read_results(output).records) == 2
 

@@ -1,5 +1,6 @@
 """Where and with what is measured."""
 
+import ctypes
 import platform
 import shutil
 import subprocess
@@ -51,14 +52,13 @@ def gather(device: torch.device, command: str) -> Environment:
         )
         return Environment(gpu="CPU", **nothing, **common)
     properties = torch.cuda.get_device_properties(device)
-    driver_version = torch._C._cuda_getDriverVersion()
     return Environment(
         gpu=properties.name,
         compute_capability=f"{properties.major}.{properties.minor}",
         sm_count=properties.multi_processor_count,
         memory_bytes=properties.total_memory,
         driver=telemetry(device.index or 0)[1],
-        cuda_driver=f"{driver_version // 1000}.{driver_version % 1000 // 10}",
+        cuda_driver=_cuda_of_driver(),
         cuda_runtime=torch.version.cuda,
         l2_bytes=properties.L2_cache_size,
         copy_gb_per_s=_copy_gb_per_s(device),
@@ -74,6 +74,16 @@ def _git_commit() -> str:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _cuda_of_driver() -> str | None:
+    """The newest CUDA that the driver knows."""
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else f"{version.value // 1000}.{version.value % 1000 // 10}"
 
 
 def _copy_gb_per_s(device: torch.device) -> float:

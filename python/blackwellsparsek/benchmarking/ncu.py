@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_SECTOR_BYTES = 32
+
 
 class NcuError(Exception):
     """A report that cannot be read, or lacks a counter; the message says which."""
@@ -42,7 +44,7 @@ def read_report(report: Path, ncu: str) -> Counters:
     action = context.range_by_idx(0).action_by_idx(0)
     metrics = {name: action.metric_by_name(name) for name in action.metric_names()}
     numbers = {name: metric for name, metric in metrics.items() if _is_number(metric.value())}
-    return Counters(
+    return _with_bytes(
         action.name(),
         {name: float(metric.value()) for name, metric in numbers.items()},
         {name: metric.unit() or "" for name, metric in numbers.items()},
@@ -64,7 +66,20 @@ def parse_csv(text: str) -> Counters:
             continue  # a name, or a list
     of_units = dict(zip(names, units, strict=True))
     kernel = values[names.index("Kernel Name")]
-    return Counters(kernel, numbers, {name: of_units[name] for name in numbers})
+    return _with_bytes(kernel, numbers, {name: of_units[name] for name in numbers})
+
+
+def _with_bytes(kernel: str, values: dict[str, float], units: dict[str, str]) -> Counters:
+    """The counters with the bytes that DRAM and L2 moved, which --set full has in parts."""
+    parts = {
+        "dram__bytes.sum": [("dram__bytes_read.sum", 1), ("dram__bytes_write.sum", 1)],
+        "lts__t_bytes.sum": [("lts__t_sectors.sum", _SECTOR_BYTES)],
+    }
+    for name, terms in parts.items():
+        if name not in values and all(part in values for part, _ in terms):
+            values[name] = sum(values[part] * factor for part, factor in terms)
+            units[name] = "byte"
+    return Counters(kernel, values, units)
 
 
 def write_csv(counters: Counters, path: Path) -> None:

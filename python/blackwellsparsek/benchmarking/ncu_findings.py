@@ -23,7 +23,6 @@ STALLS = {
     "no_instruction": "for instructions to be fetched",
     "no_instructions": "for instructions to be fetched",
     "not_selected": "ready, while another warp was issued",
-    "selected": "issuing",
     "short_scoreboard": "for shared memory or a special function",
     "sleeping": "asleep by its own instruction",
     "tex_throttle": "for the texture queue",
@@ -63,8 +62,8 @@ FIGURES = (
         "SM throughput",
         ("sm__throughput.avg.pct_of_peak_sustained_elapsed",),
         (20, 25),
-        above="The plan assumed a kernel that waits for memory. Here tiles are reused from shared memory, and "
-        "the SMs compute instead of waiting.",
+        above="The plan assumed a kernel that waits for memory. Here tiles are reused from shared memory, "
+        "and the SMs compute instead of waiting.",
         below="The SMs wait even more than a memory-bound kernel's: the stall reasons say for what.",
     ),
     Figure(
@@ -72,8 +71,8 @@ FIGURES = (
         ("sm__warps_active.avg.pct_of_peak_sustained_active",),
         (25, 30),
         above="More warps share an SM than the plan assumed; a smaller tile leaves room for them.",
-        below="One CTA fills an SM's shared memory with its ring of tiles. Few warps suffice, as TMA and wgmma "
-        "work asynchronously: low occupancy is no loss here.",
+        below="One CTA fills an SM's shared memory with its ring of tiles. Few warps suffice, as TMA and "
+        "wgmma work asynchronously: low occupancy is no loss here.",
     ),
     Figure(
         "DRAM throughput",
@@ -83,8 +82,8 @@ FIGURES = (
         ),
         (75, 80),
         above="The kernel is bound by DRAM: B does not stay in L2 between its uses.",
-        below="The plan assumed a kernel bound by DRAM. A and the strips of B in use stay in L2, so DRAM "
-        "delivers each of their bytes about once.",
+        below="The plan assumed a kernel bound by DRAM. A and the strips of B in use stay in L2 for "
+        "most of their uses, so DRAM moves few bytes for each FLOP.",
     ),
     Figure(
         "branch efficiency",
@@ -130,7 +129,7 @@ def stall_reasons(counters: Counters, most: int = 5) -> list[tuple[str, float]]:
         for name, value in counters.values.items()
         if name.startswith(_STALL_PREFIX) and name.endswith(_STALL_SUFFIX)
     }
-    cycles = {name: value for name, value in cycles.items() if not name.endswith("not_issued")}
+    cycles = {name: value for name, value in cycles.items() if name != "selected"}
     total = sum(cycles.values())
     ranked = sorted(cycles.items(), key=lambda item: -item[1])[:most]
     return [(name, value / total) for name, value in ranked if value > 0]

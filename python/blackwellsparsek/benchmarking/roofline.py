@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .ncu import Counters
+from .ncu import Counters, NcuError
 
-_TENSOR_FLOP_PER_CYCLE = {9: 4096}  #: dense 16-bit FLOP an SM does in a cycle, by major compute capability
 _DECADES_LEFT = 1.5
 
 
@@ -31,8 +30,8 @@ class Roofline:
         """Where the kernel stands under its roofs."""
         rate = self.flop / self.seconds
         lines = [
-            f"{rate / 1e12:.0f} executed TFLOP/s while profiled, {rate / self.peak_flop_per_second:.0%} of what "
-            f"the tensor cores do at the clock then ({self.peak_flop_per_second / 1e12:.0f})."
+            f"{rate / 1e12:.0f} executed TFLOP/s while profiled, {rate / self.peak_flop_per_second:.0%} of "
+            f"what the tensor cores do at the clock then ({self.peak_flop_per_second / 1e12:.0f})."
         ]
         for roof in self.roofs:
             intensity = self.flop / roof.bytes_moved
@@ -47,18 +46,24 @@ class Roofline:
         return "\n".join(lines)
 
 
-def roofline_of(counters: Counters, flop: float) -> Roofline:
-    """The roofline of a kernel that did `flop`."""
-    capability = int(counters["device__attribute_compute_capability_major"])
-    sms = counters["device__attribute_multiprocessor_count"]
-    sm_hertz = counters["sm__cycles_elapsed.avg.per_second"]
-    roofs = []
-    for name, unit in (("DRAM", "dram__bytes.sum"), ("L2", "lts__t_bytes.sum")):
-        share = counters[f"{unit}.pct_of_peak_sustained_elapsed"] / 100
-        rate = counters[f"{unit}.per_second"]
-        roofs.append(Roof(name, rate / share, counters[unit]))
-    peak = _TENSOR_FLOP_PER_CYCLE[capability] * sms * sm_hertz
-    return Roofline(flop, counters["gpu__time_duration.sum"] * 1e-9, peak, tuple(roofs))
+def roofline_of(counters: Counters) -> Roofline:
+    """The roofline of a kernel that multiplies 16-bit matrices by wgmma."""
+    for source in ("fp16", "bf16_dst_fp32"):
+        operations = f"sm__ops_path_tensor_op_hgmma_src_{source}_sparsity_off.sum"
+        if counters.values.get(operations):
+            break
+    else:
+        raise NcuError("The profiled kernel multiplied nothing by wgmma: there is no roofline of it.")
+    dram = counters["dram__bytes.sum.peak_sustained"] * counters["dram__cycles_elapsed.avg.per_second"]
+    seconds = counters["gpu__time_duration.sum"] * 1e-9
+    l2_moved = counters["lts__t_bytes.sum"]
+    l2 = l2_moved / seconds / (counters["lts__t_sectors.sum.pct_of_peak_sustained_elapsed"] / 100)
+    return Roofline(
+        counters[operations],
+        seconds,
+        counters[f"{operations}.peak_sustained_elapsed.per_second"],
+        (Roof("DRAM", dram, counters["dram__bytes.sum"]), Roof("L2", l2, l2_moved)),
+    )
 
 
 def draw(roofline: Roofline, path: Path) -> None:
