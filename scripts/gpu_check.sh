@@ -7,8 +7,9 @@ usage() {
     cat <<'HELP'
 Usage: scripts/gpu_check.sh [--build-dir DIR] [--out DIR] [--model-dir DIR] [--quick]
 
-Runs all GPU tests, compute-sanitizer, the bench, the sweep of the cost model, patterns, the comparison with all
-peers, a profile, the host overhead and the examples of an existing build, goes on after a failure, and writes a log for each step, the records and summary.json.
+Runs all GPU tests, compute-sanitizer, the bench, the sweep of the cost model, patterns, the comparison with all peers,
+a profile, the host overhead and the examples of an existing build, goes on after a failure, and writes a log for each
+step, the records and summary.json.
 
   --build-dir DIR   the build (default: build)
   --out DIR         where logs and records go (default: build/gpu_check)

@@ -100,7 +100,7 @@ class InstructionCount:
         tool = shutil.which("cuobjdump") or shutil.which("cuobjdump", path="/usr/local/cuda/bin")
         self._process = None
         if tool is not None:
-            pipeline = '"$0" -sass -arch sm_90a "$1" | grep -oE "HGMMA|UTMALDG" | sort | uniq -c'
+            pipeline = '"$0" -sass -arch sm_90a "$1" | { grep -oE "HGMMA|UTMALDG" || true; } | sort | uniq -c'
             self._process = subprocess.Popen(
                 ["bash", "-o", "pipefail", "-c", pipeline, tool, str(_ops._LIBRARY)],
                 stdout=subprocess.PIPE,
