@@ -78,7 +78,7 @@ def main() -> int:
     cutlass.cutlass_dir = flags.cutlass_dir
     try:
         specs = make_specs(
-            sorted(flags.sizes), flags.sparsity, flags.block_sizes, flags.dtypes, flags.patterns, flags.n
+            flags.sizes, flags.sparsity, flags.block_sizes, flags.dtypes, flags.patterns, flags.n
         )
         recorded = {
             name: str(value) if isinstance(value, (Path, torch.device)) else value

@@ -103,11 +103,11 @@ def test_the_case_tells_what_was_generated(pattern):
     assert torch.equal(blocks, torch.from_numpy(block_mask(pattern, 16, 0.3, np.random.default_rng(1))))
 
 
-@pytest.mark.parametrize(("dtype", "deviation"), [("float16", 1), ("bfloat16", 0.125), ("float32", 1)])
-def test_products_are_of_order_one_so_that_the_bound_has_a_meaning(dtype, deviation):
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_products_are_of_order_one_so_that_the_bound_has_a_meaning(dtype):
     problem = Problem(CaseSpec(512, 64, 16, 0.78, dtype, "uniform"), CPU)
     product = problem.dense.float() @ problem.B.float()
-    assert product.std().item() == pytest.approx(deviation, rel=0.1)
+    assert 0.7 < product.abs().max().item() < 2
     rounded = product.to(problem.dtype)
     error, wrong = problem.oracle.judge(rounded)
     assert wrong is None
@@ -143,7 +143,7 @@ def test_one_wrong_element_anywhere_is_found_if_it_is_not_finite():
 def test_a_result_that_is_slightly_off_everywhere_is_wrong():
     problem = Problem(SPEC, CPU)
     right = problem.dense @ problem.B
-    error, wrong = problem.oracle.judge(right * 1.002)
+    error, wrong = problem.oracle.judge(right * 1.006)
     assert error.max_diff < BOUND
     assert "relative error" in wrong
 
@@ -202,11 +202,21 @@ def test_data_that_does_not_fit_skips_the_case(monkeypatch):
 
 
 def test_slow_implementations_are_bounded_by_time_and_fast_ones_by_the_iterations():
+    fast = Contender(lambda: None, 1e-6)
+    slow = Contender(lambda: time.sleep(0.02), 0.02)
+    too_slow = Contender(lambda: time.sleep(10), 10.0)
     begin = time.monotonic()
-    records = records_of(Slow, Dense, seconds=0.6, iterations=50)
-    assert time.monotonic() - begin < 3
-    assert 1 <= records["Slow"].time_ms.warm.count <= 5
-    assert records["Dense"].time_ms.warm.count == 50
+    measure([fast, slow, too_slow], CpuClock(), iterations=50, seconds=0.6, sample=lambda: None)
+    assert time.monotonic() - begin < 2
+    assert len(fast.warm) == 50
+    assert 1 <= len(slow.warm) <= 5
+    assert too_slow.warm == [10e3]
+
+
+def test_an_estimate_that_was_disturbed_is_corrected():
+    contender = Contender(lambda: None, 0.1)
+    measure([contender], CpuClock(), iterations=50, seconds=1.0, sample=lambda: None)
+    assert len(contender.warm) == 50
 
 
 def test_a_launch_that_would_last_too_long_is_not_tried():

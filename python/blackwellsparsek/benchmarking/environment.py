@@ -1,8 +1,10 @@
 """Where and with what is measured."""
 
 import ctypes
+import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -86,10 +88,14 @@ def _cuda_of_driver() -> str | None:
     return None if failed else f"{version.value // 1000}.{version.value % 1000 // 10}"
 
 
-def _copy_gb_per_s(device: torch.device) -> float:
-    source = torch.empty(_COPY_BYTES, dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    (seconds,) = interleaved_medians([lambda: target.copy_(source)], _COPIES, device)
+def _copy_gb_per_s(device: torch.device) -> float | None:
+    """Bytes read and written by a copy; None where its buffers do not fit."""
+    try:
+        source = torch.empty(_COPY_BYTES, dtype=torch.uint8, device=device)
+        target = torch.empty_like(source)
+        (seconds,) = interleaved_medians([lambda: target.copy_(source)], _COPIES, device)
+    except RuntimeError:
+        return None
     return 2 * _COPY_BYTES / seconds / 1e9
 
 
@@ -109,11 +115,16 @@ class InstructionCount:
                 start_new_session=True,  # Ctrl-C is for the benchmark
             )
 
-    def added_to(self, environment: Environment) -> Environment:
-        """The environment with both counts, or as it is without a disassembler."""
+    def added_to(self, environment: Environment, patience: float) -> Environment:
+        """The environment with both counts; as it is without a disassembler, or after `patience` seconds."""
         if self._process is None:
             return environment
-        listing, _ = self._process.communicate()
+        try:
+            listing, _ = self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            return environment
         if self._process.returncode:
             return environment
         counts = {name: int(count) for count, name in (line.split() for line in listing.splitlines())}

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -22,6 +22,14 @@ from .environment import InstructionCount, command_line, gather
 from .implementations import Implementation
 from .one_case import CaseRunner, summary
 from .progress import Progress
+
+_KNOWN_WARNINGS = (
+    "Sparse (BSR|CSR) tensor support is in beta",
+    "Sparse invariant checks are implicitly disabled",
+    "bsr_dense_addmm uses non-optimal triton kernel parameters",
+    r"torch\._cslt_sparse_mm_search is deprecated",
+)
+_DISASSEMBLY_SECONDS = 20  #: for which the end of a run waits
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,8 @@ def run(options: Options) -> Results:
     After KeyboardInterrupt, or an error, the results file holds the finished cases, and the partial file
     beside it lets --resume go on. The case that was interrupted is measured anew then.
     """
-    warnings.filterwarnings("ignore", message="Sparse (BSR|CSR) tensor support is in beta")
+    for message in _KNOWN_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
     partial = partial_path(options.output)
     if partial.exists() and not options.resume:
         raise CannotResume(
@@ -68,11 +77,13 @@ def run(options: Options) -> Results:
             results = results.with_records(tuple(records))
         finished = True
     finally:
-        if instructions is not None:
-            results = Results(instructions.added_to(results.environment), results.options, results.records)
         write_results(results, options.output)
         if finished:
             partial.unlink()
+        if instructions is not None:
+            environment = instructions.added_to(results.environment, _DISASSEMBLY_SECONDS * finished)
+            results = replace(results, environment=environment)
+            write_results(results, options.output)
     return results
 
 
@@ -112,7 +123,9 @@ def _resumed(results: Results, path: Path) -> Results:
             raise CannotResume(
                 f"{path} was measured {words} {old}, and this is {new}: measure into another --output."
             )
-    return results.with_records(before.records)
+    counts = {name: getattr(before.environment, name) for name in ("hgmma", "utmaldg")}
+    environment = replace(results.environment, **counts)
+    return replace(results, environment=environment).with_records(before.records)
 
 
 def best_rate(results: Results) -> str:

@@ -18,8 +18,9 @@ _SHARE_ISOLATED, _SHARE_BACK_TO_BACK = (
     0.2,
 )  #: of an implementation's time: warm and cold each, and batches
 _SLEEP_CYCLES_PER_SECOND = 2e9  #: at least the SM clock of any GPU here
-_LEAST_SLEEP_SECONDS = 20e-6
-_MOST_HOST_SECONDS = 0.5e-3  #: that enqueueing counts with: a launch may compile, or synchronise
+_LEAST_SLEEP_SECONDS = 50e-6
+_MOST_WAIT_SECONDS = 20e-3
+_MOST_HOST_SECONDS = 4e-3  #: that enqueueing counts with: a launch may compile, or synchronise
 
 
 @dataclass
@@ -93,14 +94,15 @@ class CudaClock:
 
     def _elapsed(self, contender: Contender, count: int, under_load: Callable[[], None]) -> float:
         # Without the wait, the host's own time would count wherever it is longer than the kernel's.
-        wait = _LEAST_SLEEP_SECONDS + 1.5 * count * contender.host_seconds
+        wait = _LEAST_SLEEP_SECONDS + 1.5 * min(count * contender.host_seconds, _MOST_WAIT_SECONDS)
         torch.cuda._sleep(int(wait * _SLEEP_CYCLES_PER_SECOND))
         enqueue = time.perf_counter()
         self._begin.record()
         for _ in range(count):
             contender.launch()
         self._end.record()
-        contender.host_seconds = min((time.perf_counter() - enqueue) / count, _MOST_HOST_SECONDS)
+        latest = min((time.perf_counter() - enqueue) / count, _MOST_HOST_SECONDS)
+        contender.host_seconds = max(latest, 0.8 * contender.host_seconds)  # it varies from launch to launch
         under_load()
         self._end.synchronize()
         return self._begin.elapsed_time(self._end)
@@ -119,14 +121,20 @@ def measure(
     """Fill the contenders' times: launch by launch in turns, every other round in reverse order.
 
     Each implementation gets the same share of `seconds`; a slow one gets fewer launches than `iterations`,
-    spread over the rounds, and one that fits only once into its share is launched once.
+    spread over the rounds, and one that lasts longer than its share is not launched again: `seconds` of the
+    contender, from launching it once, is then its only time.
     """
     share = seconds / max(1, len(contenders))
-    runs = [_affordable(_SHARE_ISOLATED * share, contender, iterations) for contender in contenders]
+    for contender in contenders:
+        if contender.seconds >= share:  # what was launched to estimate its time is all there is time for
+            contender.warm.append(1e3 * contender.seconds)
+    contenders = [contender for contender in contenders if contender.seconds < share]
     for _ in range(_WARM_UP_ROUNDS):
-        for contender, count in zip(contenders, runs, strict=True):
-            if count >= _LEAST_RUNS:
-                clock.isolated(contender, flush=False)
+        for contender in contenders:
+            if _affordable(share, contender, iterations) >= _LEAST_RUNS:
+                seconds = 1e-3 * clock.isolated(contender, flush=False)
+                contender.seconds = min(contender.seconds, seconds)
+    runs = [_affordable(_SHARE_ISOLATED * share, contender, iterations) for contender in contenders]
     order = list(range(len(contenders)))
     for turn in range(max(runs, default=0)):
         for index in order if turn % 2 == 0 else reversed(order):
@@ -136,16 +144,23 @@ def measure(
                 if clock.flushes:
                     contender.cold.append(clock.isolated(contender, flush=True))
     for contender in contenders:
-        count = _affordable(_SHARE_BACK_TO_BACK * share / _BATCHES, contender, _BATCH_LAUNCHES)
+        _fill_queue(contender, clock, _SHARE_BACK_TO_BACK * share, sample)
 
-        def under_load(contender: Contender = contender) -> None:
-            if clocks := sample():
-                contender.clocks.append(clocks)
 
-        for _ in range(_BATCHES if count > 1 else 1):
-            milliseconds = clock.back_to_back(contender, count, under_load)
-            if milliseconds is not None:
-                contender.batches.append(milliseconds)
+def _fill_queue(
+    contender: Contender, clock: Clock, seconds: float, sample: Callable[[], Clocks | None]
+) -> None:
+    """Time launches that follow each other, and take clocks and power meanwhile."""
+
+    def under_load() -> None:
+        if clocks := sample():
+            contender.clocks.append(clocks)
+
+    count = _affordable(seconds / _BATCHES, contender, _BATCH_LAUNCHES)
+    for _ in range(_BATCHES if count > 1 else 1):
+        milliseconds = clock.back_to_back(contender, count, under_load)
+        if milliseconds is not None:
+            contender.batches.append(milliseconds)
 
 
 def _affordable(seconds: float, contender: Contender, most: int) -> int:
