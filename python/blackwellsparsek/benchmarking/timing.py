@@ -13,14 +13,12 @@ _FLUSH_L2_SIZES = 2  #: the buffer that is written to flush L2, in sizes of L2
 _LEAST_RUNS = 3
 _BATCHES, _BATCH_LAUNCHES = 3, 20  #: of back-to-back launches, the median batch of which counts
 _WARM_UP_ROUNDS = 2
-_SHARE_ISOLATED, _SHARE_BACK_TO_BACK = (
-    0.35,
-    0.2,
-)  #: of an implementation's time: warm and cold each, and batches
+_SHARE_ISOLATED = 0.35  #: of an implementation's time, for warm launches and for cold ones
+_SHARE_BACK_TO_BACK = 0.2
 _SLEEP_CYCLES_PER_SECOND = 2e9  #: at least the SM clock of any GPU here
 _LEAST_SLEEP_SECONDS = 50e-6
-_MOST_WAIT_SECONDS = 20e-3
 _MOST_HOST_SECONDS = 4e-3  #: that enqueueing counts with: a launch may compile, or synchronise
+_MOST_WAIT_SECONDS = 20e-3
 
 
 @dataclass

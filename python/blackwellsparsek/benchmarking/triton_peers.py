@@ -14,9 +14,8 @@ from .implementations import Implementation, Unavailable
 
 _FIRST_TUNING_SECONDS, _TUNING_SECONDS = 4.0, 0.3  #: for the first case of a kind, and for each later one
 _QUICK_SECONDS = 0.01  #: a candidate that is slower is timed once
-_TUNED: dict[
-    tuple, dict[str, int]
-] = {}  #: best parameters so far by block and dtype; SPLIT_N as columns of a tile
+#: Best parameters so far by block and dtype; SPLIT_N as columns of a tile.
+_TUNED: dict[tuple, dict[str, int]] = {}
 
 
 def _triton_ops() -> tuple:
