@@ -8,6 +8,8 @@ namespace bsk {
 struct Sm80Tile {
     int rows;
     int columns;
+
+    friend bool operator==(const Sm80Tile&, const Sm80Tile&) = default;
 };
 
 /// By rows. The wider one loads less of A for what it computes, the narrower one leaves more CTAs where columns are few.

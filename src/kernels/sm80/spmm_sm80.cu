@@ -27,6 +27,16 @@ Instance instance() {
             sizeof(sm80::SharedStorage<Config>)};
 }
 
+/// Whether two CTAs of three stages fit a multiprocessor of the current device: on Hopper, not on Ampere and Ada.
+bool has_room_for_three_stages() {
+    int device = 0;
+    int bytes = 0;
+    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+    check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device),
+               "cudaDeviceGetAttribute");
+    return bytes >= 2 * 97 * 1024;
+}
+
 /// Stages, warps and CTAs on a multiprocessor as measured (docs/worklog/sm80.md).
 template <class T, Layout kBLayout>
 Instance instance_of_tile(const KernelChoice& choice) {
@@ -37,7 +47,9 @@ Instance instance_of_tile(const KernelChoice& choice) {
         case 64:
             return wide ? instance<T, kBLayout, 64, 256, 64, 2, 1, 4, 2>()
                         : instance<T, kBLayout, 64, 128, 64, 2, 2, 2, 3>();
-        default: return instance<T, kBLayout, 128, 128, 64, 2, 2, 2, 2>();
+        default:
+            return has_room_for_three_stages() ? instance<T, kBLayout, 128, 128, 64, 3, 2, 2, 2>()
+                                               : instance<T, kBLayout, 128, 128, 64, 2, 2, 2, 2>();
     }
 }
 
