@@ -84,14 +84,14 @@ std::string why_not_dense_cublas(const BsrView& a, const SpmmProblem& problem, c
 /// Whether this build has machine code for the device: of its compute capability or an earlier one with the same major
 /// number.
 bool has_machine_code(const DeviceModel& device) {
-    std::string_view rest = BSK_ARCHITECTURES;  // "80;89;90a"
+    std::string_view rest = BSK_ARCHITECTURES;  // "80,89,90a"
     while (!rest.empty()) {
         int architecture = 0;
         std::from_chars(rest.data(), rest.data() + rest.size(), architecture);
         if (architecture / 10 == device.cc_major && architecture % 10 <= device.cc_minor) {
             return true;
         }
-        const std::size_t end = rest.find(';');
+        const std::size_t end = rest.find(',');
         rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     }
     return false;

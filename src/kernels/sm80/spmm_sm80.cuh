@@ -8,7 +8,8 @@
 // The stored blocks of the row are walked as k slices of 16 columns of A, the k of one mma. A step takes
 // kTileK / 16 of them, whichever blocks they come from; what lies past the last slice, past k and past n is filled with
 // zeros, so that the products need no masks. Stages of shared memory hold steps: while one is multiplied, the
-// others are in flight. A warp reads the fragments of a slice while it multiplies the slice before.
+// others are in flight. A warp reads the fragments of a slice while it multiplies the slice before. Where every copy is a
+// whole chunk, copies and products stand in one straight line; a second loop computes all other tiles.
 //
 //   stage:  a [tile_m][tile_k]               rows of A
 //           b [tile_n / 64][tile_k][64]      B row-major: panels of 64 columns, rows are k
