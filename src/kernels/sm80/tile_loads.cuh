@@ -114,7 +114,7 @@ private:
 
     __device__ void load_a(std::uint16_t* a, int step) const {
         constexpr int kChunks = Config::kTileM * kARowChunks;
-        const std::uint32_t k = step * Config::kTileK + a_chunk() * kChunk;
+        const std::uint32_t k = static_cast<std::uint32_t>(step) * Config::kTileK + a_chunk() * kChunk;
         const char* source = a_ + (product(k >> k_shift_, block_bytes_) + (k & block_mask_) * kElementBytes);
         std::uint16_t* target = a + swizzled<Config::kTileK>(a_row(), a_chunk());
 #pragma unroll
