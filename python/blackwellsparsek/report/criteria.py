@@ -26,7 +26,11 @@ class Criterion:
     text: str | None = None  #: for `contains`
     case: str | None = None
     peers: tuple[str, ...] = ()  #: each is judged
-    decides: str | None = None  #: the peer whose verdict counts
+    decides: str | None = None  #: the peer whose verdict counts; None: every peer's
+
+    def counts(self, peer: str | None) -> bool:
+        """Whether the verdict against this peer counts for the level."""
+        return self.decides is None or peer == self.decides
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,12 @@ class Verdict:
     found: str  #: the figure, or why there is none
     evidence: tuple[str, ...]  #: the records behind it, in words
     peer: str | None = None
-    decides: bool = True  #: whether it counts for the level
     value: float | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it decides about the level."""
+        return self.criterion.counts(self.peer)
 
     @property
     def title(self) -> str:
@@ -49,7 +53,7 @@ class Judgement:
     def outcome_of(self, name: str) -> Outcome:
         """Not met if one criterion is not; else not measured if one is not measured."""
         verdicts = next(verdicts for level, verdicts in self.levels if level.name == name)
-        outcomes = {verdict.outcome for verdict in verdicts if verdict.decides}
+        outcomes = {verdict.outcome for verdict in verdicts if verdict.counts}
         return next(o for o in ("not met", "not measured", "met") if o in outcomes)
 
     @property
@@ -152,7 +156,6 @@ def _figure(results: Results, criterion: Criterion, records: list[Record]) -> Ve
 
 
 def _speedup(results: Results, criterion: Criterion, records: list[Record], peer: str) -> Verdict:
-    decides = peer == criterion.decides
     pairs = [(own, of_case(results, own.case).get(peer)) for own in records]
     ratios = [(ratio, own, other) for own, other in pairs if (ratio := speedup(own, other)) is not None]
     if not ratios:
@@ -162,9 +165,7 @@ def _speedup(results: Results, criterion: Criterion, records: list[Record], peer
     value, own, other = min(ratios, key=lambda entry: entry[0])
     met = COMPARE[criterion.comparator](value, criterion.value)
     evidence = (describe(results, own), describe(results, other))
-    return Verdict(
-        criterion, "met" if met else "not met", f"{value:.2f}×", evidence, peer, decides, value=value
-    )
+    return Verdict(criterion, "met" if met else "not met", f"{value:.2f}×", evidence, peer, value)
 
 
 def _other_blocks(results: Results, record: Record) -> tuple[str, ...]:
@@ -184,5 +185,4 @@ def _other_blocks(results: Results, record: Record) -> tuple[str, ...]:
 
 
 def _unmeasured(criterion: Criterion, reason: str, peer: str | None = None) -> Verdict:
-    decides = peer is None or peer == criterion.decides
-    return Verdict(criterion, "not measured", reason, (), peer, decides)
+    return Verdict(criterion, "not measured", reason, (), peer)

@@ -1,0 +1,83 @@
+"""Two runs side by side: machines, commits, or instances of the same rented GPU."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..records import Case, Record, Results, Spread
+from .selection import default_records
+
+Finding = Literal["FASTER", "SAME", "SLOWER", "AMBIGUOUS"]
+
+NEGLIGIBLE = 0.02  # relative difference of medians that nobody acts on: clocks of one GPU drift by as much
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One implementation on one case in both runs."""
+
+    case: Case
+    implementation: str
+    before: Spread
+    after: Spread
+
+    @property
+    def ratio(self) -> float:
+        """Time before over time after: above 1 the second run is faster."""
+        return self.before.median / self.after.median
+
+    @property
+    def finding(self) -> Finding:
+        """What the spread allows to say of the second run.
+
+        FASTER or SLOWER where the ranges p10 to p90 do not meet and the medians differ by more than is
+        negligible; SAME where even the far ends of the ranges differ by no more than that, or both medians lie in
+        the other's range and differ negligibly; else AMBIGUOUS.
+        """
+        apart = self.before.p90 < self.after.p10 or self.after.p90 < self.before.p10
+        negligible = abs(self.ratio - 1) <= NEGLIGIBLE
+        if apart and not negligible:
+            return "FASTER" if self.ratio > 1 else "SLOWER"
+        far = max(self.before.p90, self.after.p90) / min(self.before.p10, self.after.p10)
+        if negligible and far - 1 <= 3 * NEGLIGIBLE:
+            return "SAME"
+        return "AMBIGUOUS"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All pairs, and what is in one run only."""
+
+    before: Results
+    after: Results
+    pairs: tuple[Pair, ...]
+    only_before: tuple[Record, ...]
+    only_after: tuple[Record, ...]
+
+    def differences(self) -> list[tuple[str, str, str]]:
+        """Fields of the environments that differ: a caveat for every ratio."""
+        first, second = vars(self.before.environment), vars(self.after.environment)
+        ignored = {"date", "command"}
+        return [
+            (name, str(first[name]), str(second[name]))
+            for name in first
+            if name not in ignored and first[name] != second[name]
+        ]
+
+    def count(self, finding: Finding) -> int:
+        return sum(pair.finding == finding for pair in self.pairs)
+
+
+def compare(before: Results, after: Results) -> Comparison:
+    """Pair what both runs measured; warm times, right results only."""
+    first, second = (
+        {(r.case, r.implementation): r for r in default_records(results) if r.status == "ok"}
+        for results in (before, after)
+    )
+    pairs = tuple(
+        Pair(case, implementation, record.time_ms.warm, second[case, implementation].time_ms.warm)
+        for (case, implementation), record in first.items()
+        if (case, implementation) in second
+    )
+    only_before = tuple(record for key, record in first.items() if key not in second)
+    only_after = tuple(record for key, record in second.items() if key not in first)
+    return Comparison(before, after, pairs, only_before, only_after)
