@@ -9,6 +9,7 @@ from .selection import default_records
 Finding = Literal["FASTER", "SAME", "SLOWER", "AMBIGUOUS"]
 
 NEGLIGIBLE = 0.02  # relative difference of medians that nobody acts on: clocks of one GPU drift by as much
+NARROW = 0.06  # of both ranges p10 to p90 together, below which negligible medians mean the same
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,15 @@ class Pair:
         """What the spread allows to say of the second run.
 
         FASTER or SLOWER where the ranges p10 to p90 do not meet and the medians differ by more than is
-        negligible; SAME where even the far ends of the ranges differ by no more than that, or both medians lie in
-        the other's range and differ negligibly; else AMBIGUOUS.
+        negligible; SAME where the medians differ negligibly and both ranges together are narrow; else
+        AMBIGUOUS.
         """
         apart = self.before.p90 < self.after.p10 or self.after.p90 < self.before.p10
         negligible = abs(self.ratio - 1) <= NEGLIGIBLE
         if apart and not negligible:
             return "FASTER" if self.ratio > 1 else "SLOWER"
-        far = max(self.before.p90, self.after.p90) / min(self.before.p10, self.after.p10)
-        if negligible and far - 1 <= 3 * NEGLIGIBLE:
+        width = max(self.before.p90, self.after.p90) / min(self.before.p10, self.after.p10) - 1
+        if negligible and width <= NARROW:
             return "SAME"
         return "AMBIGUOUS"
 

@@ -1,5 +1,6 @@
 """Why a run stays below the minimum: five questions in a fixed order, each answered from records."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -102,7 +103,8 @@ def _memory(subject: Subject) -> Step:
         if profile.l2_bytes is not None:
             evidence.append(
                 f"{profile.source}: {profile.l2_bytes / 1e6:.0f} MB through L2, "
-                f"{profile.l2_bytes / profile.seconds / 1e12:.1f} TB/s"
+                f"{profile.l2_bytes / profile.seconds / 1e12:.1f} TB/s, "
+                f"{profile.l2_bytes / profile.seconds / 1e9 / copy:.1f} times the copy bandwidth"
             )
     else:
         evidence.append("bytes were not counted: no *_ncu_metrics.csv beside the records")
@@ -141,7 +143,7 @@ def _tile(subject: Subject) -> Step:
     if best.warm_ms < FASTER * record.warm_ms and best.time_ms.warm.p90 < record.time_ms.warm.p10:
         gain = record.warm_ms / best.warm_ms
         advice = (
-            f"{best.settings} is {gain:.2f} times as fast: refit the cost model (scripts/fit_cost_model.py)."
+            f"{best.settings} is {gain:.2f} times as fast: refit the cost model, scripts/fit_cost_model.py."
         )
         return Step(question, "likely cause", tuple(evidence), advice)
     return Step(question, "not the cause", tuple(evidence), "")
@@ -150,23 +152,22 @@ def _tile(subject: Subject) -> Step:
 def _versions(subject: Subject) -> Step:
     question = "Do driver, CUDA runtime and build agree?"
     environment = subject.results.environment
-    versions = (environment.cuda_driver, environment.cuda_runtime, environment.cuda_build)
+    stated = (environment.cuda_driver, environment.cuda_runtime, environment.cuda_build)
     evidence = (
-        f"driver {environment.driver} for CUDA {versions[0]}, runtime {versions[1]}, built with {versions[2]}",
+        f"driver {environment.driver} for CUDA {stated[0]}, runtime {stated[1]}, built with {stated[2]}",
         f"compute capability {environment.compute_capability}, built for {environment.architectures}",
     )
-    if None in versions:
-        return Step(
-            question, "no evidence", evidence, "Measure again where nvidia-smi and the runtime answer."
-        )
-    driver, runtime, build = (tuple(int(part) for part in version.split(".")[:2]) for version in versions)
-    if driver[0] < max(runtime, build)[0] or runtime[0] != build[0]:
+    majors = [re.match(r"\d+", version or "") for version in stated]
+    if None in majors:
+        return Step(question, "no evidence", evidence, "Measure where the driver and the runtime answer.")
+    driver, runtime, build = (int(major[0]) for major in majors)
+    if driver < max(runtime, build) or runtime != build:
         advice = "Use a driver at least as new as the build's CUDA, and the runtime that was built with."
         return Step(question, "likely cause", evidence, advice)
     capability = (environment.compute_capability or "").replace(".", "")
     if capability and capability not in environment.architectures:
         advice = (
-            f"Build for this GPU: BSK_ARCHITECTURES={capability}; now the driver compiles PTX of another one."
+            f"Build for this GPU, compute capability {capability}: now the driver compiles PTX for another."
         )
         return Step(question, "likely cause", evidence, advice)
     return Step(question, "not the cause", evidence, "")
@@ -190,7 +191,7 @@ def _clocks(subject: Subject) -> Step:
         possible = flop_per_clock * clocks.sm_mhz / 1e6
         share = record.executed_tflops / possible
         evidence.append(
-            f"at this clock the tensor cores can do {possible:.0f} TFLOP/s: the kernel used {share:.0%} of them"
+            f"at this clock the tensor cores can do {possible:.0f} TFLOP/s; the kernel used {share:.0%} of that"
         )
         bound = share >= GENTLE_SHARE
     if severe or bound:

@@ -52,5 +52,5 @@ def _number(row: dict[str, str], path: Path) -> float:
         return float(row["value"]) * _SCALES[unit.lower()]
     except (KeyError, ValueError) as error:
         raise RecordsError(
-            f"{path}: {row['metric']} is {row['value']!r} {row['unit']!r}; expected a number of bytes or seconds."
+            f"{path}: {row['metric']} is {row['value']!r} {row['unit']!r}; expected bytes or seconds."
         ) from error

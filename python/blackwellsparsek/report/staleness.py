@@ -49,6 +49,6 @@ def sentence(digest: str | None, repository: Path) -> str:
     if kernels_sha256(repository) == digest:
         return f"The figures belong to the present kernel sources (sha256 {digest[:12]}…)."
     return (
-        f"**The kernel sources have changed since**: these figures belong to those with the sha256 {digest[:12]}…, "
-        "and may be better or worse now."
+        f"**The kernel sources have changed since**: these figures belong to those with the "
+        f"sha256 {digest[:12]}…, and may be better or worse now."
     )
