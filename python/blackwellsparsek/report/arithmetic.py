@@ -60,18 +60,18 @@ def check_of_projection(criteria: Criteria, projection: Projection) -> list[str]
         lines.append(_latency_check(criteria, case, projection, rate, gflop))
         if projection.dram_gb_per_s:
             moved = _span(projection.dram_gb_per_s * short, projection.dram_gb_per_s * long, "{:.0f}")
-            least = least_bytes(case) / 1e6
+            least, span = least_bytes(case) / 1e6, _span(short, long, "{:g}")
             lines.append(
-                f"{projection.dram_gb_per_s:g} GB/s over {_span(short, long, '{:g}')} ms moves {moved} MB; the "
+                f"{projection.dram_gb_per_s:g} GB/s over {span} ms moves {moved} MB; the "
                 f"product must move at least {least:.0f} MB (blocks and B read once, C written once)."
             )
     peak = criteria.chip.dense_fp16_tflops
     if projection.gpu in criteria.chip.name and low > peak:
-        shortest = gflop / peak
+        shortest, equivalent = gflop / peak, peak * case.dense_flop / case.stored_flop
         lines.append(
             f"No fp16 kernel can execute {rate} TFLOP/s on this chip: its dense peak is {peak:g}, so the "
-            f"executed work takes at least {shortest:.2f} ms. Counted as dense-equivalent (all of m·n·k), the same "
-            f"peak would read {case.dense_flop / 1e9 / shortest:.0f} TFLOP/s: only in that unit can it be met."
+            f"executed work takes at least {shortest:.2f} ms. Counted as dense-equivalent (all of m·n·k), "
+            f"the same peak would read {equivalent:.0f} TFLOP/s: only in that unit can it be met."
         )
     return lines
 
@@ -86,8 +86,8 @@ def _latency_check(criteria: Criteria, case: Case, projection: Projection, rate:
     if short <= gflop / low and gflop / high <= long:
         return f"{gflop:.1f} GFLOP at {rate} TFLOP/s take {follows} ms: agrees with the projected {given} ms."
     text = (
-        f"{gflop:.1f} GFLOP at {rate} TFLOP/s take {follows} ms, not the projected {given} ms: that time does "
-        f"not follow from that rate. It would need {implied} TFLOP/s"
+        f"{gflop:.1f} GFLOP at {rate} TFLOP/s take {follows} ms, not the projected {given} ms: that "
+        f"time does not follow from that rate. It would need {implied} TFLOP/s"
     )
     peak = criteria.chip.dense_fp16_tflops
     if projection.gpu in criteria.chip.name and gflop / long > peak:

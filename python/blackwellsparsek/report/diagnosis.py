@@ -191,7 +191,7 @@ def _clocks(subject: Subject) -> Step:
         possible = flop_per_clock * clocks.sm_mhz / 1e6
         share = record.executed_tflops / possible
         evidence.append(
-            f"at this clock the tensor cores can do {possible:.0f} TFLOP/s; the kernel used {share:.0%} of that"
+            f"at this clock the tensor cores can do {possible:.0f} TFLOP/s; the kernel did {share:.0%} of it"
         )
         bound = share >= GENTLE_SHARE
     if severe or bound:
