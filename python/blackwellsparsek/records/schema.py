@@ -69,7 +69,7 @@ class Spread:
     p10: float
     p90: float
     min: float
-    max: float
+    max: float | None
     count: int
 
 

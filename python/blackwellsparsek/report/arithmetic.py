@@ -73,7 +73,7 @@ def check_of_projection(criteria: Criteria, projection: Projection) -> list[str]
             f"executed work takes at least {shortest:.2f} ms. Counted as dense-equivalent (all of m·n·k), "
             f"the same peak would read {equivalent:.0f} TFLOP/s: only in that unit can it be met."
         )
-    return lines
+    return [*lines, projection.note] if projection.note else lines
 
 
 def _latency_check(criteria: Criteria, case: Case, projection: Projection, rate: str, gflop: float) -> str:

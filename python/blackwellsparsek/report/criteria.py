@@ -61,6 +61,7 @@ class Projection:
     tflops: tuple[float, ...]
     dram_gb_per_s: float | None
     time_ms: tuple[float, ...] | None
+    note: str = ""
 
 
 @dataclass(frozen=True)

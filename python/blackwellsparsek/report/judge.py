@@ -85,7 +85,8 @@ def describe(results: Results, record: Record) -> str:
         return f"{text}: {record.status}, {record.reason}"
     warm = record.time_ms.warm
     spread = f"p10 {warm.p10:.4g}, p90 {warm.p90:.4g}, {warm.count} launches"
-    return f"{text}: {warm.median:.4g} ms ({spread}), max_diff {record.error.max_diff:.2g}"
+    text += f": {warm.median:.4g} ms ({spread})"
+    return text if record.error is None else f"{text}, max_diff {record.error.max_diff:.2g}"
 
 
 def _judge_one(results: Results, criteria: Criteria, criterion: Criterion) -> list[Verdict]:

@@ -38,6 +38,10 @@ def dtype_name(dtype: str) -> str:
     return DTYPES.get(dtype, dtype)
 
 
+def layout_name(layout: str) -> str:
+    return LAYOUTS.get(layout, layout)
+
+
 def size_name(case: Case) -> str:
     """8192³ for a cube, else 8192×512×8192 (m×n×k)."""
     if case.m == case.n == case.k:
@@ -48,7 +52,7 @@ def size_name(case: Case) -> str:
 def case_name(case: Case) -> str:
     parts = [size_name(case), f"block {case.block}", f"density {case.density:.2f}", dtype_name(case.dtype)]
     if case.layout != "nn":
-        parts.append(LAYOUTS.get(case.layout, case.layout))
+        parts.append(layout_name(case.layout))
     if case.pattern != "uniform":
         parts.append(case.pattern)
     return ", ".join(parts)

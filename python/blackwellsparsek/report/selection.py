@@ -21,9 +21,14 @@ def ours(results: Results) -> list[Record]:
     return [record for record in default_records(results) if record.implementation == OURS]
 
 
+def has(case: Case, wanted: dict) -> bool:
+    """Whether a case has all these values."""
+    return all(getattr(case, name) == value for name, value in wanted.items())
+
+
 def matching(records: Iterable[Record], wanted: dict) -> list[Record]:
     """Records whose case has all these values."""
-    return [r for r in records if all(getattr(r.case, name) == value for name, value in wanted.items())]
+    return [record for record in records if has(record.case, wanted)]
 
 
 def of_case(results: Results, case: Case) -> dict[str, Record]:

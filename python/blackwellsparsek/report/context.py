@@ -1,0 +1,93 @@
+"""What the templates draw: everything that is said about one run, computed once."""
+
+from pathlib import Path
+
+import jinja2
+
+from ..records import OURS, Case, Results
+from . import tables
+from .arithmetic import check_of_projection
+from .criteria import Criteria
+from .diagnosis import diagnose
+from .judge import judge
+from .names import case_name, implementation_name, short_gpu_name, size_name
+from .profile import find_profile
+from .selection import cases, has, matching, of_case, ours, speedup
+from .staleness import published, sentence
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "pictures": "Pictures",
+    "peers": "Every implementation on the headline product",
+    "projections": "Projections and what the arithmetic says",
+    "cases": "All cases",
+    "missing": "What was not measured",
+    "environment": "Environment",
+}
+
+
+def report_context(results: Results, criteria: Criteria, repository: Path) -> dict[str, object]:
+    """All but the pictures."""
+    judgement = judge(results, criteria)
+    headline = next(iter(matching(ours(results), criteria.cases["headline"])), None)
+    same_product = {k: v for k, v in criteria.cases["headline"].items() if k not in ("block", "layout")}
+    found = cases(results)
+    by_size: dict[str, list[Case]] = {}
+    for case in found:
+        by_size.setdefault(size_name(case), []).append(case)
+    minimum = judgement.levels[0][1]
+    profile = find_profile(Path(results.source)) if results.source else None
+    return {
+        "gpu": short_gpu_name(results.environment.gpu),
+        "results": results,
+        "environment": results.environment,
+        "criteria": criteria,
+        "judgement": judgement,
+        "open": [f"{v.title}: {v.found} ({v.outcome})" for v in minimum if v.counts and v.outcome != "met"],
+        "headline": headline,
+        "headline_name": case_name(headline.case) if headline else "",
+        "headline_ratios": _ratios(results, headline.case) if headline else [],
+        "headline_cases": [case for case in found if has(case, same_product)],
+        "launches": headline.time_ms.warm.count if headline and headline.time_ms.warm else 0,
+        "slower_cases": _slower_than_dense(results, found),
+        "own_tables": {size: tables.cases_table(results, group) for size, group in by_size.items()},
+        "projection_checks": [(p, check_of_projection(criteria, p)) for p in criteria.projections],
+        "profile": profile,
+        "steps": diagnose(results, criteria, profile) if judgement.decision == "NO-GO" else [],
+        "stale": sentence(results.environment.kernels_sha256, repository),
+        "published": published(repository),
+        "tables": tables,
+        "sections": SECTIONS,
+    }
+
+
+def render(template: str, context: dict[str, object]) -> str:
+    """Render one template of this package; a name that is missing is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("blackwellsparsek.report"),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(context)
+
+
+def _ratios(results: Results, case: Case) -> list[tuple[str, float]]:
+    """Name of each peer and the speed-up over it, the least flattering first."""
+    run = of_case(results, case)
+    ratios = {
+        implementation_name(name): speedup(run[OURS], peer) for name, peer in run.items() if name != OURS
+    }
+    return sorted(((name, r) for name, r in ratios.items() if r is not None), key=lambda entry: entry[1])
+
+
+def _slower_than_dense(results: Results, found: list[Case]) -> list[str]:
+    """Cases in which cuBLAS on A expanded is faster."""
+    runs = ((case, of_case(results, case)) for case in found)
+    return [
+        f"{case_name(case)} ({ratio:.2f}× cuBLAS dense)"
+        for case, run in runs
+        if (ratio := speedup(run.get(OURS), run.get("cublas_dense"))) is not None and ratio < 1
+    ]
