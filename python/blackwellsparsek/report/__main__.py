@@ -3,11 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 from ..records import RecordsError, Results
 from . import readme, tables
 from .bench_lines import load
-from .comparison import compare
+from .comparison import Finding, compare
 from .context import render, report_context
 from .criteria import Criteria, read_criteria
 from .staleness import published
@@ -88,7 +89,11 @@ def _write(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     comparison = compare(load(options.before), load(options.after))
-    context = {"comparison": comparison, "table": tables.comparison_table(comparison)}
+    context = {
+        "comparison": comparison,
+        "findings": get_args(Finding),
+        "table": tables.comparison_table(comparison),
+    }
     print(render("comparison.md.j2", context), end="")
     if not comparison.pairs:
         return 2

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ..records import Case, Record, Results, Spread
+from ..records import OURS, Case, Record, Results, Spread
 from .selection import default_records
 
 Finding = Literal["FASTER", "SAME", "SLOWER", "AMBIGUOUS"]
@@ -64,8 +64,13 @@ class Comparison:
             if name not in ignored and first[name] != second[name]
         ]
 
-    def count(self, finding: Finding) -> int:
-        return sum(pair.finding == finding for pair in self.pairs)
+    def ours(self, finding: Finding) -> int:
+        """In how many pairs of this library that was found."""
+        return sum(p.finding == finding for p in self.pairs if p.implementation == OURS)
+
+    def peers(self, finding: Finding) -> int:
+        """The same of all peers: what they differ by is not this library's doing."""
+        return sum(p.finding == finding for p in self.pairs if p.implementation != OURS)
 
 
 def compare(before: Results, after: Results) -> Comparison:

@@ -77,10 +77,8 @@ def render(template: str, context: dict[str, object]) -> str:
 def _ratios(results: Results, case: Case) -> list[tuple[str, float]]:
     """Name of each peer and the speed-up over it, the least flattering first."""
     run = of_case(results, case)
-    ratios = {
-        implementation_name(name): speedup(run[OURS], peer) for name, peer in run.items() if name != OURS
-    }
-    return sorted(((name, r) for name, r in ratios.items() if r is not None), key=lambda entry: entry[1])
+    ratios = [(implementation_name(name), speedup(run[OURS], peer)) for name, peer in run.items()]
+    return sorted((entry for entry in ratios[1:] if entry[1] is not None), key=lambda entry: entry[1])
 
 
 def _slower_than_dense(results: Results, found: list[Case]) -> list[str]:
