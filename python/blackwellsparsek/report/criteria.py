@@ -26,11 +26,7 @@ class Criterion:
     text: str | None = None  #: for `contains`
     case: str | None = None
     peers: tuple[str, ...] = ()  #: each is judged
-    decides: str | None = None  #: the peer whose verdict counts; None: every peer's
-
-    def counts(self, peer: str | None) -> bool:
-        """Whether the verdict against this peer counts for the level."""
-        return self.decides is None or peer == self.decides
+    decides: tuple[str, ...] = ()  #: the first of these that was measured decides; none: every peer does
 
 
 @dataclass(frozen=True)

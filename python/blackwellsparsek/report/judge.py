@@ -1,7 +1,7 @@
 """Verdicts on criteria from records, each with the records behind it."""
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..records import OURS, Record, Results
@@ -10,6 +10,7 @@ from .names import case_name, implementation_name
 from .selection import matching, of_case, ours, speedup, why_absent
 
 Outcome = Literal["met", "not met", "not measured"]
+NO_RECORD = "no record of this library on that case"
 COMPARE = {">=": operator.ge, ">": operator.gt, "<": operator.lt, "==": operator.eq}
 SIGNS = {">=": "≥", ">": ">", "<": "<", "==": "=", "contains": "contains"}
 
@@ -24,11 +25,7 @@ class Verdict:
     evidence: tuple[str, ...]  #: the records behind it, in words
     peer: str | None = None
     value: float | None = None
-
-    @property
-    def counts(self) -> bool:
-        """Whether it decides about the level."""
-        return self.criterion.counts(self.peer)
+    counts: bool = True  #: whether it decides about the level
 
     @property
     def title(self) -> str:
@@ -95,16 +92,22 @@ def _judge_one(results: Results, criteria: Criteria, criterion: Criterion) -> li
     if criterion.metric == "own_errors":
         return [_own_errors(results, criterion)]
     records = matching(ours(results), criteria.cases[criterion.case])
-    if not records:
-        wanted = ", ".join(f"{name} {value}" for name, value in criteria.cases[criterion.case].items())
-        return [
-            _unmeasured(criterion, f"no record of this library with {wanted}", peer)
-            for peer in criterion.peers or (None,)
-        ]
     if criterion.metric == "speedup":
         verdicts = [_speedup(results, criterion, records, peer) for peer in criterion.peers]
-        return sorted(verdicts, key=lambda v: float("inf") if v.value is None else v.value)
+        verdicts.sort(key=lambda v: float("inf") if v.value is None else v.value)
+        return _with_deciding(criterion, verdicts)
+    if not records:
+        return [_unmeasured(criterion, NO_RECORD)]
     return [_figure(results, criterion, records)]
+
+
+def _with_deciding(criterion: Criterion, verdicts: list[Verdict]) -> list[Verdict]:
+    """Let only the first peer of `decides` that was measured count, or the first where none was."""
+    if not criterion.decides:
+        return verdicts
+    measured = {verdict.peer for verdict in verdicts if verdict.outcome != "not measured"}
+    deciding = next((peer for peer in criterion.decides if peer in measured), criterion.decides[0])
+    return [replace(verdict, counts=verdict.peer == deciding) for verdict in verdicts]
 
 
 def _built_for(results: Results, criterion: Criterion) -> Verdict:
@@ -157,6 +160,8 @@ def _figure(results: Results, criterion: Criterion, records: list[Record]) -> Ve
 
 
 def _speedup(results: Results, criterion: Criterion, records: list[Record], peer: str) -> Verdict:
+    if not records:
+        return _unmeasured(criterion, NO_RECORD, peer)
     pairs = [(own, of_case(results, own.case).get(peer)) for own in records]
     ratios = [(ratio, own, other) for own, other in pairs if (ratio := speedup(own, other)) is not None]
     if not ratios:

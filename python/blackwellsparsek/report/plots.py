@@ -126,20 +126,22 @@ def _speedups(axes: Axes, results: Results, records: list[Record], title: str) -
 
 
 def _roofline(axes: Axes, records: list[Record], roof: Roof, profile: Profile | None) -> None:
-    largest = max(r.case.m for r in records)
     for block, group in _by_block(records):
         points = [(r.case.stored_flop / least_bytes(r.case), r.executed_tflops) for r in group]
         _line(axes, block, *map(list, zip(*sorted(points), strict=True)), linestyle="")
     right = 2 * max(roof.ridge, *(r.case.stored_flop / least_bytes(r.case) for r in records))
-    ends = [10, roof.ridge, right]
-    axes.plot(ends, [roof.at(x) for x in ends], color=_INK, linewidth=1.5)
+    ends = [roof.ridge / 20, roof.ridge, right]
+    label = f"{roof.copy_gb_per_s:.0f} GB/s measured by a copy; {roof.tflops:g} TFLOP/s by the datasheet"
+    axes.plot(ends, [roof.at(x) for x in ends], color=_INK, linewidth=1.5, label=label)
     if profile and profile.dram_bytes:
         headline = [r for r in records if r.case.block == max(_BLOCKS)] or records
         record = min(headline, key=lambda r: abs(r.case.m - 8192))
         x = record.case.stored_flop / profile.dram_bytes
         axes.plot([x], [record.executed_tflops], "x", color=_INK, label="with the bytes that were counted")
-    axes.set(xscale="log", yscale="log", title="Roofline", ylabel="executed TFLOP/s")
-    axes.set(xlabel=f"FLOP a byte of DRAM, at most (A, B once; C once), up to {largest}³")
+    sizes = ", ".join(f"{m}³" for m in sorted({r.case.m for r in records}))
+    sizes += ", from left to right" if "," in sizes else ""
+    axes.set(xscale="log", yscale="log", title=f"Roofline\n{sizes}")
+    axes.set(xlabel="FLOP a byte of DRAM if A, B and C pass once", ylabel="executed TFLOP/s")
 
 
 def _scaling(axes: Axes, results: Results, records: list[Record], headline: dict) -> None:
@@ -207,11 +209,11 @@ def _svg(name: str, draw: Callable[[Axes], None]) -> str:
         "legend.frameon": False,
     }
     with plt.rc_context(style):
-        figure, axes = plt.subplots(figsize=(7, 4.4), layout="constrained")
+        figure, axes = plt.subplots(figsize=(7, 4.8), layout="constrained")
         draw(axes)
         axes.grid(linewidth=0.6)
         axes.set_axisbelow(True)
-        axes.legend(fontsize=9, labelcolor=_INK)
+        figure.legend(loc="outside lower left", ncols=2, fontsize=9, labelcolor=_INK)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from ..records import OURS, Case, Record, Results, Spread
+from ..records import OURS, Case, Clocks, Record, Results, Spread
 from .comparison import Comparison
 from .criteria import Criteria
 from .names import case_name, dtype_name, implementation_name, layout_name, order_of
@@ -97,35 +97,39 @@ def implementations_table(results: Results, case: Case) -> Table:
     run = of_case(results, case)
     header = (
         *("implementation", "warm ms (p10 to p90)", "cold ms", "back to back ms", "executed TFLOP/s"),
-        *("dense-equivalent TFLOP/s", "ours is × as fast", "max_diff", "MHz", "W", "throttled by", "note"),
+        *("dense-equivalent TFLOP/s", "ours is × as fast", "max_diff", "under load", "settings"),
     )
     return Table(header, tuple(_implementation_row(record, run.get(OURS)) for record in run.values()))
 
 
 def _implementation_row(record: Record, own: Record | None) -> tuple[str, ...]:
     name = implementation_name(record.implementation)
-    if record.status != "ok":
-        return (name, *(NONE,) * 10, f"{record.status}: {record.reason}")
-    times, clocks = record.time_ms, record.clocks
-    notes = [record.settings] if record.settings else []
     if record.other_pattern:
-        notes.insert(0, "another product: not compared")
-    work = "of dense work" if record.work == "dense" else ""
-    ratio = NONE if record.implementation == OURS else _ratio(own, record)
+        name += " (another product)"
+    if record.status != "ok":
+        return (name, f"{record.status}: {record.reason}", *(NONE,) * 8)
+    times = record.time_ms
     return (
         name,
         _with_range(times.warm),
         f"{times.cold.median:.3f}" if times.cold else NONE,
         f"{times.back_to_back:.3f}" if times.back_to_back else NONE,
-        f"{record.executed_tflops:.0f} {work}".strip(),
+        f"{record.executed_tflops:.0f}{' of dense work' if record.work == 'dense' else ''}",
         f"{record.dense_equivalent_tflops:.0f}",
-        ratio,
+        NONE if record.implementation == OURS else _ratio(own, record),
         f"{record.error.max_diff:.1e}" if record.error else NONE,
-        f"{clocks.sm_mhz:.0f}" if clocks and clocks.sm_mhz else NONE,
-        f"{clocks.power_w:.0f}" if clocks and clocks.power_w else NONE,
-        ", ".join(clocks.throttle_reasons) if clocks and clocks.throttle_reasons else NONE,
-        "; ".join(notes) or NONE,
+        _load(record.clocks),
+        record.settings or NONE,
     )
+
+
+def _load(clocks: Clocks | None) -> str:
+    """Clock, power and what held the clock down."""
+    if clocks is None:
+        return NONE
+    parts = [f"{clocks.sm_mhz:.0f} MHz"] if clocks.sm_mhz else []
+    parts += [f"{clocks.power_w:.0f} W"] if clocks.power_w else []
+    return ", ".join([*parts, *clocks.throttle_reasons]) or NONE
 
 
 def _with_range(spread: Spread) -> str:
