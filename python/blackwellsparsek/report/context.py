@@ -31,6 +31,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
     judgement = judge(results, criteria)
     headline = next(iter(matching(ours(results), criteria.cases["headline"])), None)
     same_product = {k: v for k, v in criteria.cases["headline"].items() if k not in ("block", "layout")}
+    any_dtype = {k: v for k, v in same_product.items() if k != "dtype"}
     found = cases(results)
     by_size: dict[str, list[Case]] = {}
     for case in found:
@@ -48,6 +49,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
         "headline_name": case_name(headline.case) if headline else "",
         "headline_ratios": _ratios(results, headline.case) if headline else [],
         "headline_cases": [case for case in found if has(case, same_product)],
+        "published_cases": [case for case in found if has(case, any_dtype)],
         "launches": headline.time_ms.warm.count if headline and headline.time_ms.warm else 0,
         "slower_cases": _slower_than_dense(results, found),
         "own_tables": {size: tables.cases_table(results, group) for size, group in by_size.items()},

@@ -41,7 +41,17 @@ def cases(results: Results) -> list[Case]:
     """Every case once: larger first, then the library's usual layout and dtype, then falling block."""
     return sorted(
         {record.case for record in default_records(results)},
-        key=lambda c: (-c.m * c.k, -c.n, c.pattern, c.layout != "nn", c.dtype, -c.block, c.density, c.seed),
+        key=lambda c: (
+            -c.m * c.k,
+            -c.n,
+            c.pattern,
+            c.layout != "nn",
+            c.dtype != "float16",
+            c.dtype,
+            -c.block,
+            c.density,
+            c.seed,
+        ),
     )
 
 
