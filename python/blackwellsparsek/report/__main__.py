@@ -66,9 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return RUN[options.command](options)
-    except RecordsError as error:
+    except (RecordsError, OSError) as error:
         print(error, file=sys.stderr)
-        return 2
+    except ImportError as error:
+        print(f"{error}: install the extra packages of the report, jinja2 and matplotlib.", file=sys.stderr)
+    return 2
 
 
 def _judge(options: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ def _environment(lines: list[dict]) -> Environment:
         python="none: bsk bench",
         library_version=source["version"],
         commit=source["commit"],
-        architectures="90a" if hopper else "not recorded",  # spmm_sm90 runs only where built for it
+        architectures="90a" if hopper else "unknown",  # spmm_sm90 runs only where built for it
         kernels_sha256=source["kernels_sha256"],
         l2_bytes=None,
         copy_gb_per_s=None,

@@ -10,6 +10,7 @@ from .names import case_name, implementation_name
 from .selection import matching, of_case, ours, speedup, why_absent
 
 Outcome = Literal["met", "not met", "not measured"]
+UNKNOWN_BUILD = "unknown"  #: what records say of architectures that could not be found out
 NO_RECORD = "no record of this library on that case"
 COMPARE = {">=": operator.ge, ">": operator.gt, "<": operator.lt, "==": operator.eq}
 SIGNS = {">=": "≥", ">": ">", "<": "<", "==": "=", "contains": "contains"}
@@ -31,7 +32,7 @@ class Verdict:
     def title(self) -> str:
         if self.peer is None:
             return self.criterion.title
-        return f"{self.criterion.title}: {implementation_name(self.peer)}"
+        return f"× {implementation_name(self.peer)}"
 
     @property
     def wanted(self) -> str:
@@ -119,8 +120,12 @@ def _built_for(results: Results, criterion: Criterion) -> Verdict:
         if counted
         else "environment: no disassembler looked at the machine code"
     )
-    built = criterion.text in found.replace(",", ";").replace("-real", "").split(";")
-    return Verdict(criterion, "met" if built else "not met", f"built for {found}", (evidence,))
+    if found == UNKNOWN_BUILD and not counted:
+        return _unmeasured(criterion, "the records do not say what was built")
+    listed = criterion.text in found.replace(",", ";").replace("-real", "").split(";")
+    holds = not counted or min(environment.hgmma, environment.utmaldg) > 0
+    met = holds and (listed or found == UNKNOWN_BUILD)
+    return Verdict(criterion, "met" if met else "not met", f"built for {found}", (evidence,))
 
 
 def _own_errors(results: Results, criterion: Criterion) -> Verdict:

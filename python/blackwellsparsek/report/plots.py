@@ -49,9 +49,10 @@ def draw_all(results: Results, headline: dict, roof: Roof | None, profile: Profi
     one_sparsity = matching(records, {"sparsity": headline["sparsity"]})
     title = f"{headline['m']}×{headline['n']}×{headline['k']}, {dtype_name(headline['dtype'])}"
     pictures: dict[str, Callable[[Axes], None]] = {}
-    if one_size:
+    several_densities = len({record.case.sparsity for record in one_size}) > 1
+    if several_densities:
         pictures["rate_by_density"] = lambda axes: _rates(axes, results, one_size, title, roof)
-    if any(_dense_speedup(results, r) for r in one_size):
+    if several_densities and any(_dense_speedup(results, r) for r in one_size):
         pictures["speedup_over_dense"] = lambda axes: _speedups(axes, results, one_size, title)
     if one_sparsity and roof:
         pictures["roofline"] = lambda axes: _roofline(axes, one_sparsity, roof, profile)

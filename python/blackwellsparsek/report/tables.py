@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from ..records import OURS, Case, Clocks, Record, Results, Spread
 from .comparison import Comparison
 from .criteria import Criteria
-from .names import case_name, dtype_name, implementation_name, layout_name, order_of
+from .names import (
+    case_name,
+    dtype_name,
+    implementation_name,
+    layout_name,
+    order_of,
+    short_gpu_name,
+)
 from .selection import cases, default_records, matching, of_case, ours, speedup
 from .staleness import Published
 
@@ -147,7 +154,7 @@ def environment_table(results: Results) -> Table:
 
 
 def projections_table(results: Results, criteria: Criteria) -> Table:
-    """What the plan expected, beside what this GPU did; another GPU's projection is never counted as met."""
+    """What the plan expected, beside what this GPU did where it is the same chip."""
     header = (
         "projected",
         "for",
@@ -158,12 +165,16 @@ def projections_table(results: Results, criteria: Criteria) -> Table:
         "ms here",
     )
     rows = []
+    environment = results.environment
     for projection in criteria.projections:
+        same_gpu = projection.gpu == short_gpu_name(environment.gpu)
+        same_chip = environment.compute_capability == criteria.compute_capability
+        comparable = same_gpu or (same_chip and projection.gpu in criteria.chip.name)
         found = [r for r in matching(ours(results), criteria.cases[projection.case]) if r.status == "ok"]
-        here = min(found, key=lambda r: r.executed_tflops) if found else None
+        here = min(found, key=lambda r: r.executed_tflops) if found and comparable else None
         rows.append(
             (
-                f"{size_of(criteria, projection.case)}",
+                size_of(criteria, projection.case),
                 projection.gpu,
                 span(projection.tflops),
                 f"{here.executed_tflops:.0f}" if here else NONE,
