@@ -88,6 +88,12 @@ def test_a_case_that_was_out_of_memory_is_no_error(criteria: Criteria) -> None:
     assert judge(synthetic.results().with_records((other,)), criteria).decision == "GO"
 
 
+@pytest.mark.parametrize("architectures", ["90a", "80;89;90a", "80 89 90a", "90a-real"])
+def test_built_for_hopper_among_others(criteria: Criteria, architectures: str) -> None:
+    judgement = judge(synthetic.results(architectures=architectures), criteria)
+    assert verdict(judgement, "built_for_hopper").outcome == "met"
+
+
 def test_not_built_for_hopper_is_no_go(criteria: Criteria) -> None:
     judgement = judge(synthetic.results(architectures="80;90"), criteria)
     assert verdict(judgement, "built_for_hopper").outcome == "not met"

@@ -1,6 +1,7 @@
 """Verdicts on criteria from records, each with the records behind it."""
 
 import operator
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -122,7 +123,7 @@ def _built_for(results: Results, criterion: Criterion) -> Verdict:
     )
     if found == UNKNOWN_BUILD and not counted:
         return _unmeasured(criterion, "the records do not say what was built")
-    listed = criterion.text in found.replace(",", ";").replace("-real", "").split(";")
+    listed = criterion.text in re.split(r"[;, ]+", found.replace("-real", ""))
     holds = not counted or min(environment.hgmma, environment.utmaldg) > 0
     met = holds and (listed or found == UNKNOWN_BUILD)
     return Verdict(criterion, "met" if met else "not met", f"built for {found}", (evidence,))
