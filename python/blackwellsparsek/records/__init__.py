@@ -7,7 +7,20 @@ further line one record. `read_results` reads either; verdicts and pictures are 
 
 from .decode import RecordsError
 from .files import append_partial, partial_path, read_results, start_partial, write_results
-from .schema import OURS, SCHEMA, Case, Clocks, Environment, Error, Record, Results, Spread, Times
+from .schema import (
+    OURS,
+    SCHEMA,
+    Case,
+    Clocks,
+    Environment,
+    Error,
+    Record,
+    Results,
+    Spread,
+    Status,
+    Times,
+    Work,
+)
 
 __all__ = [
     "OURS",
@@ -20,7 +33,9 @@ __all__ = [
     "RecordsError",
     "Results",
     "Spread",
+    "Status",
     "Times",
+    "Work",
     "append_partial",
     "partial_path",
     "read_results",
