@@ -45,9 +45,12 @@ def draw_all(results: Results, headline: dict, roof: Roof | None, profile: Profi
     """
     measured = [record for record in ours(results) if record.status == "ok"]
     records = matching(measured, {name: headline[name] for name in ("dtype", "layout", "pattern")})
-    one_size = matching(records, {name: headline[name] for name in ("m", "n", "k")})
+    size = {name: headline[name] for name in ("m", "n", "k")}
+    if records and not matching(records, size):  # then of the largest product
+        size = {name: getattr(max(records, key=lambda r: r.case.dense_flop).case, name) for name in size}
+    one_size = matching(records, size)
     one_sparsity = matching(records, {"sparsity": headline["sparsity"]})
-    title = f"{headline['m']}×{headline['n']}×{headline['k']}, {dtype_name(headline['dtype'])}"
+    title = "×".join(map(str, size.values())) + f", {dtype_name(headline['dtype'])}"
     pictures: dict[str, Callable[[Axes], None]] = {}
     several_densities = len({record.case.sparsity for record in one_size}) > 1
     if several_densities:

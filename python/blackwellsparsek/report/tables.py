@@ -67,8 +67,8 @@ def _case_row(run: dict[str, Record], peers: list[str], with_share: bool) -> tup
         if own.status != "ok"
         else (
             f"{own.warm_ms:.3f}",
-            f"{own.executed_tflops:.0f}",
-            f"{own.dense_equivalent_tflops:.0f}",
+            rate(own.executed_tflops),
+            rate(own.dense_equivalent_tflops),
         )
     )
     return (
@@ -121,8 +121,8 @@ def _implementation_row(record: Record, own: Record | None) -> tuple[str, ...]:
         _with_range(times.warm),
         f"{times.cold.median:.3f}" if times.cold else NONE,
         f"{times.back_to_back:.3f}" if times.back_to_back else NONE,
-        f"{record.executed_tflops:.0f}{' of dense work' if record.work == 'dense' else ''}",
-        f"{record.dense_equivalent_tflops:.0f}",
+        rate(record.executed_tflops) + (" of dense work" if record.work == "dense" else ""),
+        rate(record.dense_equivalent_tflops),
         NONE if record.implementation == OURS else _ratio(own, record),
         f"{record.error.max_diff:.1e}" if record.error else NONE,
         _load(record.clocks),
@@ -177,8 +177,8 @@ def projections_table(results: Results, criteria: Criteria) -> Table:
                 size_of(criteria, projection.case),
                 projection.gpu,
                 span(projection.tflops),
-                f"{here.executed_tflops:.0f}" if here else NONE,
-                f"{here.dense_equivalent_tflops:.0f}" if here else NONE,
+                rate(here.executed_tflops) if here else NONE,
+                rate(here.dense_equivalent_tflops) if here else NONE,
                 span(projection.time_ms) if projection.time_ms else NONE,
                 f"{here.warm_ms:.3f}" if here else NONE,
             )
@@ -200,6 +200,11 @@ def baselines_table(results: Results, criteria: Criteria) -> Table:
 def size_of(criteria: Criteria, name: str) -> str:
     wanted = criteria.cases[name]
     return f"{wanted['m']}³ at {wanted['sparsity']:.0%} sparsity"
+
+
+def rate(tflops: float) -> str:
+    """Whole TFLOP/s; three digits of small rates."""
+    return f"{tflops:.0f}" if tflops >= 10 else f"{tflops:.3g}"
 
 
 def span(values: tuple[float, ...]) -> str:
