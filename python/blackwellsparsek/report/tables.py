@@ -156,13 +156,8 @@ def environment_table(results: Results) -> Table:
 def projections_table(results: Results, criteria: Criteria) -> Table:
     """What the plan expected, beside what this GPU did where it is the same chip."""
     header = (
-        "projected",
-        "for",
-        "TFLOP/s",
-        "measured here: executed",
-        "dense-equivalent",
-        "ms projected",
-        "ms here",
+        *("case", "projected for", "TFLOP/s projected", "executed here", "dense-equivalent here"),
+        *("ms projected", "ms here"),
     )
     rows = []
     environment = results.environment
@@ -192,7 +187,7 @@ def baselines_table(results: Results, criteria: Criteria) -> Table:
     for baseline in criteria.baselines:
         alike = matching(default_records(results), criteria.cases["headline"])
         found = [r for r in alike if r.implementation == baseline.implementation and r.status == "ok"]
-        measured = f"{found[0].executed_tflops:.4g}" if found else "not measured"
+        measured = rate(found[0].executed_tflops) if found else "not measured"
         rows.append((baseline.name, f"{baseline.tflops:g}", measured))
     return Table(("peer", "expected TFLOP/s", "executed TFLOP/s here"), tuple(rows))
 
