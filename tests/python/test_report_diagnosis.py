@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 import synthetic_records as synthetic
 
+from blackwellsparsek.benchmarking.ncu import Counters
 from blackwellsparsek.records import OURS, Clocks, RecordsError, Results, write_results
 from blackwellsparsek.report.__main__ import main
 from blackwellsparsek.report.criteria import Criteria
 from blackwellsparsek.report.diagnosis import Step, diagnose
 from blackwellsparsek.report.judge import judge
 from blackwellsparsek.report.profile import Profile, find_profile
+
+NO_COUNTERS = Counters("", {}, {})
 
 
 def answers(steps: list[Step]) -> list[str]:
@@ -36,7 +39,7 @@ def alternative(ms: float) -> Results:
 
 def test_a_healthy_run_has_no_likely_cause(criteria: Criteria) -> None:
     results = synthetic.results().with_records(alternative(0.5).records)
-    profile = Profile("h200_ncu_metrics.csv", 600e6, 3e9, 0.37e-3)
+    profile = Profile("h200_ncu_metrics.csv", 600e6, 3e9, 0.37e-3, NO_COUNTERS)
     steps = diagnose(results, criteria, profile)
     assert answers(steps) == ["not the cause"] * 5
     assert any("600 MB through DRAM" in line for line in steps[1].evidence)
@@ -69,7 +72,7 @@ def test_a_crippled_run_is_diagnosed(criteria: Criteria, results: Results, step:
 
 
 def test_the_bytes_that_were_counted_can_show_a_bound_by_memory(criteria: Criteria) -> None:
-    profile = Profile("h200_ncu_metrics.csv", 2.6e9, None, 0.74e-3)
+    profile = Profile("h200_ncu_metrics.csv", 2.6e9, None, 0.74e-3, NO_COUNTERS)
     assert answers(diagnose(synthetic.results(0.5), criteria, profile))[1] == "likely cause"
 
 
@@ -107,6 +110,9 @@ def test_counters_beside_the_records_are_read(tmp_path: Path) -> None:
     profile = find_profile(tmp_path / "results.json")
     assert (profile.dram_bytes, profile.l2_bytes) == pytest.approx((600.5e6, 3e9))
     assert profile.seconds == pytest.approx(370e-6)
+    throughput = profile.figures()[0]
+    assert throughput[:3] == ("SM throughput", "70.0 %", "20 to 25 %")
+    assert "The plan assumed a kernel that waits for memory" in throughput[3]
 
 
 @pytest.mark.parametrize(

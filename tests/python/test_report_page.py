@@ -160,6 +160,16 @@ def test_a_click_sorts_by_number(tmp_path: Path, browser: str) -> None:
     assert 'aria-sort="ascending"' in table
 
 
+def test_counters_beside_the_records_are_shown(tmp_path: Path, browser: str) -> None:
+    page = written(synthetic.results(), tmp_path) / "H200_RESULTS.html"
+    assert "Profiling: SKIPPED." in look(browser, page, "--dump-dom").stdout
+    metrics = "metric,unit,value\nlts__t_sector_hit_rate.pct,%,80.5\ndram__bytes.sum,byte,6e8\n"
+    (tmp_path / "h200_ncu_metrics.csv").write_text(metrics)
+    page = written(synthetic.results(), tmp_path) / "H200_RESULTS.html"
+    dom = look(browser, page, "--dump-dom").stdout
+    assert "<td>L2 hit rate</td><td>80.5 %</td><td>90 to 95 %</td>" in dom
+
+
 def test_records_cannot_put_markup_into_the_page(tmp_path: Path, browser: str) -> None:
     hostile = "</td><script>document.title = 'taken'</script>"
     record = synthetic.not_measured(synthetic.case(), "stk_triton", hostile)

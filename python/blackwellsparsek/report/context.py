@@ -20,6 +20,7 @@ SECTIONS = {
     "pictures": "Pictures",
     "peers": "Every implementation on the headline product",
     "projections": "Projections and what the arithmetic says",
+    "profile": "What the hardware counted",
     "cases": "All cases",
     "missing": "What was not measured",
     "environment": "Environment",

@@ -1,24 +1,43 @@
-"""The counters that benchmarks/profile_ncu.py took, as far as the report needs them."""
+"""The counters that benchmarks/profile_ncu.py took of the headline kernel."""
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..benchmarking.ncu import Counters
+from ..benchmarking.ncu_findings import FIGURES, STALLS, stall_reasons
 from ..records import RecordsError
 
-COLUMNS = ("metric", "value", "unit")
+COLUMNS = {"metric", "value", "unit"}
 DRAM_BYTES, L2_BYTES, DURATION = "dram__bytes.sum", "lts__t_bytes.sum", "gpu__time_duration.sum"
 _SCALES = {"byte": 1, "kbyte": 1e3, "mbyte": 1e6, "gbyte": 1e9, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Counters of one launch of the headline kernel, in bytes and seconds; None where not counted."""
+    """Counters of one launch; amounts in bytes and seconds, None where not counted."""
 
     source: str
     dram_bytes: float | None
     l2_bytes: float | None
     seconds: float | None
+    counters: Counters
+
+    def figures(self) -> list[tuple[str, str, str, str]]:
+        """Name, measured, what the plan expected, and in words why they differ."""
+        rows = []
+        for figure in FIGURES:
+            value = figure.measured(self.counters)
+            low, high = figure.expected or (None, None)
+            expected = "-" if low is None else f"{low} %" if low == high else f"{low} to {high} %"
+            measured = "-" if value is None else f"{value:.1f} %"
+            rows.append((figure.name, measured, expected, figure.in_words(value)))
+        return rows
+
+    def stalls(self) -> list[tuple[str, str, str]]:
+        """Reason, share of all waiting, and what it means."""
+        reasons = stall_reasons(self.counters)
+        return [(name, f"{share:.1%}", f"a warp waited {STALLS.get(name, '-')}") for name, share in reasons]
 
 
 def find_profile(results_path: Path) -> Profile | None:
@@ -37,20 +56,22 @@ def read_profile(path: Path) -> Profile:
     """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    if not rows or not set(COLUMNS) <= set(rows[0]):
-        raise RecordsError(f"{path} lacks rows or one of the columns {', '.join(COLUMNS)}.")
-    values = {}
-    for row in rows:
-        if row["metric"] in (DRAM_BYTES, L2_BYTES, DURATION):
-            values[row["metric"]] = _number(row, path)
-    return Profile(path.name, values.get(DRAM_BYTES), values.get(L2_BYTES), values.get(DURATION))
-
-
-def _number(row: dict[str, str], path: Path) -> float:
-    unit = {"nsecond": "ns", "usecond": "us", "msecond": "ms", "second": "s"}.get(row["unit"], row["unit"])
+    if not rows or not set(rows[0]) >= COLUMNS:
+        raise RecordsError(f"{path} lacks rows or one of the columns {', '.join(sorted(COLUMNS))}.")
     try:
-        return float(row["value"]) * _SCALES[unit.lower()]
-    except (KeyError, ValueError) as error:
-        raise RecordsError(
-            f"{path}: {row['metric']} is {row['value']!r} {row['unit']!r}; expected bytes or seconds."
-        ) from error
+        values = {row["metric"]: float(row["value"]) for row in rows}
+    except (TypeError, ValueError) as error:
+        raise RecordsError(f"{path} holds a value that is no number: {error}.") from error
+    counters = Counters("", values, {row["metric"]: row["unit"] for row in rows})
+    amounts = [_amount(counters, name, path) for name in (DRAM_BYTES, L2_BYTES, DURATION)]
+    return Profile(path.name, *amounts, counters)
+
+
+def _amount(counters: Counters, name: str, path: Path) -> float | None:
+    """In bytes or seconds."""
+    if name not in counters.values:
+        return None
+    unit = counters.units[name].lower().replace("second", "s")
+    if unit not in _SCALES:
+        raise RecordsError(f"{path}: {name} is in {counters.units[name]!r}; expected bytes or seconds.")
+    return counters[name] * _SCALES[unit]

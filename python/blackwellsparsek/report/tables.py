@@ -14,6 +14,7 @@ from .names import (
     order_of,
     short_gpu_name,
 )
+from .profile import Profile
 from .selection import cases, default_records, matching, of_case, ours, speedup
 from .staleness import Published
 
@@ -190,6 +191,13 @@ def baselines_table(results: Results, criteria: Criteria) -> Table:
         measured = rate(found[0].executed_tflops) if found else "not measured"
         rows.append((baseline.name, f"{baseline.tflops:g}", measured))
     return Table(("peer", "expected TFLOP/s", "executed TFLOP/s here"), tuple(rows))
+
+
+def profile_tables(profile: Profile) -> tuple[Table, Table]:
+    """Figures beside the plan's expectations for an H100, and what warps waited for."""
+    figures = Table(("figure", "measured", "expected of an H100", "why"), tuple(profile.figures()))
+    stalls = Table(("stall reason", "share of waiting", "meaning"), tuple(profile.stalls()))
+    return figures, stalls
 
 
 def size_of(criteria: Criteria, name: str) -> str:
