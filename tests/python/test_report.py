@@ -9,8 +9,10 @@ import synthetic_records as synthetic
 from blackwellsparsek.records import OURS, Results, write_results
 from blackwellsparsek.report.__main__ import main
 from blackwellsparsek.report.arithmetic import check_of_projection
+from blackwellsparsek.report.bench_lines import load
 from blackwellsparsek.report.criteria import Criteria
 from blackwellsparsek.report.judge import Judgement, Verdict, judge
+from blackwellsparsek.report.selection import matching
 
 
 def exit_code(results: Results, tmp_path: Path) -> int:
@@ -165,6 +167,16 @@ def test_a_broken_file_is_refused_in_a_sentence(tmp_path: Path, capsys) -> None:
 
 def test_lines_of_bsk_bench_are_judged(repository: Path) -> None:
     assert main(["judge", str(repository / "results" / "h200" / "bench.jsonl")]) == 0
+
+
+def test_a_sweep_holds_the_alternatives_of_the_plan_and_no_oracle(
+    repository: Path, criteria: Criteria
+) -> None:
+    sweep = load(repository / "results" / "h200" / "crossover.jsonl")
+    headline = matching(sweep.records, criteria.cases["headline"])
+    assert sum(record.settings is None for record in headline) == 1
+    assert len(headline) > 1
+    assert verdict(judge(sweep, criteria), "correct").outcome == "not measured"
 
 
 def test_the_arithmetic_of_the_projections(criteria: Criteria) -> None:

@@ -1,4 +1,8 @@
-"""Reads the JSON lines of `bsk bench` (bench/record.h) as results."""
+"""Reads the JSON lines of `bsk bench` and `bsk sweep` (bench/record.h) as results.
+
+A sweep measures every kernel on each case. The one predicted to be fastest is what a plan takes; the others
+become alternatives to it.
+"""
 
 import math
 from pathlib import Path
@@ -16,6 +20,7 @@ _NAMES = {
     "cusparse-bsr": "cusparse_bsr",
     "cusparse-bell": "cusparse_blocked_ell",
 }
+DENSE_KERNEL = "dense_cublas"
 _BOUND = 0.01  # of the largest difference where the product is O(1)
 
 
@@ -38,11 +43,12 @@ def _read_lines(path: Path) -> Results:
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
     parsed = [(number, parse_json(line, f"{path}, line {number},")) for number, line in lines]
     try:
-        kept = [data for _, data in parsed if data["overhead_us"] is None and "plan" not in data]
+        kept = [data for _, data in parsed if data["overhead_us"] is None]
         versions = {data["schema_version"] for data in kept}
         if versions != {SCHEMA_VERSION}:
             raise RecordsError(f"{path} has the schema versions {versions}; expected {{{SCHEMA_VERSION}}}.")
-        records = tuple(_record(data) for data in kept)
+        chosen = _chosen_by_the_plan(kept)
+        records = tuple(_record(data, chosen) for data in kept)
         results = Results(_environment(kept), {}, source=str(path))
     except (KeyError, TypeError) as error:
         raise RecordsError(
@@ -79,7 +85,27 @@ def _environment(lines: list[dict]) -> Environment:
     )
 
 
-def _record(line: dict) -> Record:
+def _chosen_by_the_plan(lines: list[dict]) -> dict[Case, str]:
+    """Case to the variant that a sweep predicted to be this library's fastest."""
+    fastest: dict[Case, tuple[float, str]] = {}
+    for line in lines:
+        plan = line.get("plan")
+        if plan is None or plan["packs_each_time"] or line["kernel"] == DENSE_KERNEL:
+            continue
+        case = _case(line["case"])
+        fastest[case] = min(fastest.get(case, (math.inf, "")), (plan["predicted_ms"], plan["variant"]))
+    return {case: variant for case, (_, variant) in fastest.items()}
+
+
+def _settings(line: dict, case: Case, chosen: dict[Case, str]) -> str | None:
+    """What was forced; None for what the plan would take anyway."""
+    plan = line.get("plan")
+    if plan is None or (plan["variant"] == chosen.get(case) and not plan["packs_each_time"]):
+        return None
+    return plan["variant"] + (", packing A each time" if plan["packs_each_time"] else "")
+
+
+def _record(line: dict, chosen: dict[Case, str]) -> Record:
     case = _case(line["case"])
     times, load, error = line["times"], line["environment"], line["error"]
     correct = error is None or error["correct"]
@@ -101,11 +127,11 @@ def _record(line: dict) -> Record:
         work="dense" if dense else "stored_blocks",
         executed_tflops=flop / median if median else None,
         dense_equivalent_tflops=case.dense_flop / 1e9 / median if median else None,
-        error=_error(error, case) if error else None,
+        error=_error(error, case) if error and "plan" not in line else None,  # a sweep has no oracle
         clocks=Clocks(load["sm_clock_mhz"], load["power_w"], tuple(load["throttle_reasons"] or ())),
         kernel=line["kernel"],
         plan=line["configuration"],
-        settings=None,
+        settings=_settings(line, case, chosen),
     )
 
 

@@ -137,7 +137,8 @@ def _tile(subject: Subject) -> Step:
     measured = sorted((r for r in others if r.status == "ok"), key=lambda r: r.warm_ms)
     if not measured:
         evidence = (default, "no alternative was measured")
-        return Step(question, "no evidence", evidence, "Measure the plan's alternatives, as autotune does.")
+        advice = "Measure the plan's alternatives with `bsk sweep` and judge its records."
+        return Step(question, "no evidence", evidence, advice)
     evidence = [default, *(f"{r.settings}: {r.warm_ms:.4g} ms" for r in measured)]
     best = measured[0]
     if best.warm_ms < FASTER * record.warm_ms and best.time_ms.warm.p90 < record.time_ms.warm.p10:

@@ -151,7 +151,10 @@ def _figure(results: Results, criterion: Criterion, records: list[Record]) -> Ve
     if not measured:
         return _unmeasured(criterion, why_absent(records[0]))
     if criterion.metric == "max_diff":
-        value = max(record.error.max_diff for record in measured)
+        errors = [record.error.max_diff for record in measured if record.error is not None]
+        if not errors:
+            return _unmeasured(criterion, "the records hold no error against an oracle")
+        value = max(errors)
         found = f"{value:.2g}"
     else:
         worst = min(measured, key=lambda record: record.executed_tflops)
