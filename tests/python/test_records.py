@@ -90,6 +90,13 @@ def test_json_of_another_kind_is_refused(path: Path, content: str) -> None:
         read_results(path)
 
 
+@pytest.mark.parametrize("content", ["[" * 100000, "1" * 5000, "\\ud800", '{"a": }'])
+def test_json_that_cannot_be_parsed_is_refused(path: Path, content: str) -> None:
+    path.write_text(content)
+    with pytest.raises(RecordsError, match="is no JSON"):
+        read_results(path)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_are_not_finite_are_refused(path: Path, value: float) -> None:
     message = broken(path, lambda c: c["records"][2].update(executed_tflops=value))

@@ -1,10 +1,12 @@
 """Verdicts on records that pass, fail, lack something, or come from another GPU."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import synthetic_records as synthetic
+from hypothesis import HealthCheck, given, settings, strategies
 
 from blackwellsparsek.records import OURS, Results, write_results
 from blackwellsparsek.report.__main__ import main
@@ -187,3 +189,32 @@ def test_the_arithmetic_of_the_projections(criteria: Criteria) -> None:
     assert "take 4.64 ms, not the projected 1.54 ms" in l4
     assert "No fp16 kernel can execute 1000 to 1200 TFLOP/s" in large
     assert "takes at least 1.96 ms" in large
+
+
+NO_GO = replace(synthetic.results(), records=tuple(synthetic.records_of(synthetic.case(), 300.0)))
+ODD = [None, 0, -1, 1e308, 1e-308, 10**30, "", "x", "9.0", [], {}, True]
+
+
+def fields(content: object) -> list[tuple]:
+    """Where everything in a JSON value stands: keys and indices from the top."""
+    inner = content.items() if isinstance(content, dict) else enumerate(content)
+    found = []
+    for key, value in inner:
+        found.append((key,))
+        if isinstance(value, dict | list):
+            found += [(key, *rest) for rest in fields(value)]
+    return found
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=strategies.data())
+def test_whatever_is_odd_is_refused_or_judged(data: strategies.DataObject, tmp_path: Path) -> None:
+    write_results(NO_GO, tmp_path / "results.json")
+    content = json.loads((tmp_path / "results.json").read_text())
+    *outer, last = data.draw(strategies.sampled_from(fields(content)))
+    place = content
+    for key in outer:
+        place = place[key]
+    place[last] = data.draw(strategies.sampled_from(ODD))
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    assert main(["judge", str(tmp_path / "results.json")]) in (0, 1, 2)

@@ -42,6 +42,10 @@ def read_results(path: str | os.PathLike[str]) -> Results:
     if not isinstance(entries, list):
         raise RecordsError(f"{path} lacks the list 'records'.")
     environment = decode(Environment, header.get("environment"), f"{path}: environment")
+    for name in ("sm_count", "memory_bytes", "l2_bytes", "copy_gb_per_s"):
+        value = getattr(environment, name)
+        if value is not None and value <= 0:
+            raise RecordsError(f"{path}: environment: {name} is {value}; expected more than 0, or null.")
     records = []
     for number, entry in enumerate(entries, start=1):
         where = f"{path}: record {number}{_named(entry)}"
@@ -105,6 +109,8 @@ def _check(record: Record, where: str) -> None:
         raise RecordsError(f"{where} has sizes or a density out of range: {case}.")
     if abs(case.density - case.stored_flop / case.dense_flop) > _SLACK:
         raise RecordsError(f"{where} has the density {case.density}, which does not follow from its blocks.")
+    if record.clocks and record.clocks.sm_mhz is not None and record.clocks.sm_mhz <= 0:
+        raise RecordsError(f"{where} has a clock of {record.clocks.sm_mhz} MHz; expected more, or null.")
     for spread in (record.time_ms.cold, record.time_ms.warm):
         if spread and not _in_order(spread):
             raise RecordsError(f"{where} has times out of order; expected 0 < min <= p10 <= ...: {spread}.")
