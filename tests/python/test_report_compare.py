@@ -133,13 +133,25 @@ def test_the_readme_claims_no_speed_below_the_minimum(tree: Path, criteria: Crit
     assert "4.50" in section
 
 
+def test_the_readme_shows_every_gpu_and_results_files_before_lines(
+    tree: Path, repository: Path, criteria: Criteria
+) -> None:
+    publish(tree, synthetic.results())
+    shutil.copy(repository / "results" / "h200" / "bench.jsonl", tree / "results" / "h200")
+    (tree / "results" / "l4").mkdir()
+    l4 = synthetic.results(gpu="NVIDIA L4", compute_capability="8.9", architectures="89")
+    write_results(l4, tree / "results" / "l4" / "l4_results.json")
+    text = readme.rendered(tree, criteria)
+    assert text.count("**NVIDIA H200**") == text.count("**NVIDIA L4**") == 1
+    assert text.count("commit synthetic") == 2
+
+
 def test_the_readme_says_which_of_its_figures_are_stale(repository: Path) -> None:
-    source = readme.published_results(repository)
-    relative = source.relative_to(repository)
+    shown = {source.relative_to(repository) for source in readme.published_results(repository)}
     stale = [entry for entry in published(repository) if entry.stale]
     text = (repository / "README.md").read_text()
     says_so = "The kernel sources have changed since" in text
-    assert says_so == any(entry.path == relative for entry in stale), (
+    assert says_so == any(entry.path in shown for entry in stale), (
         "README.md is silent about its figures' kernels: run `python -m blackwellsparsek.report readme`"
     )
     for entry in stale:

@@ -11,19 +11,21 @@ from .criteria import Criteria
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def published_results(repository: Path) -> Path:
-    """The records that the README shows: results files first, then lines of `bsk bench`.
+def published_results(repository: Path) -> list[Path]:
+    """The records that the README shows: of each GPU its results file, else its lines of `bsk bench`.
 
     Raises
     ------
     RecordsError
         Where there are none.
     """
-    for pattern in ("*/*_results.json", "*/bench.jsonl"):
-        found = sorted((repository / "results").glob(pattern))
-        if found:
-            return found[-1]
-    raise RecordsError(f"{repository / 'results'} has no *_results.json and no bench.jsonl.")
+    chosen = []
+    for folder in sorted(path for path in (repository / "results").glob("*") if path.is_dir()):
+        found = [*sorted(folder.glob("*_results.json")), *folder.glob("bench.jsonl")]
+        chosen += found[:1]
+    if not chosen:
+        raise RecordsError(f"{repository / 'results'} has no folder with *_results.json or bench.jsonl.")
+    return chosen
 
 
 def rendered(repository: Path, criteria: Criteria, results: Results | None = None) -> str:
@@ -39,14 +41,11 @@ def rendered(repository: Path, criteria: Criteria, results: Results | None = Non
     _, found, tail = rest.partition(END)
     if not found:
         raise RecordsError(f"README.md lacks the markers {BEGIN} and {END}.")
-    results = results or load(published_results(repository))
-    return f"{head}{BEGIN}\n{_section(results, criteria, repository)}{END}{tail}"
+    shown = [results] if results else [load(path) for path in published_results(repository)]
+    sections = "\n".join(render("readme.md.j2", report_context(each, criteria, repository)) for each in shown)
+    return f"{head}{BEGIN}\n{sections}{END}{tail}"
 
 
 def update(repository: Path, text: str) -> None:
     with _replacing(repository / "README.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _section(results: Results, criteria: Criteria, repository: Path) -> str:
-    return render("readme.md.j2", report_context(results, criteria, repository))
