@@ -132,7 +132,8 @@ def _tile(subject: Subject) -> Step:
     record = subject.record
     if record is None:
         return Step(question, "no evidence", ("the headline case was not measured",), "Measure it.")
-    default = f"the plan's choice: {record.warm_ms:.4g} ms, {record.plan or record.kernel}"
+    tiles = [line for line in (record.plan or "").splitlines() if line.startswith("Tiles of")]
+    default = ", ".join([f"the plan's choice: {record.warm_ms:.4g} ms", record.kernel or "a kernel", *tiles])
     others = [r for r in subject.results.records if is_alternative(r) and r.case == record.case]
     measured = sorted((r for r in others if r.status == "ok"), key=lambda r: r.warm_ms)
     if not measured:
