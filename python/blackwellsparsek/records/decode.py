@@ -21,7 +21,9 @@ def parse_json(text: str, where: str) -> Any:
 
     try:
         return json.loads(text, parse_constant=refuse)
-    except json.JSONDecodeError as error:
+    except RecordsError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RecordsError(f"{where} is no JSON: {error}. It may be cut off; measure again.") from error
 
 
@@ -62,6 +64,8 @@ def _decode_dataclass(kind: type[T], data: object, where: str) -> T:
 
 
 def _decode_scalar(kind: type[T], data: object, where: str) -> T:
+    if type(data) is int and abs(data) > _LARGEST:
+        raise RecordsError(f"{where} is an integer of {len(str(data))} digits; expected at most 64 bits.")
     if kind is float and type(data) is int:
         data = float(data)
     if type(data) is not kind:
@@ -71,6 +75,7 @@ def _decode_scalar(kind: type[T], data: object, where: str) -> T:
     return data
 
 
+_LARGEST = 2**63 - 1
 _WORDS = {float: "a number", int: "a whole number", str: "a string", bool: "true or false", dict: "an object"}
 
 
