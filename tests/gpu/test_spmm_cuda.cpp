@@ -39,11 +39,11 @@ std::optional<Plan> plan_for(const DeviceProblem& problem, const std::string& ke
 
 class SpmmCuda : public NeedsCuda<::testing::TestWithParam<Case>> {};
 
-TEST_P(SpmmCuda, MatchesOracle) {
-    DeviceProblem problem(make_problem(GetParam()));
+/// By the kernel of the planner's choice and by every other that computes the case.
+void check_every_kernel(DeviceProblem problem) {
     const TestStream stream;
     for (const std::string& kernel : kernels()) {
-        if (kernel == "dense_cublas" && GetParam().special_values) {
+        if (kernel == "dense_cublas" && problem.problem().spec.special_values) {
             continue;  // zeros of an expanded A times infinities of B are NaN
         }
         SCOPED_TRACE(kernel.empty() ? "kernel of the planner's choice" : kernel);
@@ -59,6 +59,14 @@ TEST_P(SpmmCuda, MatchesOracle) {
         stream.synchronize();
         EXPECT_TRUE(problem.check(*plan)) << plan->explain();
     }
+}
+
+TEST_P(SpmmCuda, MatchesOracle) {
+    check_every_kernel(DeviceProblem(make_problem(GetParam())));
+}
+
+TEST_P(SpmmCuda, MatchesOracleByTheTransposeOfWhatIsStored) {
+    check_every_kernel(DeviceProblem(with_transposed_storage(make_problem(GetParam()))));
 }
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
