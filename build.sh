@@ -210,7 +210,7 @@ quickstart() {
 }
 
 python_tests() {
-    PYTHONPATH=python "$VENV/bin/python" -m pytest tests/python
+    PYTHONPATH=python "$VENV/bin/python" -m pytest
 }
 
 main() {

@@ -13,7 +13,7 @@
 #   sent/       the files as they came        source/   the tree that is built in
 #   wheel/      a wheel, if one was sent      venv/     the environment of the wheel
 #   latest      the ID of the latest run      lock      held while a run works
-#   runs/ID/    request, state, log, results/
+#   runs/ID/    request, state, finished (stages), log, results/
 # shellcheck disable=SC2317 # the actions are called by name
 set -euo pipefail
 export LC_ALL=C
@@ -37,14 +37,12 @@ gpu_facts() {
     fi
 }
 
+# The newest of those among which build.sh chooses.
 nvcc_fact() {
     local nvcc
     for nvcc in "${CUDACXX:-}" "$(command -v nvcc || true)" /usr/local/cuda/bin/nvcc; do
-        if [[ -x $nvcc ]]; then
-            fact nvcc "$("$nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p')"
-            return
-        fi
-    done
+        [[ ! -x $nvcc ]] || "$nvcc" --version | sed -n 's/.*release \([0-9.]*\),.*/\1/p'
+    done | sort --version-sort | tail -n 1 | while read -r newest; do fact nvcc "$newest"; done
 }
 
 # Age of process 1: that of the container, or of the machine where there is none.
@@ -159,7 +157,10 @@ session() {
     # The far tree has no history to ask.
     export BSK_COMMIT=$version PYTHONUNBUFFERED=1
     printf '%s: %s of %s\n' "$(date --utc +%FT%TZ)" "$jobs" "$version"
+    touch "$RUN/finished"
     for stage in build $jobs; do
+        # A run that goes on repeats what is quick and proves the set-up, and no job that it has finished.
+        [[ $stage == build || $stage == verify* ]] || ! grep -qx "$stage" "$RUN/finished" || continue
         set_state running "$stage"
         printf '\n[%s] %s\n' "$(date --utc +%T)" "$stage"
         status=0
@@ -169,6 +170,7 @@ session() {
             set_state failed "$stage" "$status"
             return
         fi
+        echo "$stage" >>"$RUN/finished"
     done
     set_state "done"
     printf '\n[%s] done\n' "$(date --utc +%T)"

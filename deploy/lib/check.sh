@@ -121,7 +121,7 @@ check_machine() {
     mapfile -t missing < <(lacking)
     if ((${#missing[@]} > 0)); then
         printf 'missing: %s\n' "${missing[@]}" >&2
-        fail "$EXIT_LACKING" "The machine lacks ${#missing[@]} of what is needed; nothing was sent."
+        fail "$EXIT_LACKING" "$(where) lacks what is listed above; nothing was sent."
     fi
     needed=$(space_needed)
     ((FACTS[free_mb] >= needed)) || fail "$EXIT_DISK_FULL" "The disk of $(where) has ${FACTS[free_mb]} MB free for" \

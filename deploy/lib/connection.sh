@@ -13,7 +13,7 @@ parse_target() {
         LOGIN=${address%@*}
         address=${address##*@}
     fi
-    if [[ $address =~ ^\[(.+)\](:(.*))?$ ]] || [[ $address =~ ^([^:]+)(:(.*))?$ ]]; then
+    if [[ $address =~ ^\[(.+)\](:([^:]*))?$ ]] || [[ $address =~ ^([^:]+)(:([^:]*))?$ ]]; then
         HOST=${BASH_REMATCH[1]}
         [[ -z ${BASH_REMATCH[2]} ]] || PORT=${BASH_REMATCH[3]:-none}
     else
@@ -78,7 +78,7 @@ is_broken() {
 
 # is_final ERRORS: whether trying again cannot help.
 is_final() {
-    grep -qE 'No space left|Disk quota|Permission denied|Host key verification|resolve hostname|refused|timed out' "$1"
+    grep -qE 'No space left|Disk quota|Permission denied|Host key verification|resolve hostname|refused|timed out|banner exchange|kex_exchange' "$1"
 }
 
 # again_when_broken COMMAND...: runs it, and again after each of RETRY_DELAYS as long as the connection breaks.
@@ -114,11 +114,11 @@ explain_failure() {
         *'Connection refused'*)
             fail "$EXIT_UNREACHABLE" "Nothing listens at $(where): check the port (containers map ssh to a port of" \
                 "their own), and whether the machine is up." ;;
-        *'timed out'* | *'No route to host'* | *'unreachable'*)
-            fail "$EXIT_UNREACHABLE" "$(where) does not answer: check the address, and whether the machine is up." ;;
         *'banner exchange'* | *'kex_exchange_identification'* | *"doesn't support PTY"*)
             fail "$EXIT_UNREACHABLE" "What listens at $(where) is no full ssh server: check the port, and take the" \
                 "direct TCP address where the provider also offers a proxy." ;;
+        *'timed out'* | *'No route to host'* | *'unreachable'*)
+            fail "$EXIT_UNREACHABLE" "$(where) does not answer: check the address, and whether the machine is up." ;;
     esac
     if is_broken "$1"; then
         fail "$EXIT_LOST" "The connection to $(where) broke while $2: run the same command again, it goes on from there."
