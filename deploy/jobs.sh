@@ -27,9 +27,21 @@ build() {
     fi
     [[ -x $DIRECTORY/venv/bin/pip ]] || run python3 -m venv --system-site-packages "$DIRECTORY/venv"
     local install=("$DIRECTORY/venv/bin/python" -m pip --disable-pip-version-check install --progress-bar off)
-    run "${install[@]}" "$WHEEL"
-    # The same version may come with another content; what it depends on is there by now.
-    run "${install[@]}" --quiet --no-deps --force-reinstall "$WHEEL"
+    # Like build.sh: a PyTorch that is new enough is used, else the one that was tested is installed.
+    has_torch || run "${install[@]}" -r "$SOURCE/scripts/requirements/torch.txt"
+    run "${install[@]}" --no-deps --force-reinstall "$WHEEL"
+}
+
+has_torch() {
+    [[ $SHOW == no ]] && "$DIRECTORY/venv/bin/python" - <<'PYTHON'
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    sys.exit(tuple(int(part) for part in version("torch").split(".")[:2]) < (2, 10))
+except PackageNotFoundError:
+    sys.exit(1)
+PYTHON
 }
 
 verify() {
