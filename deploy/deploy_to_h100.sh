@@ -166,6 +166,7 @@ main() {
     check_arguments
     SCRATCH=$(mktemp -d)
     trap 'rm -rf "$SCRATCH"' EXIT
+    trap stop_watching INT
     if [[ $ATTACH == yes ]]; then attach; else deploy; fi
     follow_run
     read_facts

@@ -1,6 +1,18 @@
 # shellcheck shell=bash disable=SC2154 # the other parts set what is read here
 # The run on the far side, which goes on without us, and the way back to it.
 
+AT_WORK=no
+
+# What Ctrl-C does. Without it ssh, which dies of it too, would look like a broken connection and be tried again.
+stop_watching() {
+    if [[ $AT_WORK == yes ]]; then
+        say "Stopped watching; the run goes on. Back to it: $ATTACH_COMMAND"
+    else
+        say "Stopped before anything was started; the same command goes on from here."
+    fi
+    exit 130
+}
+
 start_run() {
     heading "starting: ${JOBS[*]}"
     # A run of the same version and jobs that did not end well goes on where it was, with what it has measured.
@@ -10,6 +22,7 @@ start_run() {
         id=${FACTS[run]}
         say "going on with the run $id, which had stopped at: ${FACTS[state]}"
     fi
+    AT_WORK=yes
     far_step "starting the run" start "$DIRECTORY" "$id" "$VERSION" "${JOBS[@]}"
     if [[ $DRY_RUN == yes ]]; then
         say "and there, detached:"
@@ -25,13 +38,13 @@ start_run() {
 # Prints the log from where it is until the run ends; comes back by itself after a broken connection.
 follow_run() {
     heading "progress"
+    AT_WORK=yes
     : >"$SCRATCH/log"
     local status tries=0 before
     if [[ $DRY_RUN == yes ]]; then
         far follow "$DIRECTORY" 0
         return
     fi
-    trap 'say ""; say "Stopped watching; the run goes on. Back to it: $ATTACH_COMMAND"; exit 130' INT
     while true; do
         before=$(stat -c %s "$SCRATCH/log")
         status=0
@@ -40,13 +53,13 @@ follow_run() {
         is_broken "$status" || explain_failure "$status" "following the run"
         (($(stat -c %s "$SCRATCH/log") == before)) || tries=0
         if ((tries == ${#RETRY_DELAYS[@]})); then
-            fail "$EXIT_LOST" "The connection to $(where) is lost; the run goes on there. Back to it: $ATTACH_COMMAND"
+            fail "$EXIT_LOST" "The connection to $(where) is lost. The run goes on as long as the machine does." \
+                "Back to it: $ATTACH_COMMAND"
         fi
         warn "the connection broke; the run goes on there, trying again in ${RETRY_DELAYS[tries]} s"
         sleep "${RETRY_DELAYS[tries]}"
         tries=$((tries + 1))
     done
-    trap - INT
 }
 
 # Turns the state in which the run was left into a sentence, and into an exit code where it is not a good one.

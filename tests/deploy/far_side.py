@@ -88,7 +88,7 @@ class FarSide:
     sshd: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("far_bin", "near_bin", "scratch", "results"):
+        for name in ("far_bin", "far_home", "near_bin", "scratch", "results"):
             (self.root / name).mkdir(parents=True)
         self.key = make_key(self.root / "key")
         self.host_key = make_key(self.root / "host_key")
@@ -129,13 +129,14 @@ class FarSide:
 
     def start(self) -> None:
         """Start sshd and wait until it answers."""
+        # PyTorch and pip are the tests' own; a home of its own keeps the user's shell settings out.
         packages = sysconfig.get_path("purelib")
         settings = self.root / "sshd_config"
         settings.write_text(
             f"ListenAddress {self.address}:{self.port}\nHostKey {self.host_key}\n"
             f"AuthorizedKeysFile {self.root}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-            f'SetEnv "PATH={self.root}/far_bin" "PYTHONPATH={packages}"\n'
+            f'SetEnv "HOME={self.root}/far_home" "PATH={self.root}/far_bin" "PYTHONPATH={packages}"\n'
         )
         sshd = shutil.which("sshd", path="/usr/sbin:/sbin:" + os.environ["PATH"])
         assert sshd, "the fixture skips where there is no sshd"
@@ -189,7 +190,7 @@ class FarSide:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=3600,
             stdin=subprocess.DEVNULL,
         )
 
@@ -224,14 +225,8 @@ class FarSide:
         )
         return [int(line) for line in found.stdout.split()]
 
-    def reboot(self) -> None:
-        """End everything as a power cycle does: the run's whole session is gone at once, connections too."""
-        self.end_run()
-        self.stop()
-        self.start()
-
     def end_run(self) -> None:
-        """Kill the run that is at work, if any."""
+        """Kill the run that is at work, if any, with all its processes, as a power cycle does."""
         for session in self.session_pids():
             # Not the process group: ninja gives each compiler one of its own.
             kill(pids_of("-s", session))

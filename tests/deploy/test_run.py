@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from far_side import REPOSITORY, FarSide, wait_for
 
-REHEARSAL = ("--rehearse", "--quick")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +20,7 @@ def far_side(make_far_side: Callable[..., FarSide]) -> FarSide:
 @pytest.fixture(scope="module")
 def first(far_side: FarSide, wheel: Path) -> subprocess.CompletedProcess[str]:
     """The first deployment; the tests after it find the far side set up."""
-    return far_side.deploy(*REHEARSAL, "--wheel", str(wheel), "--price", "2.49", "--limit", "0.01")
+    return far_side.deploy("--rehearse", "--quick", "--wheel", str(wheel), "--price", "2.49", "--limit", "0.01")
 
 
 def results_folder(output: str) -> Path:
@@ -79,8 +78,8 @@ def test_attach_to_a_finished_run(far_side: FarSide, first: subprocess.Completed
 def test_cut_connection_is_taken_up_again(
     far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
-    process = far_side.begin(*REHEARSAL, "--wheel", str(wheel))
-    wait_for(lambda: far_side.state() == "running quick")
+    process = far_side.begin("--rehearse", "--wheel", str(wheel))
+    wait_for(lambda: far_side.state() == "running verify_cpu")
     cut = far_side.cut_connections()
     output, _ = process.communicate(timeout=120)
     assert cut == 1
@@ -95,8 +94,8 @@ def test_lost_connection_and_the_way_back(
     far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
     """The user leaves; the run goes on, keeps others out, and --attach finds it."""
-    process = far_side.begin(*REHEARSAL, "--wheel", str(wheel))
-    wait_for(lambda: far_side.state() == "running verify_cpu")
+    process = far_side.begin("--rehearse", "--wheel", str(wheel))
+    wait_for(lambda: far_side.state() == "running build")
     os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -104,45 +103,38 @@ def test_lost_connection_and_the_way_back(
     far_side.cut_connections()
     assert far_side.session_pids()
 
-    other = far_side.deploy("--rehearse", "--wheel", str(wheel))
+    other = far_side.deploy("--rehearse", "--quick", "--wheel", str(wheel))
     assert other.returncode == 11
     assert "Another run is at work" in other.stderr
 
     back = far_side.deploy("--attach")
     assert back.returncode == 0, back.stderr
-    assert "The run has done everything asked for: verify_cpu quick." in back.stdout
+    assert "The run has done everything asked for: verify_cpu." in back.stdout
     assert far_side.leftovers() == []
 
 
-def test_reboot_in_between(
+def test_machine_that_is_restarted(
     far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
-    process = far_side.begin(*REHEARSAL, "--wheel", str(wheel))
-    wait_for(lambda: far_side.state() == "running quick")
+    process = far_side.begin("--rehearse", "--wheel", str(wheel))
+    wait_for(lambda: far_side.state() == "running verify_cpu")
     run = far_side.run_folder
-    far_side.reboot()
+    far_side.end_run()
+    far_side.stop()
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 10, output
-    assert "The run was interrupted in the step 'quick': the machine was restarted" in output
+    assert process.returncode == 7, output
+    assert "The connection to my-h100 is lost." in output
+    assert far_side.leftovers() == []
 
-    again = far_side.deploy(*REHEARSAL, "--wheel", str(wheel))
+    far_side.start()
+    back = far_side.deploy("--attach")
+    assert back.returncode == 10
+    assert "The run was interrupted in the step 'verify_cpu': the machine was restarted" in back.stderr
+
+    again = far_side.deploy("--rehearse", "--wheel", str(wheel))
     assert again.returncode == 0, again.stderr
     assert f"going on with the run {run.name}" in again.stdout
     assert far_side.run_folder == run
-
-
-def test_machine_that_stays_away(
-    far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
-) -> None:
-    process = far_side.begin(*REHEARSAL, "--wheel", str(wheel))
-    wait_for(lambda: far_side.state() == "running verify_cpu")
-    far_side.stop()
-    output, _ = process.communicate(timeout=120)
-    far_side.start()
-    assert process.returncode == 7, output
-    assert "is lost; the run goes on there. Back to it: deploy/deploy_to_h100.sh my-h100" in output
-    assert far_side.leftovers() == []
-    assert far_side.deploy("--attach").returncode == 0
 
 
 def test_failing_step(far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]) -> None:
@@ -150,19 +142,27 @@ def test_failing_step(far_side: FarSide, wheel: Path, first: subprocess.Complete
     (far_side.root / "broken").mkdir()
     broken = far_side.root / "broken" / wheel.name
     broken.write_bytes(wheel.read_bytes()[:1000])
-    result = far_side.deploy(*REHEARSAL, "--wheel", str(broken))
+    result = far_side.deploy("--rehearse", "--wheel", str(broken))
     assert result.returncode == 8, result.stdout
     assert "The step 'build' failed on my-h100" in result.stderr
     assert "is invalid" in (results_folder(result.stdout) / "log").read_text()
 
 
-def test_without_rsync(make_far_side: Callable[..., FarSide], wheel: Path) -> None:
-    """Sources and results travel by tar; where the run fails does not matter here."""
-    far_side = make_far_side(without=["rsync"])
-    broken = far_side.root / wheel.name
-    broken.write_bytes(b"no wheel")
-    result = far_side.deploy("--rehearse", "--wheel", str(broken))
+def test_without_rsync(
+    far_side: FarSide,
+    make_far_side: Callable[..., FarSide],
+    wheel: Path,
+    first: subprocess.CompletedProcess[str],
+) -> None:
+    """Sources, wheel and results travel by tar."""
+    other = make_far_side(without=["rsync"])
+    other.directory.mkdir()
+    # Making an environment takes seconds, and is tested above.
+    (other.directory / "venv").symlink_to(far_side.directory / "venv")
+    result = other.deploy("--rehearse", "--wheel", str(wheel))
+    assert result.returncode == 0, result.stderr
     assert "sending sent with tar" in result.stdout
-    assert files_below(far_side.directory / "source") == tracked_files()
-    assert result.returncode == 8, result.stderr
-    assert "is invalid" in (results_folder(result.stdout) / "log").read_text()
+    assert files_below(other.directory / "source") == tracked_files()
+    home = results_folder(result.stdout)
+    assert (home / "log").read_text() == (other.run_folder / "log").read_text()
+    assert other.leftovers() == []
