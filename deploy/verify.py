@@ -13,7 +13,7 @@ import torch
 import blackwellsparsek as bsk
 
 SIZE, BLOCK, DENSITY = 1024, 64, 0.22
-# Largest difference that rounding to float16 and another order of summation leave where results are of order 1.
+# Largest difference that rounding to float16 leaves where results are of order 1.
 TOLERANCE = 1e-2
 
 

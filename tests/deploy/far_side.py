@@ -121,7 +121,7 @@ class FarSide:
             f"  IdentityFile {self.key}\n"
             f"Host *\n  UserKnownHostsFile {self.root}/known_hosts\n  IdentitiesOnly yes\n"
         )
-        # ssh takes the user's settings from the home folder of the account, which is not the tests' to write in.
+        # ssh reads the settings of the account's home folder, which is not the tests' to write in.
         executable(
             self.root / "near_bin" / "ssh",
             f'#!/bin/sh\nexec {shutil.which("ssh")} -F {self.root}/ssh_config "$@"\n',

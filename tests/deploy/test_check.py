@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from far_side import H100, FarSide, executable
 
 
@@ -81,7 +82,7 @@ def test_disk_that_fills_up_while_sending(
     make_far_side: Callable[..., FarSide], without: tuple[str, ...]
 ) -> None:
     far_side = make_far_side(gpu=H100, without=without)
-    # Plenty of bytes, so that the look finds nothing wrong, but room for few files: writing fails for lack of space.
+    # Bytes enough for the look to find nothing wrong, but room for few files: writing fails for lack of it.
     with small_disk(far_side.directory, "size=64g,nr_inodes=100"):
         result = far_side.deploy("--quick")
         assert not (far_side.directory / "source").exists()

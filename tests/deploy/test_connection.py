@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+
 from far_side import SCRIPT, FarSide, free_port, make_key
 
 # Where there is no GPU the script stops after its look, which shows that it got there.
@@ -93,7 +94,7 @@ def test_dry_run_shows_every_command_and_runs_none(far_side: FarSide) -> None:
         "build.sh build",
         "deploy/verify.py",
         "examples/quickstart.py",
-        "comprehensive_benchmark.py --sizes 4096 8192 16384 32768 --sparsity 0.5 0.7 0.78 0.9 --iterations 100",
+        "comprehensive_benchmark.py --sizes 4096 8192 16384 32768 --sparsity 0.5 0.7 0.78 0.9",
         "benchmarks/profile_ncu.py",
         "follow",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from far_side import H100, FarSide, wait_for
 from lossy_link import INSIDE, LossyLink
 

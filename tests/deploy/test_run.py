@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from far_side import REPOSITORY, FarSide, wait_for
 
+from far_side import REPOSITORY, FarSide, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,9 @@ def far_side(make_far_side: Callable[..., FarSide]) -> FarSide:
 @pytest.fixture(scope="module")
 def first(far_side: FarSide, wheel: Path) -> subprocess.CompletedProcess[str]:
     """The first deployment; the tests after it find the far side set up."""
-    return far_side.deploy("--rehearse", "--quick", "--wheel", str(wheel), "--price", "2.49", "--limit", "0.01")
+    return far_side.deploy(
+        "--rehearse", "--quick", "--wheel", str(wheel), "--price", "2.49", "--limit", "0.01"
+    )
 
 
 def results_folder(output: str) -> Path:

@@ -1,8 +1,9 @@
-"""The whole way with a build on the far side: `pytest -m slow tests/deploy`, a quarter of an hour on 2 cores."""
+"""The whole way with a build on the far side: `pytest -m slow tests/deploy`, minutes to an hour."""
 
 from collections.abc import Callable
 
 import pytest
+
 from far_side import FarSide
 
 
