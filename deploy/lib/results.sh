@@ -29,10 +29,10 @@ fetch_files() {
     if [[ -z ${FACTS[absent_rsync]:-} ]] && command -v rsync >/dev/null; then
         run rsync --recursive --times --partial --delete --compress --prune-empty-dirs -e "$(ssh_for_rsync)" \
             --include='*/' --include='*.json' --include='*.jsonl' --include='*.csv' --include='*.ncu-rep' \
-            --include='*.log' --include=/log --exclude='*' "$(host_for_rsync):$run/" "$1/"
+            --include='*.svg' --include='*.log' --include=/log --exclude='*' "$(host_for_rsync):$run/" "$1/"
     else
         over_ssh sh -c "cd \"\$1\" && find . -type f '(' -name '*.json' -o -name '*.jsonl' -o -name '*.csv' -o \
-            -name '*.ncu-rep' -o -name '*.log' -o -path ./log ')' | tar -czf - -T -" sh "$run" | tar -xzf - -C "$1"
+            -name '*.ncu-rep' -o -name '*.svg' -o -name '*.log' -o -path ./log ')' | tar -czf - -T -" sh "$run" | tar -xzf - -C "$1"
     fi
 }
 
