@@ -34,6 +34,7 @@ done
 [[ -n $BUILD && -n $OUT ]] || { usage >&2 && exit 2; }
 
 readonly PYTHON=${PYTHON:-python3} STEP_LIMIT=300 # seconds
+readonly SHARDS=4
 readonly BSK=$BUILD/cli/bsk TESTS=$BUILD/tests/gpu/bsk_gpu_tests
 export PYTHONPATH=python
 mkdir -p "$OUT"
@@ -53,31 +54,67 @@ export LD_LIBRARY_PATH
 
 FAILURES=0 TABLE="" SUMMARY=""
 
-# check NAME COMMAND...: runs one step into OUT/NAME.log and notes how it went.
-check() {
-    local name=$1 status=0 result=passed begin=$SECONDS
+# start NAME COMMAND...: begins one step in the background; it writes OUT/NAME.log.
+start() {
+    local name=$1
     shift
     printf '==> %s\n' "$name"
-    timeout "$STEP_LIMIT" "$@" >"$OUT/$name.log" 2>&1 || status=$?
-    if ((status != 0)); then
-        result="FAILED, exit code $status"
-        FAILURES=$((FAILURES + 1))
-        tail -n 15 "$OUT/$name.log"
-    fi
-    TABLE+=$(printf '%-22s %4d s  %s' "$name" $((SECONDS - begin)) "$result")$'\n'
-    SUMMARY+="${SUMMARY:+, }"$(printf '{"step": "%s", "exit_code": %d, "seconds": %d}' \
-        "$name" "$status" $((SECONDS - begin)))
+    (
+        status=0 begin=$SECONDS
+        timeout "$STEP_LIMIT" "$@" >"$OUT/$name.log" 2>&1 || status=$?
+        printf '%d %d\n' "$status" $((SECONDS - begin)) >"$OUT/$name.status"
+    ) &
 }
 
-# sanitize TOOL: one compute-sanitizer tool over the tests that are made for it; a finding fails. cuBLAS's own kernels are
-# left out: racecheck reports races inside them.
-sanitize() {
-    check "$1" compute-sanitizer --tool "$1" --kernel-name-exclude kns=nvjet --error-exitcode 99 \
-        "$TESTS" --gtest_filter='*Sanitize*'
+# finish NAME...: waits for all steps begun and notes how these went.
+finish() {
+    local name status seconds result
+    wait
+    for name in "$@"; do
+        read -r status seconds <"$OUT/$name.status"
+        rm "$OUT/$name.status"
+        result=passed
+        if ((status != 0)); then
+            result="FAILED, exit code $status"
+            FAILURES=$((FAILURES + 1))
+            tail -n 15 "$OUT/$name.log"
+        fi
+        TABLE+=$(printf '%-22s %4d s  %s' "$name" "$seconds" "$result")$'\n'
+        SUMMARY+="${SUMMARY:+, }"$(printf '{"step": "%s", "exit_code": %d, "seconds": %d}' "$name" "$status" "$seconds")
+    done
+}
+
+# check NAME COMMAND...: a step that runs alone, as measuring must.
+check() {
+    start "$@"
+    finish "$1"
+}
+
+# tests: the C++ tests in shards side by side with the Python tests; most of their time is the host's oracle.
+tests() {
+    local shard names=()
+    for ((shard = 0; shard < SHARDS; shard++)); do
+        names+=("gpu_tests_$shard")
+        start "gpu_tests_$shard" env GTEST_TOTAL_SHARDS=$SHARDS GTEST_SHARD_INDEX=$shard "$TESTS"
+    done
+    start python_tests "$PYTHON" -m pytest -m gpu tests/python
+    finish "${names[@]}" python_tests
+}
+
+# sanitizers TOOL...: compute-sanitizer's tools, side by side, over the tests that are made for them; a finding fails.
+# racecheck reports races inside cuBLAS, so it leaves out the tests that call it.
+sanitizers() {
+    local tool filter
+    for tool in "$@"; do
+        filter='*Sanitize*'
+        [[ $tool != racecheck ]] || filter+='-*DenseCublas*'
+        start "$tool" compute-sanitizer --tool "$tool" --error-exitcode 99 "$TESTS" --gtest_filter="$filter"
+    done
+    finish "$@"
 }
 
 main() {
-    local size=8192 tool tools=(memcheck synccheck racecheck)
+    local size=8192 tools=(memcheck synccheck racecheck)
     if $QUICK; then
         size=4096 tools=(memcheck synccheck)
     fi
@@ -86,11 +123,8 @@ main() {
     check nvidia_smi nvidia-smi
     check bsk_info "$BSK" info
     check torch "$PYTHON" -c 'import sys, torch; print(sys.version, torch.__version__, torch.cuda.get_device_name())'
-    check gpu_tests "$TESTS"
-    for tool in "${tools[@]}"; do
-        sanitize "$tool"
-    done
-    check python_tests "$PYTHON" -m pytest -m gpu tests/python
+    tests
+    sanitizers "${tools[@]}"
     check bench "$BSK" bench --size "$size" --block 128,64,32,16 --dtype float16,bfloat16 --layout nn,linear \
         --time-budget 4 --records "$OUT/bench.jsonl"
     check sweep "$BSK" sweep --size 2048,4096,"$size" --density 0.05,0.1,0.22,0.3,0.5,0.7,0.9,1 \

@@ -142,11 +142,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
         plan, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
     if (plan.choice.tile_m == 128 && plan.problem.c_dtype != DType::f32) {
-        plan.reasons.push_back(
-            fmt::format("With beta != 0, beta and the activation apply to alpha*A*B plus the bias rounded to "
-                        "{}: a tile is stored while "
-                        "the next is computed.",
-                        name(plan.problem.c_dtype)));
+        plan.reasons.push_back(fmt::format("{} {}: a tile is stored while the next is computed.",
+                                           kRoundsProduct, name(plan.problem.c_dtype)));
     }
 }
 

@@ -11,6 +11,10 @@
 
 namespace bsk {
 
+/// How a plan's explanation says that its kernel rounds products to C's type before an epilogue applies.
+inline constexpr const char* kRoundsProduct =
+    "With beta != 0, beta and the activation apply to alpha*A*B plus the bias rounded to";
+
 /// Plans spmm_sm90: tries every tile height and cluster size and keeps the shortest schedule. `plan` has its problem and
 /// kernel; a `dynamic` plan splits no tiles, as replan() makes the order of its next pattern.
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
