@@ -160,19 +160,24 @@ deploy() {
     fi
 }
 
+# However it ends: a machine that was reached may cost money.
+finish() {
+    [[ -z ${FACTS[age_seconds]:-} ]] || remind_to_stop
+    rm -rf "$SCRATCH"
+}
+
 main() {
     parse_arguments "$@"
     remember_arguments "$@"
     check_arguments
     SCRATCH=$(mktemp -d)
-    trap 'rm -rf "$SCRATCH"' EXIT
+    trap finish EXIT
     trap stop_watching INT
     if [[ $ATTACH == yes ]]; then attach; else deploy; fi
     follow_run
     read_facts
     fetch_results
     [[ $DRY_RUN == no ]] || return 0
-    trap 'remind_to_stop; rm -rf "$SCRATCH"' EXIT
     judge_end
     judge_results
     exit "$VERDICT"

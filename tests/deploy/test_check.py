@@ -40,6 +40,7 @@ def test_unfit_gpu(make_far_side: Callable[..., FarSide], gpu: str | None, says:
     assert result.returncode == 5
     assert says in result.stderr
     assert "nothing was sent" in result.stderr
+    assert "stop it at its provider" in result.stdout
     assert not far_side.directory.exists()
 
 
