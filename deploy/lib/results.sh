@@ -62,7 +62,7 @@ judge_results() {
             *) fail "$EXIT_JOB" "The report could not judge $records (exit code $status)." ;;
         esac
     else
-        say "Not judged: the report cannot be imported here. After ./build.sh quickstart:"
+        say "Not judged: the report cannot be imported here. After ./build.sh build:"
         say "  PYTHONPATH=python .venv/bin/python -m blackwellsparsek.report judge $records"
     fi
 }

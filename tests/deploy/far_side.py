@@ -177,7 +177,8 @@ class FarSide:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return what the near side has in its environment."""
-        path = f"{self.root / 'near_bin'}:{os.environ['PATH']}"
+        # This Python before others: the one that can import the report.
+        path = f"{self.root / 'near_bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("H100_")}
         return {**kept, "PATH": path, "TMPDIR": str(self.root / "scratch"), **more}
 

@@ -77,6 +77,17 @@ def test_attach_to_a_finished_run(far_side: FarSide, first: subprocess.Completed
     assert files_below(home) == before
 
 
+def test_records_are_judged(far_side: FarSide, first: subprocess.CompletedProcess[str]) -> None:
+    """The report has tests of its own; here a verdict becomes the exit code."""
+    pytest.importorskip("blackwellsparsek.report")
+    records = far_side.run_folder / "results" / "h100_results.json"
+    records.write_text("{}")
+    result = far_side.deploy("--attach")
+    records.unlink()
+    assert result.returncode == 21, result.stderr
+    assert "verdict: incomplete" in result.stdout
+
+
 def test_cut_connection_is_taken_up_again(
     far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
