@@ -23,6 +23,10 @@ struct SpmmLaunch {
     const std::int32_t* crow_indices = nullptr;  ///< [block_rows + 1]
     const std::int32_t* col_indices = nullptr;   ///< [nnzb]
 
+    /// Where A is the transpose of what `values` holds, the position of each block there [nnzb], stored as block_k x block_m;
+    /// else null. spmm_sm90 only: other kernels get transposed values.
+    const std::int32_t* sources = nullptr;
+
     DType dtype = DType::f16;      ///< of A and B
     const void* values = nullptr;  ///< [nnzb, block_m, block_k]
     const void* packed =

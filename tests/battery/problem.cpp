@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "base/element.h"
 
@@ -25,31 +26,6 @@ std::int64_t lines(Layout layout, std::int64_t rows, std::int64_t cols) {
 
 std::int64_t leading_dimension(Layout layout, std::int64_t rows, std::int64_t cols, std::int64_t pad) {
     return std::max<std::int64_t>(1, layout == Layout::row_major ? cols : rows) + pad;
-}
-
-BsrMatrix make_a(const Case& spec) {
-    if (spec.pattern != "explicit") {
-        GenerateOptions options;
-        options.pattern = pattern_from_name(spec.pattern);
-        options.m = spec.m;
-        options.k = spec.k;
-        options.block_m = spec.block_m;
-        options.block_k = spec.block_k;
-        options.density = spec.density;
-        options.dtype = spec.dtype;
-        options.seed = spec.seed;
-        return generate(options);
-    }
-    BsrMatrix a;
-    a.m = spec.m;
-    a.k = spec.k;
-    a.block_m = spec.block_m;
-    a.block_k = spec.block_k;
-    a.dtype = spec.dtype;
-    a.crow_indices = spec.crow;
-    a.col_indices = spec.cols;
-    a.values = generate_dense(a.nnzb() * a.block_m * a.block_k, a.dtype, spec.seed, kAStream);
-    return a;
 }
 
 std::vector<std::byte> index_bytes(const std::vector<std::int32_t>& indices, bool int64_indices) {
@@ -138,6 +114,31 @@ void set_dense_side(Problem& problem, std::uint64_t seed) {
 
 }  // namespace
 
+BsrMatrix make_a(const Case& spec) {
+    if (spec.pattern != "explicit") {
+        GenerateOptions options;
+        options.pattern = pattern_from_name(spec.pattern);
+        options.m = spec.m;
+        options.k = spec.k;
+        options.block_m = spec.block_m;
+        options.block_k = spec.block_k;
+        options.density = spec.density;
+        options.dtype = spec.dtype;
+        options.seed = spec.seed;
+        return generate(options);
+    }
+    BsrMatrix a;
+    a.m = spec.m;
+    a.k = spec.k;
+    a.block_m = spec.block_m;
+    a.block_k = spec.block_k;
+    a.dtype = spec.dtype;
+    a.crow_indices = spec.crow;
+    a.col_indices = spec.cols;
+    a.values = generate_dense(a.nnzb() * a.block_m * a.block_k, a.dtype, spec.seed, kAStream);
+    return a;
+}
+
 Addresses Problem::host_addresses() {
     return {crow.data(), cols.data(), a.values.data(), b.data(), c.data(), residual.data(), bias.data(), {}};
 }
@@ -153,6 +154,7 @@ SpmmProblem Problem::dense_side() const {
     side.batch = spec.batch;
     side.stride_b = spec.b_stride != 0 ? spec.b_stride : lines(spec.b_layout, spec.k, spec.n) * side.ldb;
     side.stride_c = spec.c_stride != 0 ? spec.c_stride : lines(spec.c_layout, spec.m, spec.n) * side.ldc;
+    side.transpose_a = transpose_a;
     return side;
 }
 
@@ -225,7 +227,27 @@ Problem make_problem(const Case& spec) {
     return problem;
 }
 
+namespace {
+
+Problem storing(Problem problem, BsrMatrix a, bool transpose_a) {
+    problem.crow = index_bytes(a.crow_indices, problem.spec.int64_indices);
+    problem.cols = index_bytes(a.col_indices, problem.spec.int64_indices);
+    problem.a = std::move(a);
+    problem.transpose_a = transpose_a;
+    return problem;
+}
+
+}  // namespace
+
+Problem with_transposed_storage(const Problem& problem) {
+    return storing(problem, transpose(problem.a.view()), true);
+}
+
 Problem with_new_values(const Problem& problem, std::uint64_t seed) {
+    if (problem.transpose_a) {
+        const Problem plain = storing(problem, transpose(problem.a.view()), false);
+        return with_transposed_storage(with_new_values(plain, seed));
+    }
     Problem changed = problem;
     visit_dtype(changed.a.dtype, [&]<class T>(ElementTag<T>) {
         auto* values = reinterpret_cast<T*>(changed.a.values.data());

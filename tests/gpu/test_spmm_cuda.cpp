@@ -57,12 +57,20 @@ void expect_oracles_result(DeviceProblem& problem, const std::string& kernel, co
 
 class SpmmCuda : public NeedsCuda<::testing::TestWithParam<Case>> {};
 
-TEST_P(SpmmCuda, MatchesOracle) {
-    DeviceProblem problem(make_problem(GetParam()));
+/// By the kernel of the planner's choice and by every other that computes the case.
+void check_every_kernel(DeviceProblem problem) {
     const TestStream stream;
     for (const std::string& kernel : kernels()) {
         expect_oracles_result(problem, kernel, stream);
     }
+}
+
+TEST_P(SpmmCuda, MatchesOracle) {
+    check_every_kernel(DeviceProblem(make_problem(GetParam())));
+}
+
+TEST_P(SpmmCuda, MatchesOracleByTheTransposeOfWhatIsStored) {
+    check_every_kernel(DeviceProblem(with_transposed_storage(make_problem(GetParam()))));
 }
 
 /// A suite of its own, since compute-sanitizer's racecheck reports races inside cuBLAS.
@@ -72,8 +80,11 @@ TEST_P(DenseCublas, MatchesOracle) {
     if (GetParam().special_values) {
         GTEST_SKIP() << "zeros of an expanded A times infinities of B are NaN";
     }
-    DeviceProblem problem(make_problem(GetParam()));
-    expect_oracles_result(problem, kDense, TestStream());
+    for (const bool transposed : {false, true}) {
+        const Problem problem = make_problem(GetParam());
+        DeviceProblem on_device(transposed ? with_transposed_storage(problem) : problem);
+        expect_oracles_result(on_device, kDense, TestStream());
+    }
 }
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
