@@ -84,6 +84,7 @@ typedef struct bsk_problem {
     int64_t batch;    /* products with the same A, 0 stands for 1 */
     int64_t stride_b; /* elements from one B to the next; 0 stands for the tightest */
     int64_t stride_c;
+    int32_t transpose_a; /* not 0: C = alpha*A^T*B + beta*C with B m x n and C k x n */
 } bsk_problem;
 
 /* What happens to alpha*A*B before it is stored: C = activation(alpha*A*B + beta*residual + bias). Zeros stand for no

@@ -13,6 +13,7 @@
 namespace bsk {
 
 /// The dense side of C = alpha*A*B + beta*C: A m x k (BSR), B k x n, C m x n; or a batch of such products with one A.
+/// With transpose_a it is C = alpha*A^T*B + beta*C, with B m x n and C k x n.
 struct SpmmProblem {
     std::int64_t n = 0;
     DType c_dtype = DType::f16;  ///< A's dtype, or f32
@@ -23,6 +24,8 @@ struct SpmmProblem {
     std::int64_t batch = 1;     ///< products: batch matrices B, as many matrices C
     std::int64_t stride_b = 0;  ///< elements from one B to the next; 0 stands for the tightest
     std::int64_t stride_c = 0;
+    /// Multiply by A^T, from the values of A as they are stored. Not together with PlanOptions::dynamic.
+    bool transpose_a = false;
 };
 
 /// What the planner may choose from.

@@ -23,6 +23,7 @@ struct Epilogue {
 /// synchronisation, legal inside CUDA-graph capture. On a CPU plan it computes before it returns. Plans
 /// that need room on the device for the time of a product take it from a memory pool of the library in
 /// the order of `stream`: dense_cublas for its workspace and for values that are not packed (packed.h),
+/// plans of a transposed A whose kernel does not read it so for a transposed copy of the values, and
 /// the Hopper kernels for the sums of split tiles and for copies of B and C whose lines do not start and
 /// end at multiples of 16 bytes.
 ///
@@ -32,6 +33,8 @@ struct Epilogue {
 /// alpha*A*B + bias to C's 16-bit type before the residual and the activation apply, as separate kernels
 /// would; the plan's explanation says so. With beta = 0 C is not read, so it may hold NaN. C must not
 /// overlap A, B or the bias. Results are bitwise the same from run to run for one plan.
+///
+/// With SpmmProblem::transpose_a it is A^T that multiplies, and k and m change places in what follows and in Epilogue.
 ///
 /// @param b  k x n, dtype of A, layout and ld of the plan; a batch of them where the plan has one.
 /// @param c  m x n, c_dtype, layout and ld of the plan; only its m x n elements are written.

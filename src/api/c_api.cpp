@@ -108,6 +108,7 @@ bsk::SpmmProblem problem_of(const bsk_problem& problem) {
     result.batch = problem.batch == 0 ? 1 : problem.batch;
     result.stride_b = problem.stride_b;
     result.stride_c = problem.stride_c;
+    result.transpose_a = problem.transpose_a != 0;
     return result;
 }
 

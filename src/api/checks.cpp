@@ -37,4 +37,19 @@ void check_pointer(const char* argument, const void* pointer, int alignment, con
             attributes.device, device.index);
 }
 
+void check_dense(const char* argument, const ConstMatrixView& x, std::int64_t rows, std::int64_t cols,
+                 DType dtype, Layout layout, std::int64_t ld, const Device& device) {
+    require(x.rows == rows && x.cols == cols, ErrorCode::invalid_argument, "{} is {} x {}: expected {} x {}.",
+            argument, x.rows, x.cols, rows, cols);
+    require(x.dtype == dtype, ErrorCode::dtype_mismatch, "{} is {}: expected {}.", argument, name(x.dtype),
+            name(dtype));
+    require(x.device == device, ErrorCode::device_mismatch, "{} is on {}, the plan on {}.", argument,
+            x.device, device);
+    require(x.layout == layout && x.ld == ld, ErrorCode::invalid_argument,
+            "{} is {} with ld = {}, but the plan was made for {} with ld = {}.", argument, name(x.layout),
+            x.ld, name(layout), ld);
+    require(x.data != nullptr || rows * cols == 0, ErrorCode::invalid_argument,
+            "{} is null: expected {} x {}.", argument, rows, cols);
+}
+
 }  // namespace bsk

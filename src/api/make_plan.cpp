@@ -1,13 +1,14 @@
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/checked_indices.h"
 #include "api/plan_state.h"
 #include "api/upload.h"
-#include "base/check.h"
 #include "base/cublas.h"
-#include "base/format_device.h"
 #include "format/indices.h"
 #include "plan/signature.h"
 
@@ -15,50 +16,30 @@ namespace bsk {
 
 namespace {
 
-/// An index array on a CUDA device, as int32 on the host.
-std::vector<std::int32_t> fetch(const void* data, IndexType type, std::int64_t count, const Device& device) {
-    if (count == 0) {
-        return {};
+/// What a plan multiplies by: A, or A^T.
+struct LeftOperand {
+    BsrView sizes;
+    Indices indices;
+    std::vector<std::int32_t> sources;  ///< of A^T; see TransposedIndices
+};
+
+LeftOperand left_operand(const BsrView& a, Indices indices, bool transpose) {
+    if (!transpose) {
+        return {a, std::move(indices), {}};
     }
-    const DeviceGuard guard(device.index);
-    std::vector<std::byte> staged(static_cast<std::size_t>(count * size_of(type)));
-    check_cuda(cudaMemcpy(staged.data(), data, staged.size(), cudaMemcpyDeviceToHost),
-               "cudaMemcpy of the indices");
-    return copy_indices(staged.data(), type, count);
+    TransposedIndices t = transpose_indices(indices, a.block_cols());
+    return {transposed_sizes(a), std::move(t.indices), std::move(t.sources)};
 }
 
-/// Validates everything of `a` but the values and returns its indices.
-Indices checked_indices(const BsrView& a, const Device& device) {
-    require(a.device.type == DeviceType::cpu || a.device == device, ErrorCode::device_mismatch,
-            "The index arrays of A are on {}, the plan is for {}; move them to the host or to that device.",
-            a.device, device);
-    if (a.device.type == DeviceType::cpu) {
-        validate(a);
-        return copy_indices(a);
+void keep_on_host(PlanState& state, const LeftOperand& a) {
+    state.host_indices = a.indices.crow;
+    for (const std::vector<std::int32_t>* array : {&a.indices.cols, &a.sources}) {
+        state.host_indices.insert(state.host_indices.end(), array->begin(), array->end());
     }
-    // What must hold before anything is read from the device; validate() checks the rest on the copies.
-    require(a.m >= 0 && a.k >= 0 && a.nnzb >= 0 && a.nnzb <= kInt32Max && a.block_m > 0 && a.block_k > 0 &&
-                a.m <= kInt32Max && a.k <= kInt32Max,
-            ErrorCode::invalid_argument, "A has sizes m = {}, k = {}, block {}x{}, nnzb = {}: out of range.",
-            a.m, a.k, a.block_m, a.block_k, a.nnzb);
-    require(a.crow_indices != nullptr && (a.nnzb == 0 || a.col_indices != nullptr),
-            ErrorCode::invalid_argument, "crow_indices or col_indices of A is null.");
-    Indices indices{fetch(a.crow_indices, a.index_type, a.block_rows() + 1, a.device),
-                    fetch(a.col_indices, a.index_type, a.nnzb, a.device)};
-    BsrView on_host = a;
-    on_host.index_type = IndexType::i32;
-    on_host.crow_indices = indices.crow.data();
-    on_host.col_indices = indices.cols.data();
-    on_host.device = {};
-    validate(on_host);
-    return indices;
-}
-
-void keep_on_host(PlanState& state, const Indices& indices) {
-    state.host_indices = indices.crow;
-    state.host_indices.insert(state.host_indices.end(), indices.cols.begin(), indices.cols.end());
+    const std::int32_t* cols = state.host_indices.data() + a.indices.crow.size();
     state.pattern.crow_indices = state.host_indices.data();
-    state.pattern.col_indices = state.host_indices.data() + indices.crow.size();
+    state.pattern.col_indices = cols;
+    state.sources = state.host.problem.transpose_a ? cols + a.indices.cols.size() : nullptr;
 }
 
 std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& device) {
@@ -67,10 +48,11 @@ std::string describe(const BsrView& a, const HostPlan& plan, const DeviceModel& 
         2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n * p.batch);
     const double tflops = plan.predicted_seconds > 0 ? flops / plan.predicted_seconds * 1e-12 : 0.0;
     return fmt::format(
-        "C[{} x {}] = A[{} x {}] * B[{} x {}]{}: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
+        "C[{} x {}] = {}[{} x {}] * B[{} x {}]{}: {} blocks of {}x{}, {}, C {}; B {}, C {}, on "
         "{}\n{}\nPredicted: {:.4f} ms, {:.2f} executed TFLOP/s.",
-        a.m, p.n, a.m, a.k, a.k, p.n, p.batch == 1 ? "" : fmt::format(" for {} matrices B", p.batch), a.nnzb,
-        a.block_m, a.block_k, name(a.dtype), name(p.c_dtype), name(p.b_layout), name(p.c_layout), device.name,
+        a.m, p.n, p.transpose_a ? "A^T" : "A", a.m, a.k, a.k, p.n,
+        p.batch == 1 ? "" : fmt::format(" for {} matrices B", p.batch), a.nnzb, a.block_m, a.block_k,
+        name(a.dtype), name(p.c_dtype), name(p.b_layout), name(p.c_layout), device.name,
         fmt::join(plan.reasons, "\n"), 1e3 * plan.predicted_seconds, tflops);
 }
 
@@ -107,26 +89,28 @@ const SpmmProblem& Plan::problem() const {
 
 Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, const PlanOptions& options) {
     const DeviceModel model = device_model(device);
-    const Indices indices = checked_indices(a, device);
+    const LeftOperand left = left_operand(a, checked_indices(a, device), problem.transpose_a);
 
     auto state = std::make_shared<PlanState>();
     state->device = device;
     state->dynamic = options.dynamic;
-    state->pattern = a;
+    state->pattern = left.sizes;
     state->pattern.index_type = IndexType::i32;
     state->pattern.values = nullptr;
     state->pattern.device = device;
     // Loading cuBLAS takes a while, so only where the plan may use it.
     const bool may_use_cublas =
         options.policy == Policy::automatic || options.kernel == name(KernelId::dense_cublas);
-    state->host = plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), model, options,
-                            may_use_cublas ? why_no_cublas() : "");
-    state->signature = pattern_signature(indices.crow, indices.cols);
+    state->host =
+        plan_spmm(left.sizes, left.indices.crow, left.indices.cols, check_problem(left.sizes, problem), model,
+                  options, may_use_cublas ? why_no_cublas() : "");
+    state->signature =
+        pattern_signature(left.indices.crow, left.indices.cols) + (problem.transpose_a ? 1U : 0U);
     state->kernel = name(state->host.choice.kernel);
     if (device.type == DeviceType::cuda) {
-        upload(*state, indices);
+        upload(*state, left.indices, left.sources);
     } else {
-        keep_on_host(*state, indices);
+        keep_on_host(*state, left);
     }
     return Plan(std::move(state));
 }
@@ -134,10 +118,10 @@ Plan make_plan(const BsrView& a, const SpmmProblem& problem, Device device, cons
 PlanPreview preview_plan(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device,
                          const PlanOptions& options) {
     validate(a);
-    const Indices indices = copy_indices(a);
-    const HostPlan plan =
-        plan_spmm(a, indices.crow, indices.cols, check_problem(a, problem), device, options);
-    return {name(plan.choice.kernel), describe(a, plan, device), plan.predicted_seconds};
+    const LeftOperand left = left_operand(a, copy_indices(a), problem.transpose_a);
+    const HostPlan plan = plan_spmm(left.sizes, left.indices.crow, left.indices.cols,
+                                    check_problem(left.sizes, problem), device, options);
+    return {name(plan.choice.kernel), describe(left.sizes, plan, device), plan.predicted_seconds};
 }
 
 }  // namespace bsk

@@ -16,7 +16,8 @@ struct PackedState {
     DeviceBuffer values;          ///< [HostPlan::packed_bytes]
 };
 
-/// Packs launch.values to `packed` [HostPlan::packed_bytes] on `stream`, by the kernel of the launch.
+/// Packs launch.values to `packed` [HostPlan::packed_bytes] on `stream`: expanded for dense_cublas, transposed for the
+/// others.
 /// @throws Error cuda_error
 void pack(const SpmmLaunch& launch, void* packed, Stream stream);
 

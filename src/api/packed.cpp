@@ -1,17 +1,25 @@
 #include <bsk/packed.h>
 
 #include "api/pack.h"
-#include "base/check.h"
+#include "base/stream_buffer.h"
 #include "kernels/dense/dense_cublas.h"
+#include "kernels/lines/transpose_blocks.h"
 
 namespace bsk {
 
 void pack(const SpmmLaunch& launch, void* packed, Stream stream) {
-    switch (launch.choice.kernel) {
-        case KernelId::dense_cublas: pack_dense_cublas(launch, packed, stream); break;
-        default:
-            fail(ErrorCode::internal, "Kernel {} reads the values as they are.", name(launch.choice.kernel));
+    if (launch.choice.kernel != KernelId::dense_cublas) {
+        return launch_transpose_blocks(launch, packed, stream);
     }
+    if (launch.sources == nullptr) {
+        return pack_dense_cublas(launch, packed, stream);
+    }
+    const std::int64_t elements = launch.nnzb * launch.block_m * launch.block_k;
+    const StreamBuffer transposed(static_cast<std::size_t>(elements * size_of(launch.dtype)), stream);
+    launch_transpose_blocks(launch, transposed.data(), stream);
+    SpmmLaunch expansion = launch;
+    expansion.values = transposed.data();
+    pack_dense_cublas(expansion, packed, stream);
 }
 
 std::int64_t PackedValues::memory_bytes() const {

@@ -8,9 +8,9 @@
 #include "api/aligned_operands.h"
 #include "api/checks.h"
 #include "api/pack.h"
+#include "api/span.h"
 #include "base/check.h"
 #include "base/format_device.h"
-#include "base/lines.h"
 #include "base/stream_buffer.h"
 #include "kernels/cpu/spmm_cpu.h"
 #include "kernels/dense/dense_cublas.h"
@@ -38,42 +38,8 @@ void check_pattern(const BsrView& planned, const BsrView& a) {
             "The values of A are null although nnzb = {}.", a.nnzb);
 }
 
-/// Checks a dense operand against what the plan expects of it.
-void check_dense(const char* argument, const ConstMatrixView& x, std::int64_t rows, std::int64_t cols,
-                 DType dtype, Layout layout, std::int64_t ld, const Device& device) {
-    require(x.rows == rows && x.cols == cols, ErrorCode::invalid_argument, "{} is {} x {}: expected {} x {}.",
-            argument, x.rows, x.cols, rows, cols);
-    require(x.dtype == dtype, ErrorCode::dtype_mismatch, "{} is {}: expected {}.", argument, name(x.dtype),
-            name(dtype));
-    require(x.device == device, ErrorCode::device_mismatch, "{} is on {}, the plan on {}.", argument,
-            x.device, device);
-    require(x.layout == layout && x.ld == ld, ErrorCode::invalid_argument,
-            "{} is {} with ld = {}, but the plan was made for {} with ld = {}.", argument, name(x.layout),
-            x.ld, name(layout), ld);
-    require(x.data != nullptr || rows * cols == 0, ErrorCode::invalid_argument,
-            "{} is null: expected {} x {}.", argument, rows, cols);
-}
-
-/// The bytes a dense view spans.
-struct Span {
-    const std::byte* begin;
-    const std::byte* end;
-};
-
-/// `batch` such matrices, `stride` elements apart.
-Span span_of(const ConstMatrixView& x, std::int64_t batch, std::int64_t stride) {
-    const auto* begin = static_cast<const std::byte*>(x.data);
-    const auto [lines, line] = lines_of(x.layout, x.rows, x.cols);
-    const std::int64_t elements = lines * line == 0 ? 0 : (batch - 1) * stride + (lines - 1) * x.ld + line;
-    return {begin, begin + elements * size_of(x.dtype)};
-}
-
 std::int64_t bias_length(const Epilogue& epilogue, const ConstMatrixView& c) {
     return epilogue.bias_axis == BiasAxis::row ? c.rows : c.cols;
-}
-
-bool overlap(const Span& a, const Span& b) {
-    return a.begin < b.end && b.begin < a.end;
 }
 
 void check_apart(const SpmmProblem& problem, const BsrView& a, const ConstMatrixView& b,
@@ -82,10 +48,6 @@ void check_apart(const SpmmProblem& problem, const BsrView& a, const ConstMatrix
     const auto require_apart = [&](const Span& input, const char* argument) {
         require(!overlap(out, input), ErrorCode::invalid_argument,
                 "C overlaps {} in memory; give C a buffer of its own.", argument);
-    };
-    const auto span_of_elements = [](const void* data, std::int64_t elements, DType dtype) {
-        const auto* begin = static_cast<const std::byte*>(data);
-        return Span{begin, begin + (begin == nullptr ? 0 : elements * size_of(dtype))};
     };
     require_apart(span_of(b, problem.batch, problem.stride_b), "B");
     require_apart(span_of_elements(a.values, a.nnzb * a.block_m * a.block_k, a.dtype), "the values of A");
@@ -147,6 +109,9 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
         packed = packed_now->data();
     }
     launch.packed = packed;
+    if (plan.host.transposes_values && kernel != KernelId::dense_cublas) {
+        launch.values = packed;
+    }
     const AlignedOperands operands(plan.host, launch, stream);
     switch (kernel) {
         case KernelId::spmm_simt: launch_spmm_simt(launch, stream); break;
@@ -163,13 +128,13 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
 }
 
 /// One product of the batch after the other.
-void compute_cpu(const SpmmProblem& problem, const BsrView& a, ConstMatrixView b, MatrixView c, float alpha,
-                 float beta, Epilogue epilogue) {
+void compute_cpu(const SpmmProblem& problem, const BsrView& a, const std::int32_t* sources, ConstMatrixView b,
+                 MatrixView c, float alpha, float beta, Epilogue epilogue) {
     const auto advance = [](const void* data, std::int64_t elements, DType dtype) {
         return static_cast<const std::byte*>(data) + elements * size_of(dtype);
     };
     for (std::int64_t i = 0; i < problem.batch; ++i) {
-        spmm_cpu(a, b, c, alpha, beta, epilogue);
+        spmm_cpu(a, sources, b, c, alpha, beta, epilogue);
         b.data = advance(b.data, problem.stride_b, b.dtype);
         c.data = static_cast<std::byte*>(c.data) + problem.stride_c * size_of(c.dtype);
         epilogue.residual.data = advance(epilogue.residual.data, problem.stride_c, c.dtype);
@@ -181,7 +146,7 @@ void run(const PlanState& state, const BsrView& a, const void* packed, const Con
          const MatrixView& c, float alpha, float beta, Stream stream, const Epilogue& epilogue) {
     const SpmmProblem& problem = state.host.problem;
     const BsrView& planned = state.pattern;
-    check_pattern(planned, a);
+    check_pattern(state.stored_sizes(), a);
     check_dense("B", b, planned.k, problem.n, planned.dtype, problem.b_layout, problem.ldb, state.device);
     const ConstMatrixView out{c.data, c.dtype, c.rows, c.cols, c.layout, c.ld, c.device};
     check_dense("C", out, planned.m, problem.n, problem.c_dtype, problem.c_layout, problem.ldc, state.device);
@@ -193,7 +158,7 @@ void run(const PlanState& state, const BsrView& a, const void* packed, const Con
     if (state.device.type == DeviceType::cpu) {
         BsrView matrix = planned;
         matrix.values = a.values;
-        compute_cpu(problem, matrix, b, c, alpha, beta, complete);
+        compute_cpu(problem, matrix, state.sources, b, c, alpha, beta, complete);
     } else {
         launch_cuda(state, a, packed, b, c, alpha, beta, stream, complete);
     }
@@ -222,7 +187,7 @@ PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
     const PlanState& state = plan.state();
     require(!state.dynamic, ErrorCode::unsupported,
             "Values are not packed for a dynamic plan, whose pattern may change; pass them as they are.");
-    check_pattern(state.pattern, a);
+    check_pattern(state.stored_sizes(), a);
     auto packed = std::make_shared<PackedState>();
     packed->a = a;
     packed->kernel = state.host.choice.kernel;

@@ -1,13 +1,14 @@
 #include "api/upload.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "api/packer.h"
 #include "base/check.h"
 #include "base/math.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/lines/copy_lines.h"
+#include "kernels/lines/transpose_blocks.h"
 #include "kernels/sm80/spmm_skinny.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
@@ -18,34 +19,6 @@
 namespace bsk {
 
 namespace {
-
-/// Packs arrays behind each other, each aligned for the widest load of a kernel.
-class Packer {
-public:
-    /// Leaves room for `at_least` elements.
-    template <class T>
-    std::size_t add(const std::vector<T>& array, std::int64_t at_least = 0) {
-        const std::size_t offset = bytes_.size();
-        const std::size_t size = array.size() * sizeof(T);
-        const std::size_t room = std::max(size, static_cast<std::size_t>(at_least) * sizeof(T));
-        bytes_.resize(offset +
-                      static_cast<std::size_t>(round_up(static_cast<std::int64_t>(room), kAlignment)));
-        if (size > 0) {
-            std::memcpy(bytes_.data() + offset, array.data(), size);
-        }
-        return offset;
-    }
-    /// Room for `count` elements that the host does not fill.
-    template <class T>
-    std::size_t reserve(std::int64_t count) {
-        return add(std::vector<T>(), count);
-    }
-    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
-
-private:
-    static constexpr std::int64_t kAlignment = 16;
-    std::vector<std::byte> bytes_;
-};
 
 /// Loads the kernel that will run: a first launch that loads it may allocate and synchronise.
 void prepare(const SpmmLaunch& launch) {
@@ -114,7 +87,7 @@ ReplanLaunch replan_launch(const PlanState& state) {
 
 }  // namespace
 
-void upload(PlanState& state, const Indices& indices) {
+void upload(PlanState& state, const Indices& indices, const std::vector<std::int32_t>& sources) {
     const Schedule& schedule = state.host.schedule;
     const UnionLists& lists = state.host.lists;
     ReplanLaunch& replan = state.replan;
@@ -126,6 +99,7 @@ void upload(PlanState& state, const Indices& indices) {
     Packer packer;
     const std::size_t crow = packer.add(indices.crow);
     const std::size_t col = packer.add(indices.cols);
+    const std::size_t block_sources = packer.add(sources);
     const std::size_t offsets = packer.add(schedule.offsets);
     const std::size_t items = packer.add(schedule.items);
     const std::size_t parts = packer.add(schedule.parts);
@@ -193,7 +167,14 @@ void upload(PlanState& state, const Indices& indices) {
     launch.stage_units = replan.lists.stage_units;
     launch.units = replan.lists.units;
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
+    if (problem.transpose_a) {
+        place(launch.sources, block_sources);
+        state.sources = launch.sources;
+    }
     prepare(launch);
+    if (state.host.transposes_values) {
+        prepare_transpose_blocks();
+    }
     if (state.host.copies_b || state.host.copies_c) {
         prepare_copy_lines();
     }

@@ -6,9 +6,9 @@
 
 namespace bsk {
 
-/// Copies what `state.host` and `indices` hold to the plan's device, makes room for what replan() needs if the plan is
+/// Copies what `state.host`, `indices` and `sources` hold to the plan's device, makes room for what replan() needs if the plan is
 /// dynamic, sets `state.arrays`, `launch`, `replan` and the pattern's pointers, and loads the kernels.
 /// @throws Error out_of_memory, cuda_error
-void upload(PlanState& state, const Indices& indices);
+void upload(PlanState& state, const Indices& indices, const std::vector<std::int32_t>& sources);
 
 }  // namespace bsk

@@ -29,4 +29,16 @@ struct Indices {
 /// Copies the index arrays of a host view that validate() has accepted.
 Indices copy_indices(const BsrView& a);
 
+/// The sizes of A^T, without its arrays.
+BsrView transposed_sizes(const BsrView& a);
+
+/// The pattern of A^T, and where its blocks lie in A.
+struct TransposedIndices {
+    Indices indices;
+    std::vector<std::int32_t> sources;  ///< [nnzb]: position in A of each block of A^T
+};
+
+/// @param block_cols  of A
+TransposedIndices transpose_indices(const Indices& a, std::int64_t block_cols);
+
 }  // namespace bsk

@@ -1,5 +1,6 @@
 // BSR to BSR: transposition and blocks of another size. Values only move, so they are handled as bits.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -10,29 +11,6 @@
 
 namespace bsk {
 namespace {
-
-/// The position in A of each block of A transposed; fills the pattern of `t`.
-std::vector<std::int64_t> transpose_pattern(const BsrView& a, BsrMatrix& t) {
-    const Indices pattern = copy_indices(a);
-    for (const std::int32_t j : pattern.cols) {
-        ++t.crow_indices[static_cast<std::size_t>(j) + 1];
-    }
-    for (std::size_t j = 1; j < t.crow_indices.size(); ++j) {
-        t.crow_indices[j] += t.crow_indices[j - 1];
-    }
-    std::vector<std::int32_t> next(t.crow_indices.begin(), t.crow_indices.end() - 1);
-    std::vector<std::int64_t> sources(pattern.cols.size());
-    t.col_indices.resize(pattern.cols.size());
-    for (std::size_t i = 0; i + 1 < pattern.crow.size(); ++i) {
-        for (std::int32_t p = pattern.crow[i]; p < pattern.crow[i + 1]; ++p) {
-            const std::int32_t j = pattern.cols[static_cast<std::size_t>(p)];
-            const auto target = static_cast<std::size_t>(next[static_cast<std::size_t>(j)]++);
-            t.col_indices[target] = static_cast<std::int32_t>(i);
-            sources[target] = p;
-        }
-    }
-    return sources;
-}
 
 /// Moves the values of A into blocks of another size. Every old and every new block is cut into tiles of the
 /// smaller sides, which divide both because all sides are powers of two.
@@ -131,14 +109,16 @@ private:
 BsrMatrix transpose(const BsrView& a) {
     validate_with_values(a);
     BsrMatrix t = make_matrix(a.k, a.m, a.block_k, a.block_m, a.dtype);
-    const std::vector<std::int64_t> sources = transpose_pattern(a, t);
+    TransposedIndices pattern = transpose_indices(copy_indices(a), a.block_cols());
+    t.crow_indices = std::move(pattern.indices.crow);
+    t.col_indices = std::move(pattern.indices.cols);
     allocate_values(t);
     visit_bits(a.dtype, [&]<class Bits>(Bits) {
         const std::int64_t block_size = std::int64_t{a.block_m} * a.block_k;
 #pragma omp parallel for
         for (std::int64_t q = 0; q < t.nnzb(); ++q) {
-            const Bits* from =
-                static_cast<const Bits*>(a.values) + sources[static_cast<std::size_t>(q)] * block_size;
+            const Bits* from = static_cast<const Bits*>(a.values) +
+                               pattern.sources[static_cast<std::size_t>(q)] * block_size;
             Bits* to = reinterpret_cast<Bits*>(t.values.data()) + q * block_size;
             for (std::int64_t r = 0; r < a.block_m; ++r) {
                 for (std::int64_t c = 0; c < a.block_k; ++c) {

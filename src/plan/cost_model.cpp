@@ -190,4 +190,11 @@ double expand_seconds(const BsrView& a, const DeviceModel& device) {
     return seconds(terms, device);
 }
 
+double transpose_seconds(const BsrView& a, const DeviceModel& device) {
+    CostTerms terms;
+    terms.variant = "expand";  // as fast, a pass over memory
+    terms.bytes = 2 * values_bytes(a);
+    return seconds(terms, device);
+}
+
 }  // namespace bsk

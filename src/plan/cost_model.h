@@ -72,4 +72,7 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 /// Writing A's blocks into a dense matrix.
 [[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
 
+/// Writing the values with transposed blocks.
+[[nodiscard]] double transpose_seconds(const BsrView& a, const DeviceModel& device);
+
 }  // namespace bsk

@@ -148,6 +148,10 @@ bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
            (problem.batch == 1 || problem.stride_c * element % kTmaPiece == 0);
 }
 
+bool reads_transposed(KernelId kernel, const SpmmProblem& /*problem*/) {
+    return kernel == KernelId::spmm_cpu;
+}
+
 std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                     const DeviceModel& device) {
     if (!is_built(kernel)) {

@@ -89,6 +89,22 @@ void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, con
                     options.packed_values ? "once" : "in every product"));
 }
 
+/// Adds the transposed copy of the values to the plan.
+void plan_transposition(HostPlan& plan, const BsrView& a, const DeviceModel& device,
+                        const PlanOptions& options) {
+    plan.transposes_values = true;
+    const double transposition = transpose_seconds(a, device);
+    if (plan.packed_bytes == 0) {
+        plan.packed_bytes = a.nnzb * a.block_m * a.block_k * size_of(a.dtype);
+    }
+    if (!options.packed_values) {
+        plan.predicted_seconds += transposition;
+    }
+    plan.reasons.push_back(fmt::format("The values' blocks are transposed to a copy in {:.4f} ms, {}.",
+                                       1e3 * transposition,
+                                       options.packed_values ? "once" : "in every product"));
+}
+
 /// The most blocks that a block row stores.
 std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
     std::int64_t longest = 0;
@@ -122,6 +138,9 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);
     }
+    if (problem.transpose_a && !reads_transposed(kernel, problem)) {
+        plan_transposition(plan, a, device, options);
+    }
     if (options.dynamic) {
         plan.reasons.emplace_back("Dynamic: replan() replaces the pattern, kernel and tiles stay.");
     }
@@ -133,6 +152,8 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
 HostPlan plan_spmm(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col, const SpmmProblem& problem,
                    const DeviceModel& device, const PlanOptions& options, const std::string& no_cublas) {
+    require(!(options.dynamic && problem.transpose_a), ErrorCode::unsupported,
+            "A plan with transpose_a cannot be dynamic; make a new plan for a new pattern.");
     if (!options.kernel.empty()) {
         const KernelId kernel = kernel_of(options.kernel);
         const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);

@@ -32,6 +32,8 @@ struct HostPlan {
     UnionLists lists;   ///< spmm_sm90_small only
     /// Of A's values in the kernel's own form; 0 where it reads them as they are.
     std::int64_t packed_bytes = 0;
+    /// A is transposed and the kernel reads it from a copy of the values with transposed blocks.
+    bool transposes_values = false;
     /// The Hopper kernels work on stream-ordered copies where TMA cannot read B, or not write C, as they lie.
     bool copies_b = false;
     bool copies_c = false;
@@ -43,6 +45,11 @@ struct HostPlan {
 /// Checks the dense side against A and fills in ld and strides where they are 0.
 /// @throws Error invalid_argument, dtype_mismatch, too_large
 [[nodiscard]] SpmmProblem check_problem(const BsrView& a, SpmmProblem problem);
+
+/// `ld` of a dense rows x cols matrix, checked; the tightest where it is 0. `argument` names it in messages.
+/// @throws Error invalid_argument, too_large
+[[nodiscard]] std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
+                                     std::int64_t cols);
 
 /// @param a     sizes, block, dtype and nnzb of A; its pointers are not read
 /// @param crow  A's crow_indices on the host [block_rows + 1]

@@ -11,17 +11,6 @@ namespace {
 
 constexpr std::int64_t kMaxBatch = 65535;  // of a grid's z dimension
 
-std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
-                       std::int64_t cols) {
-    const std::int64_t tightest = std::max<std::int64_t>(lines_of(layout, rows, cols).length, 1);
-    require(ld == 0 || ld >= tightest, ErrorCode::invalid_argument,
-            "{} = {} is too small: a {} matrix of {} x {} needs at least {}.", argument, ld, name(layout),
-            rows, cols, tightest);
-    require(ld <= kInt32Max, ErrorCode::too_large, "{} = {} is too large: expected at most {}.", argument, ld,
-            kInt32Max);
-    return ld == 0 ? tightest : ld;
-}
-
 /// The tightest stride where the caller gives none or where nothing follows.
 std::int64_t filled_stride(const char* argument, std::int64_t stride, std::int64_t batch, const Lines& lines,
                            std::int64_t ld) {
@@ -48,6 +37,17 @@ void check_batch(const BsrView& a, SpmmProblem& problem) {
 }
 
 }  // namespace
+
+std::int64_t filled_ld(const char* argument, std::int64_t ld, Layout layout, std::int64_t rows,
+                       std::int64_t cols) {
+    const std::int64_t tightest = std::max<std::int64_t>(lines_of(layout, rows, cols).length, 1);
+    require(ld == 0 || ld >= tightest, ErrorCode::invalid_argument,
+            "{} = {} is too small: a {} matrix of {} x {} needs at least {}.", argument, ld, name(layout),
+            rows, cols, tightest);
+    require(ld <= kInt32Max, ErrorCode::too_large, "{} = {} is too large: expected at most {}.", argument, ld,
+            kInt32Max);
+    return ld == 0 ? tightest : ld;
+}
 
 SpmmProblem check_problem(const BsrView& a, SpmmProblem problem) {
     require(problem.n >= 0, ErrorCode::invalid_argument, "n is {}; a size must not be negative.", problem.n);

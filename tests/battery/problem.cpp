@@ -27,31 +27,6 @@ std::int64_t leading_dimension(Layout layout, std::int64_t rows, std::int64_t co
     return std::max<std::int64_t>(1, layout == Layout::row_major ? cols : rows) + pad;
 }
 
-BsrMatrix make_a(const Case& spec) {
-    if (spec.pattern != "explicit") {
-        GenerateOptions options;
-        options.pattern = pattern_from_name(spec.pattern);
-        options.m = spec.m;
-        options.k = spec.k;
-        options.block_m = spec.block_m;
-        options.block_k = spec.block_k;
-        options.density = spec.density;
-        options.dtype = spec.dtype;
-        options.seed = spec.seed;
-        return generate(options);
-    }
-    BsrMatrix a;
-    a.m = spec.m;
-    a.k = spec.k;
-    a.block_m = spec.block_m;
-    a.block_k = spec.block_k;
-    a.dtype = spec.dtype;
-    a.crow_indices = spec.crow;
-    a.col_indices = spec.cols;
-    a.values = generate_dense(a.nnzb() * a.block_m * a.block_k, a.dtype, spec.seed, kAStream);
-    return a;
-}
-
 std::vector<std::byte> index_bytes(const std::vector<std::int32_t>& indices, bool int64_indices) {
     const std::vector<std::int64_t> wide(indices.begin(), indices.end());
     const auto bytes = int64_indices ? std::as_bytes(std::span(wide)) : std::as_bytes(std::span(indices));
@@ -138,6 +113,31 @@ void set_dense_side(Problem& problem, std::uint64_t seed) {
 
 }  // namespace
 
+BsrMatrix make_a(const Case& spec) {
+    if (spec.pattern != "explicit") {
+        GenerateOptions options;
+        options.pattern = pattern_from_name(spec.pattern);
+        options.m = spec.m;
+        options.k = spec.k;
+        options.block_m = spec.block_m;
+        options.block_k = spec.block_k;
+        options.density = spec.density;
+        options.dtype = spec.dtype;
+        options.seed = spec.seed;
+        return generate(options);
+    }
+    BsrMatrix a;
+    a.m = spec.m;
+    a.k = spec.k;
+    a.block_m = spec.block_m;
+    a.block_k = spec.block_k;
+    a.dtype = spec.dtype;
+    a.crow_indices = spec.crow;
+    a.col_indices = spec.cols;
+    a.values = generate_dense(a.nnzb() * a.block_m * a.block_k, a.dtype, spec.seed, kAStream);
+    return a;
+}
+
 Addresses Problem::host_addresses() {
     return {crow.data(), cols.data(), a.values.data(), b.data(), c.data(), residual.data(), bias.data(), {}};
 }
@@ -153,6 +153,7 @@ SpmmProblem Problem::dense_side() const {
     side.batch = spec.batch;
     side.stride_b = spec.b_stride != 0 ? spec.b_stride : lines(spec.b_layout, spec.k, spec.n) * side.ldb;
     side.stride_c = spec.c_stride != 0 ? spec.c_stride : lines(spec.c_layout, spec.m, spec.n) * side.ldc;
+    side.transpose_a = transpose_a;
     return side;
 }
 
@@ -234,6 +235,14 @@ Problem with_new_values(const Problem& problem, std::uint64_t seed) {
     });
     set_dense_side(changed, seed);
     return changed;
+}
+
+Problem with_transposed_storage(Problem problem) {
+    problem.a = transpose(problem.a.view());
+    problem.crow = index_bytes(problem.a.crow_indices, problem.spec.int64_indices);
+    problem.cols = index_bytes(problem.a.col_indices, problem.spec.int64_indices);
+    problem.transpose_a = true;
+    return problem;
 }
 
 }  // namespace bsk::test

@@ -37,6 +37,15 @@ TEST_P(SpmmCpu, MatchesOracle) {
     EXPECT_TRUE(problem.check(run(plan_of(problem), problem)));
 }
 
+TEST_P(SpmmCpu, MatchesOracleByTheTransposeOfWhatIsStored) {
+    Problem problem = with_transposed_storage(make_problem(GetParam()));
+    const Plan plan = plan_of(problem);
+    EXPECT_TRUE(problem.check(run(plan, problem)));
+    EXPECT_LE(plan.memory_bytes() - 64,
+              static_cast<std::int64_t>(problem.a.values.size()) / 20 +
+                  static_cast<std::int64_t>(problem.crow.size() + problem.cols.size()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Battery, SpmmCpu,
                          ::testing::ValuesIn(battery_where([](const Case& c) { return !c.gpu_only; })),
                          [](const auto& info) { return info.param.name; });

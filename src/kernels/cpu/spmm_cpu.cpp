@@ -7,30 +7,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <type_traits>
 #include <vector>
 
 #include "base/element.h"
+#include "kernels/cpu/submatrix.h"
 
 namespace bsk {
 
 namespace {
 
 constexpr std::int64_t kPanelN = 512;  ///< columns of a panel: a stored block is converted once for so many
-
-template <class T>
-using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
-
-/// rows x cols elements of a dense matrix of any layout, from element (i, j) on.
-template <class Element, class View>
-auto submatrix(const View& view, std::int64_t i, std::int64_t j, std::int64_t rows, std::int64_t cols) {
-    Element* data = static_cast<Element*>(view.data) + dense_offset(view.layout, view.ld, i, j);
-    const Strides strides = view.layout == Layout::row_major ? Strides(view.ld, 1) : Strides(1, view.ld);
-    using Plain = RowMajor<std::remove_const_t<Element>>;
-    using Matrix = std::conditional_t<std::is_const_v<Element>, const Plain, Plain>;
-    return Eigen::Map<Matrix, Eigen::Unaligned, Strides>(data, rows, cols, strides);
-}
 
 /// The forms that lose nothing to cancellation where x is negative.
 float activated(Activation activation, float x) {
@@ -48,9 +34,10 @@ float activated(Activation activation, float x) {
 template <class T, class TC>
 class Product {
 public:
-    Product(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta,
-            const Epilogue& epilogue)
+    Product(const BsrView& a, const std::int32_t* sources, const ConstMatrixView& b, const MatrixView& c,
+            float alpha, float beta, const Epilogue& epilogue)
         : a_(a),
+          sources_(sources),
           b_(b),
           c_(c),
           alpha_(alpha),
@@ -97,6 +84,19 @@ private:
         target.bottomRows(a_.block_k - rows).setZero();
     }
 
+    /// Block i of A as fp32.
+    void convert_block(Tile& block, const T* values, std::int32_t i) const {
+        const std::int64_t size = block.size();
+        if (sources_ == nullptr) {
+            block = Eigen::Map<const RowMajor<T>>(values + i * size, a_.block_m, a_.block_k)
+                        .template cast<float>();
+        } else {
+            block = Eigen::Map<const RowMajor<T>>(values + sources_[i] * size, a_.block_k, a_.block_m)
+                        .transpose()
+                        .template cast<float>();
+        }
+    }
+
     /// @param scratch  holds a stored block and a tile of C
     void compute_block_row(std::int64_t first, std::int64_t cols, std::int64_t block_row, float* scratch) {
         const auto* crow = static_cast<const std::int32_t*>(a_.crow_indices);
@@ -107,8 +107,7 @@ private:
 
         sum.setZero();
         for (std::int32_t i = crow[block_row]; i < crow[block_row + 1]; ++i) {
-            const T* values = static_cast<const T*>(a_.values) + i * block_size;
-            block = Eigen::Map<const RowMajor<T>>(values, a_.block_m, a_.block_k).template cast<float>();
+            convert_block(block, static_cast<const T*>(a_.values), i);
             sum.noalias() += block * panel_rows(std::int64_t{col[i]} * a_.block_k, cols);
         }
 
@@ -142,6 +141,7 @@ private:
     }
 
     const BsrView a_;
+    const std::int32_t* sources_;
     const ConstMatrixView b_;
     const MatrixView c_;
     const float alpha_;
@@ -152,12 +152,12 @@ private:
 
 }  // namespace
 
-void spmm_cpu(const BsrView& a, const ConstMatrixView& b, const MatrixView& c, float alpha, float beta,
-              const Epilogue& epilogue) {
+void spmm_cpu(const BsrView& a, const std::int32_t* sources, const ConstMatrixView& b, const MatrixView& c,
+              float alpha, float beta, const Epilogue& epilogue) {
     visit_dtype(a.dtype, [&]<class T>(ElementTag<T>) {
         visit_dtype(c.dtype, [&]<class TC>(ElementTag<TC>) {
             if constexpr (std::is_same_v<TC, T> || std::is_same_v<TC, float>) {
-                Product<T, TC>(a, b, c, alpha, beta, epilogue).run();
+                Product<T, TC>(a, sources, b, c, alpha, beta, epilogue).run();
             }
         });
     });

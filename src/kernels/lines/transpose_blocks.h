@@ -1,0 +1,16 @@
+// Values with transposed blocks, for kernels that multiply by A^T as by any other matrix.
+#pragma once
+
+#include "kernels/spmm_launch.h"
+
+namespace bsk {
+
+/// Loads the kernel on the current device, outside CUDA-graph capture. @throws Error cuda_error
+void prepare_transpose_blocks();
+
+/// Writes the blocks of launch.values, in the order of launch.sources and each transposed, to `out`
+/// [nnzb, block_m, block_k], on `stream`.
+/// @throws Error cuda_error
+void launch_transpose_blocks(const SpmmLaunch& launch, void* out, Stream stream);
+
+}  // namespace bsk

@@ -1,0 +1,222 @@
+#include "plan/sddmm.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/check.h"
+#include "base/lines.h"
+#include "base/math.h"
+#include "plan/cost_model.h"
+#include "plan/kernels.h"
+#include "plan/planner.h"
+
+namespace bsk {
+
+namespace {
+
+constexpr int kMostParts = 8;
+constexpr std::int64_t kLeastPartSteps = 8;  // a part is worth its partial sums
+
+/// How sddmm_sm90 cuts its work: as spmm_sm90 does with tiles of 128 rows and no clusters, so that its costs are the same.
+constexpr KernelChoice kHopperTile{KernelId::spmm_sm90, kSddmmTileRows* kSddmmUnit,
+                                   kSddmmTileCols* kSddmmUnit, 1};
+
+bool runs_on(SddmmKernel kernel, const DeviceModel& device) {
+    switch (kernel) {
+        case SddmmKernel::sddmm_cpu: return runs_on(KernelId::spmm_cpu, device);
+        case SddmmKernel::sddmm_simt: return runs_on(KernelId::spmm_simt, device);
+        case SddmmKernel::sddmm_sm80: return runs_on(KernelId::spmm_sm80, device);
+        case SddmmKernel::sddmm_sm90:
+            return is_built(KernelId::spmm_sm90) && runs_on(KernelId::spmm_sm90, device);
+    }
+    return false;
+}
+
+/// Whether the lines of a dense operand start and end where TMA asks for it: at multiples of 16 bytes.
+bool tma_reads(Layout layout, std::int64_t rows, std::int64_t cols, std::int64_t ld, DType dtype) {
+    const std::int64_t piece = 16 / size_of(dtype);
+    return ld % piece == 0 && lines_of(layout, rows, cols).length % piece == 0;
+}
+
+/// Why the kernel cannot compute this product on a device that it runs on; empty when it can.
+std::string why_not(SddmmKernel kernel, const BsrView& a, const SddmmProblem& problem) {
+    if ((kernel == SddmmKernel::sddmm_simt) != (a.dtype == DType::f32) && kernel != SddmmKernel::sddmm_cpu) {
+        return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "it computes float32 only";
+    }
+    if (kernel != SddmmKernel::sddmm_sm90) {
+        return "";
+    }
+    if (a.block_m % kSddmmUnit != 0 || a.block_k % kSddmmUnit != 0) {
+        return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
+    }
+    if (a.nnzb * a.block_m > kInt32Max) {
+        return fmt::format("nnzb*block_m = {} passes the int32 coordinates of TMA", a.nnzb * a.block_m);
+    }
+    if (!tma_reads(problem.d1_layout, a.m, problem.n, problem.ld1, a.dtype) ||
+        !tma_reads(problem.d2_layout, problem.n, a.k, problem.ld2, a.dtype)) {
+        return "the lines of D1 or D2 do not start and end at multiples of 16 bytes";
+    }
+    return "";
+}
+
+SddmmKernel kernel_of(const std::string& kernel_name) {
+    std::vector<std::string_view> names;
+    for (const SddmmKernel kernel : kSddmmKernels) {
+        if (kernel_name == name(kernel)) {
+            return kernel;
+        }
+        names.emplace_back(name(kernel));
+    }
+    fail(ErrorCode::invalid_argument, "kernel \"{}\" is not known; expected one of {}.", kernel_name,
+         fmt::join(names, ", "));
+}
+
+/// The kernel; why not the others, in `reasons`.
+SddmmKernel choose_kernel(const BsrView& a, const SddmmProblem& problem, const DeviceModel& device,
+                          const std::string& asked_for, std::vector<std::string>& reasons) {
+    if (!asked_for.empty()) {
+        const SddmmKernel kernel = kernel_of(asked_for);
+        require(runs_on(kernel, device), ErrorCode::unsupported, "Kernel {} does not run on {}.", asked_for,
+                device.name);
+        const std::string reason = why_not(kernel, a, problem);
+        require(reason.empty(), ErrorCode::unsupported, "Kernel {} cannot compute this sampled product: {}.",
+                asked_for, reason);
+        reasons.push_back(fmt::format("{}: asked for by the caller.", asked_for));
+        return kernel;
+    }
+    for (const SddmmKernel kernel : kSddmmKernels) {
+        if (!runs_on(kernel, device)) {
+            continue;
+        }
+        const std::string reason = why_not(kernel, a, problem);
+        if (reason.empty()) {
+            reasons.push_back(fmt::format("{}: the first that computes this product here.", name(kernel)));
+            return kernel;
+        }
+        reasons.push_back(fmt::format("Not {}: {}.", name(kernel), reason));
+    }
+    fail(ErrorCode::unsupported,
+         "No kernel of this build samples products on {} (compute capability {}.{}); the CPU backend does.",
+         device.name, device.cc_major, device.cc_minor);
+}
+
+void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                 const std::vector<std::int32_t>& col, const DeviceModel& device) {
+    plan.tiles = make_sddmm_tiles(a, crow, col);
+    const auto tiles = static_cast<std::int64_t>(plan.tiles.size());
+    const std::int64_t steps = ceil_div(plan.problem.n, kSddmmStep);
+    plan.schedule = make_sddmm_schedule(tiles, steps, device.sm_count, sm90_step_seconds(kHopperTile, device),
+                                        sm90_tile_seconds(kHopperTile), kSm90PartSeconds);
+    plan.predicted_seconds = plan.schedule.makespan;
+    const double units = static_cast<double>(a.nnzb) * (a.block_m / kSddmmUnit) * (a.block_k / kSddmmUnit);
+    plan.reasons.push_back(fmt::format(
+        "{} tiles of {} x {} units of {}x{}; {:.0f} % of what they compute is kept.", tiles, kSddmmTileRows,
+        kSddmmTileCols, kSddmmUnit, kSddmmUnit,
+        100 * units / std::max(static_cast<double>(tiles * kSddmmTileRows * kSddmmTileCols), 1.0)));
+    if (plan.schedule.split_tiles > 0) {
+        plan.reasons.push_back(fmt::format(
+            "The last {} tiles are split into {} parts each along n, whose sums are added in a fixed order.",
+            plan.schedule.split_tiles, plan.schedule.parts.front().count));
+    }
+}
+
+}  // namespace
+
+const char* name(SddmmKernel kernel) {
+    switch (kernel) {
+        case SddmmKernel::sddmm_cpu: return "sddmm_cpu";
+        case SddmmKernel::sddmm_simt: return "sddmm_simt";
+        case SddmmKernel::sddmm_sm80: return "sddmm_sm80";
+        case SddmmKernel::sddmm_sm90: return "sddmm_sm90";
+    }
+    return "unknown";
+}
+
+SddmmProblem check_problem(const BsrView& a, SddmmProblem problem) {
+    require(problem.n >= 0, ErrorCode::invalid_argument, "n is {}; a size must not be negative.", problem.n);
+    require(problem.n <= kInt32Max, ErrorCode::too_large, "n is {}; sizes up to {} are supported.", problem.n,
+            kInt32Max);
+    require(problem.values_dtype == a.dtype || problem.values_dtype == DType::f32, ErrorCode::dtype_mismatch,
+            "values_dtype is {}: expected the pattern's dtype, {}, or float32.", name(problem.values_dtype),
+            name(a.dtype));
+    problem.ld1 = filled_ld("ld1", problem.ld1, problem.d1_layout, a.m, problem.n);
+    problem.ld2 = filled_ld("ld2", problem.ld2, problem.d2_layout, problem.n, a.k);
+    return problem;
+}
+
+HostSddmmPlan plan_sddmm(const BsrView& a, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, const SddmmProblem& problem,
+                         const DeviceModel& device, const std::string& kernel) {
+    HostSddmmPlan plan;
+    plan.problem = problem;
+    plan.kernel = choose_kernel(a, problem, device, kernel, plan.reasons);
+    if (plan.kernel == SddmmKernel::sddmm_sm90) {
+        plan_hopper(plan, a, crow, col, device);
+    }
+    return plan;
+}
+
+Schedule make_sddmm_schedule(std::int64_t tiles, std::int64_t steps, int streams, double step_seconds,
+                             double tile_seconds, double part_seconds) {
+    const auto whole_seconds = static_cast<double>(steps) * step_seconds + tile_seconds;
+    const std::int64_t full_waves = tiles / streams;
+    // Waves of whole tiles before the split ones, and the parts of those.
+    std::int64_t waves = ceil_div(tiles, static_cast<std::int64_t>(streams));
+    std::int64_t parts = 1;
+    double makespan = static_cast<double>(waves) * whole_seconds;
+    for (std::int64_t w = std::max<std::int64_t>(full_waves - 2, 0); w <= full_waves; ++w) {
+        for (std::int64_t p = 2; p <= kMostParts && ceil_div(steps, p) >= kLeastPartSteps; ++p) {
+            const std::int64_t rounds =
+                ceil_div((tiles - w * streams) * p, static_cast<std::int64_t>(streams));
+            const double seconds =
+                static_cast<double>(w) * whole_seconds +
+                static_cast<double>(rounds) *
+                    (static_cast<double>(ceil_div(steps, p)) * step_seconds + part_seconds);
+            if (seconds < makespan) {
+                waves = w;
+                parts = p;
+                makespan = seconds;
+            }
+        }
+    }
+
+    Schedule schedule;
+    schedule.makespan = makespan;
+    const std::int64_t whole = parts == 1 ? tiles : waves * streams;
+    const std::int64_t part_steps = ceil_div(steps, parts);
+    schedule.split_tiles = static_cast<int>(tiles - whole);
+    std::vector<WorkItem> items;
+    for (std::int64_t tile = 0; tile < whole; ++tile) {
+        items.push_back({static_cast<std::int32_t>(tile), 0, -1});
+    }
+    for (std::int64_t tile = whole; tile < tiles; ++tile) {
+        for (std::int64_t i = 0; i < parts; ++i) {
+            const auto slot = static_cast<std::int32_t>(schedule.parts.size());
+            schedule.parts.push_back({static_cast<std::int32_t>(i * part_steps),
+                                      static_cast<std::int32_t>(std::min((i + 1) * part_steps, steps)),
+                                      static_cast<std::int32_t>(i), static_cast<std::int32_t>(parts),
+                                      static_cast<std::int32_t>(tile - whole), slot});
+        }
+    }
+    for (std::int64_t i = 0; i < parts && whole < tiles;
+         ++i) {  // part by part: neighbours in time read the same of n
+        for (std::int64_t tile = whole; tile < tiles; ++tile) {
+            items.push_back(
+                {static_cast<std::int32_t>(tile), 0, static_cast<std::int32_t>((tile - whole) * parts + i)});
+        }
+    }
+    schedule.offsets.assign(1, 0);
+    for (int stream = 0; stream < streams; ++stream) {
+        for (std::size_t i = static_cast<std::size_t>(stream); i < items.size();
+             i += static_cast<std::size_t>(streams)) {
+            schedule.items.push_back(items[i]);
+        }
+        schedule.offsets.push_back(static_cast<std::int32_t>(schedule.items.size()));
+    }
+    return schedule;
+}
+
+}  // namespace bsk

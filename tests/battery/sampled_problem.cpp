@@ -1,0 +1,178 @@
+#include "battery/sampled_problem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/element.h"
+#include "base/lines.h"
+#include "battery/problem.h"
+
+namespace bsk::test {
+
+namespace {
+
+// Streams of generate_dense.
+constexpr std::uint64_t kD1Stream = 11;
+constexpr std::uint64_t kD2Stream = 12;
+constexpr std::uint64_t kValuesStream = 13;
+
+constexpr std::byte kPoison{0xff};
+
+/// A dense operand of random elements, as floats and as bytes in its layout.
+struct Operand {
+    std::vector<float> elements;  ///< row-major
+    std::vector<std::byte> bytes;
+};
+
+Operand make_operand(const Case& spec, std::uint64_t stream, std::int64_t rows, std::int64_t cols,
+                     Layout layout, std::int64_t ld) {
+    Operand operand;
+    operand.elements.resize(static_cast<std::size_t>(rows * cols));
+    operand.bytes.assign(
+        static_cast<std::size_t>(lines_of(layout, rows, cols).count * ld * size_of(spec.dtype)), kPoison);
+    const std::vector<std::byte> drawn = generate_dense(rows * cols, spec.dtype, spec.seed, stream);
+    visit_dtype(spec.dtype, [&]<class T>(ElementTag<T>) {
+        const T* from = reinterpret_cast<const T*>(drawn.data());
+        T* to = reinterpret_cast<T*>(operand.bytes.data());
+        for (std::int64_t i = 0; i < rows; ++i) {
+            for (std::int64_t j = 0; j < cols; ++j) {
+                const T element = from[i * cols + j];
+                operand.elements[static_cast<std::size_t>(i * cols + j)] = static_cast<float>(element);
+                to[dense_offset(layout, ld, i, j)] = element;
+            }
+        }
+    });
+    return operand;
+}
+
+/// In double precision, by plain loops.
+Expected sampled_oracle(const SampledProblem& problem, const std::vector<float>& d1,
+                        const std::vector<float>& d2, const std::vector<float>& before) {
+    const BsrMatrix& a = problem.a;
+    const Case& spec = problem.spec;
+    Expected expected;
+    expected.m = a.nnzb() * a.block_m;
+    expected.n = a.block_k;
+    expected.values.assign(static_cast<std::size_t>(expected.m * expected.n), 0.0);
+    expected.magnitudes = expected.values;
+    expected.products = expected.values;
+    expected.row_length.assign(static_cast<std::size_t>(expected.m), spec.n);
+    for (std::size_t row = 0; row + 1 < a.crow_indices.size(); ++row) {
+#pragma omp parallel for
+        for (std::int64_t p = a.crow_indices[row]; p < a.crow_indices[row + 1]; ++p) {
+            for (std::int64_t r = 0; r < a.block_m; ++r) {
+                const std::int64_t i = static_cast<std::int64_t>(row) * a.block_m + r;
+                const std::int64_t first =
+                    std::int64_t{a.col_indices[static_cast<std::size_t>(p)]} * a.block_k;
+                const auto place = static_cast<std::size_t>((p * a.block_m + r) * a.block_k);
+                for (std::int64_t t = 0; i < a.m && t < spec.n; ++t) {
+                    const double left = d1[static_cast<std::size_t>(i * spec.n + t)];
+                    for (std::int64_t c = 0; c < std::min<std::int64_t>(a.block_k, a.k - first); ++c) {
+                        const double product = left * d2[static_cast<std::size_t>(t * a.k + first + c)];
+                        expected.values[place + static_cast<std::size_t>(c)] += product;
+                        expected.magnitudes[place + static_cast<std::size_t>(c)] += std::abs(product);
+                    }
+                }
+                for (std::size_t c = place; c < place + static_cast<std::size_t>(a.block_k); ++c) {
+                    const double added = spec.beta == 0.0F ? 0.0 : spec.beta * before[c];
+                    expected.values[c] = spec.alpha * expected.values[c] + added;
+                    expected.magnitudes[c] = std::abs(spec.alpha) * expected.magnitudes[c] + std::abs(added);
+                }
+            }
+        }
+    }
+    return expected;
+}
+
+}  // namespace
+
+SampledAddresses SampledProblem::host_addresses() {
+    return {d1.data(), d2.data(), values.data(), {}};
+}
+
+SddmmProblem SampledProblem::dense_side() const {
+    SddmmProblem side;
+    side.n = spec.n;
+    side.values_dtype = spec.c_dtype;
+    side.d1_layout = d1_layout;
+    side.d2_layout = d2_layout;
+    side.ld1 = std::max<std::int64_t>(lines_of(d1_layout, spec.m, spec.n).length, 1) + spec.b_pad;
+    side.ld2 = std::max<std::int64_t>(lines_of(d2_layout, spec.n, spec.k).length, 1) + spec.c_pad;
+    return side;
+}
+
+ConstMatrixView SampledProblem::d1_view(const SampledAddresses& at) const {
+    return {at.d1, spec.dtype, spec.m, spec.n, d1_layout, dense_side().ld1, at.device};
+}
+
+ConstMatrixView SampledProblem::d2_view(const SampledAddresses& at) const {
+    return {at.d2, spec.dtype, spec.n, spec.k, d2_layout, dense_side().ld2, at.device};
+}
+
+void SampledProblem::launch(const SddmmPlan& plan, const SampledAddresses& at, Stream stream) const {
+    sddmm(plan, d1_view(at), d2_view(at), static_cast<std::byte*>(at.values) + kGuardBytes, spec.alpha,
+          spec.beta, stream);
+}
+
+::testing::AssertionResult SampledProblem::check(const std::vector<std::byte>& values_after) const {
+    if (values_after.size() != values.size()) {
+        return ::testing::AssertionFailure()
+               << "got " << values_after.size() << " bytes, not " << values.size();
+    }
+    const auto guards_differ = [&](std::size_t from) {
+        return !std::equal(values.begin() + static_cast<std::ptrdiff_t>(from),
+                           values.begin() + static_cast<std::ptrdiff_t>(from + kGuardBytes),
+                           values_after.begin() + static_cast<std::ptrdiff_t>(from));
+    };
+    if (guards_differ(0) || guards_differ(values.size() - kGuardBytes)) {
+        return ::testing::AssertionFailure() << spec.name << ": bytes around the values were overwritten";
+    }
+    const ConstMatrixView got{values_after.data() + kGuardBytes,
+                              spec.c_dtype,
+                              expected.m,
+                              expected.n,
+                              Layout::row_major,
+                              expected.n,
+                              {}};
+    const Comparison comparison = compare(expected, got);
+    if (!comparison.passed) {
+        return ::testing::AssertionFailure() << spec.name << ": " << comparison.message;
+    }
+    return ::testing::AssertionSuccess() << comparison.message;
+}
+
+SampledProblem make_sampled_problem(const Case& spec, Layout d1_layout, Layout d2_layout) {
+    SampledProblem problem;
+    problem.spec = spec;
+    problem.a = make_a(spec);
+    problem.d1_layout = d1_layout;
+    problem.d2_layout = d2_layout;
+    const SddmmProblem side = problem.dense_side();
+    Operand d1 = make_operand(spec, kD1Stream, spec.m, spec.n, d1_layout, side.ld1);
+    Operand d2 = make_operand(spec, kD2Stream, spec.n, spec.k, d2_layout, side.ld2);
+    problem.d1 = std::move(d1.bytes);
+    problem.d2 = std::move(d2.bytes);
+    const std::int64_t elements = problem.a.nnzb() * spec.block_m * spec.block_k;
+    problem.values.assign(static_cast<std::size_t>(elements * size_of(spec.c_dtype)) + 2 * kGuardBytes,
+                          kPoison);
+    std::vector<float> before(static_cast<std::size_t>(elements));
+    if (spec.beta != 0.0F) {
+        const std::vector<std::byte> drawn = generate_dense(elements, spec.c_dtype, spec.seed, kValuesStream);
+        std::copy(drawn.begin(), drawn.end(), problem.values.begin() + kGuardBytes);
+        visit_dtype(spec.c_dtype, [&]<class T>(ElementTag<T>) {
+            const T* values = reinterpret_cast<const T*>(drawn.data());
+            std::transform(values, values + elements, before.begin(),
+                           [](T x) { return static_cast<float>(x); });
+        });
+    }
+    problem.expected = sampled_oracle(problem, d1.elements, d2.elements, before);
+    return problem;
+}
+
+std::vector<Case> sampled_battery(bool with_large) {
+    return battery_where(
+        [&](const Case& c) { return c.batch == 1 && !c.special_values && (with_large || !c.gpu_only); });
+}
+
+}  // namespace bsk::test

@@ -1,0 +1,109 @@
+// The tiles and the order of work of sddmm_sm90.
+#include <map>
+#include <set>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <bsk/bsr.h>
+
+#include "base/math.h"
+#include "plan/sddmm.h"
+#include "plan/sddmm_tiles.h"
+
+namespace bsk::test {
+namespace {
+
+struct Blocks {
+    int m;
+    int k;
+    double density;
+};
+
+class SddmmTiles : public ::testing::TestWithParam<Blocks> {};
+
+TEST_P(SddmmTiles, HoldEveryUnitOnce) {
+    const auto [block_m, block_k, density] = GetParam();
+    const BsrMatrix a = generate({.m = 2048 + 64,
+                                  .k = 1536 + 40,
+                                  .block_m = block_m,
+                                  .block_k = block_k,
+                                  .density = density,
+                                  .seed = 3});
+    std::map<std::pair<int, int>, int> wanted;  // (unit row, unit column) -> row in the values
+    for (std::size_t row = 0; row + 1 < a.crow_indices.size(); ++row) {
+        for (int p = a.crow_indices[row]; p < a.crow_indices[row + 1]; ++p) {
+            for (int i = 0; i < block_m; i += kSddmmUnit) {
+                for (int j = 0; j < block_k; j += kSddmmUnit) {
+                    const int unit_row = (static_cast<int>(row) * block_m + i) / kSddmmUnit;
+                    const int unit_col =
+                        (a.col_indices[static_cast<std::size_t>(p)] * block_k + j) / kSddmmUnit;
+                    wanted[{unit_row, unit_col}] = p * block_m + i;
+                }
+            }
+        }
+    }
+    std::map<std::pair<int, int>, int> found;
+    for (const SddmmTile& tile : make_sddmm_tiles(a.view(), a.crow_indices, a.col_indices)) {
+        int kept = 0;
+        for (int i = 0; i < kSddmmTileRows; ++i) {
+            for (int j = 0; j < kSddmmTileCols; ++j) {
+                if (tile.out[i][j] >= 0) {
+                    EXPECT_TRUE(found.insert({{tile.rows[i], tile.cols[j]}, tile.out[i][j]}).second);
+                    ++kept;
+                }
+            }
+        }
+        EXPECT_GT(kept, 0);
+    }
+    EXPECT_EQ(found, wanted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Blocks, SddmmTiles,
+                         ::testing::Values(Blocks{64, 64, 0.22}, Blocks{64, 64, 0.01}, Blocks{64, 64, 1.0},
+                                           Blocks{64, 64, 0.0}, Blocks{64, 128, 0.3}, Blocks{64, 256, 0.3},
+                                           Blocks{128, 128, 0.22}, Blocks{128, 64, 0.3}, Blocks{256, 64, 0.3},
+                                           Blocks{256, 256, 0.4}, Blocks{128, 256, 0.4}));
+
+TEST(SddmmTilesOf64, KeepMostOfWhatTheyCompute) {
+    const BsrMatrix a =
+        generate({.m = 8192, .k = 8192, .block_m = 64, .block_k = 64, .density = 0.22, .seed = 1});
+    const auto tiles = static_cast<double>(make_sddmm_tiles(a.view(), a.crow_indices, a.col_indices).size());
+    EXPECT_GT(static_cast<double>(a.nnzb()) / (8 * tiles), 0.88);
+}
+
+/// Every step of every tile once, in streams that are about equally long.
+TEST(SddmmSchedule, CoversEveryTile) {
+    for (const std::int64_t tiles : {0, 1, 7, 131, 132, 133, 466, 1000}) {
+        for (const std::int64_t steps : {1, 9, 17, 128}) {
+            SCOPED_TRACE(::testing::Message() << tiles << " tiles of " << steps << " steps");
+            const Schedule schedule = make_sddmm_schedule(tiles, steps, 132, 0.75, 1.3, 6.0);
+            ASSERT_EQ(schedule.offsets.size(), 133U);
+            ASSERT_EQ(schedule.offsets.back(), static_cast<int>(schedule.items.size()));
+            std::vector<std::int64_t> done(static_cast<std::size_t>(tiles), 0);
+            std::set<int> slots;
+            for (const WorkItem& item : schedule.items) {
+                if (item.part < 0) {
+                    done[static_cast<std::size_t>(item.tile_row)] += steps;
+                    continue;
+                }
+                const TilePart& part = schedule.parts[static_cast<std::size_t>(item.part)];
+                EXPECT_LT(part.block_begin, part.block_end);
+                EXPECT_EQ(part.slot, item.part);
+                EXPECT_EQ(part.slot, part.tile * part.count + part.index);
+                EXPECT_LT(part.tile, schedule.split_tiles);
+                EXPECT_TRUE(slots.insert(part.slot).second);
+                done[static_cast<std::size_t>(item.tile_row)] += part.block_end - part.block_begin;
+            }
+            for (const std::int64_t tile : done) {
+                EXPECT_EQ(tile, steps);
+            }
+        }
+    }
+    // 466 tiles on 132 streams are 3.53 rounds; whole tiles would take 4.
+    const Schedule schedule = make_sddmm_schedule(466, 128, 132, 0.75, 1.3, 6.0);
+    EXPECT_LT(schedule.makespan, 3.8 * (128 * 0.75 + 1.3));
+}
+
+}  // namespace
+}  // namespace bsk::test
