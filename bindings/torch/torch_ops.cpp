@@ -9,6 +9,7 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/tensor.h>
@@ -16,6 +17,7 @@
 
 #include <bsk/device.h>
 #include <bsk/plan.h>
+#include <bsk/sddmm.h>
 #include <bsk/spmm.h>
 
 #include "base/check.h"
@@ -32,8 +34,10 @@ using bsk::require;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
-struct PlannedPattern {
-    bsk::Plan plan;
+/// AnyPlan is bsk::Plan or bsk::SddmmPlan.
+template <class AnyPlan>
+struct Planned {
+    AnyPlan plan;
     bsk::BsrView
         pattern;  ///< sizes and dtype only: the plan keeps its own indices, values come with each product
 };
@@ -47,23 +51,31 @@ public:
         return *registry;
     }
 
-    std::int64_t add(PlannedPattern planned) {
-        auto entry = std::make_shared<const PlannedPattern>(std::move(planned));
+    template <class AnyPlan>
+    std::int64_t add(Planned<AnyPlan> planned) {
+        Entry entry = std::make_shared<const Planned<AnyPlan>>(std::move(planned));
         const std::lock_guard lock(mutex_);
         plans_.emplace(++last_, std::move(entry));
         return last_;
     }
 
-    std::shared_ptr<const PlannedPattern> find(std::int64_t number) {
-        const std::lock_guard lock(mutex_);
-        const auto found = plans_.find(number);
-        require(found != plans_.end(), ErrorCode::invalid_argument, "plan {} does not exist (any more).",
+    template <class AnyPlan>
+    std::shared_ptr<const Planned<AnyPlan>> find(std::int64_t number) {
+        const Entry entry = find_any(number);
+        const auto* planned = std::get_if<std::shared_ptr<const Planned<AnyPlan>>>(&entry);
+        require(planned != nullptr, ErrorCode::invalid_argument, "plan {} was made for another operator.",
                 number);
-        return found->second;
+        return *planned;
+    }
+
+    /// Calls `visitor` with the plan of that number.
+    template <class Visitor>
+    auto visit(std::int64_t number, Visitor&& visitor) {
+        return std::visit([&](const auto& planned) { return visitor(planned->plan); }, find_any(number));
     }
 
     void remove(std::int64_t number) {
-        std::shared_ptr<const PlannedPattern> last_owner;  // frees device memory after the lock is released
+        Entry last_owner;  // frees device memory after the lock is released
         const std::lock_guard lock(mutex_);
         if (const auto found = plans_.find(number); found != plans_.end()) {
             last_owner = std::move(found->second);
@@ -72,8 +84,19 @@ public:
     }
 
 private:
+    using Entry = std::variant<std::shared_ptr<const Planned<bsk::Plan>>,
+                               std::shared_ptr<const Planned<bsk::SddmmPlan>>>;
+
+    Entry find_any(std::int64_t number) {
+        const std::lock_guard lock(mutex_);
+        const auto found = plans_.find(number);
+        require(found != plans_.end(), ErrorCode::invalid_argument, "plan {} does not exist (any more).",
+                number);
+        return found->second;
+    }
+
     std::mutex mutex_;
-    std::unordered_map<std::int64_t, std::shared_ptr<const PlannedPattern>> plans_;
+    std::unordered_map<std::int64_t, Entry> plans_;
     std::int64_t last_ = 0;
 };
 
@@ -171,13 +194,37 @@ void set_indices(bsk::BsrView& a, const Tensor& crow_indices, const Tensor& col_
     a.col_indices = col_indices.const_data_ptr();
 }
 
+/// The pattern of an m x k matrix with the block, dtype and number of blocks of `values` [nnzb, block_m, block_k].
+bsk::BsrView pattern_of(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
+                        std::int64_t m, std::int64_t k) {
+    require(values.dim() == 3, ErrorCode::invalid_argument,
+            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
+    bsk::BsrView a;
+    a.m = m;
+    a.k = k;
+    a.nnzb = values.size(0);
+    a.block_m = static_cast<int>(values.size(1));
+    a.block_k = static_cast<int>(values.size(2));
+    a.dtype = dtype_of(values.scalar_type(), "values");
+    set_indices(a, crow_indices, col_indices);
+    return a;
+}
+
+/// What the registry keeps of it: no indices, and the device of the values.
+bsk::BsrView sizes_of(bsk::BsrView a, bsk::Device device) {
+    a.crow_indices = nullptr;
+    a.col_indices = nullptr;
+    a.device = device;
+    return a;
+}
+
 /// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
 /// or there.
 std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
                        std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
                        bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
                        std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
-                       bool may_be_dense, bool dynamic) {
+                       bool may_be_dense, bool dynamic, bool transpose_a) {
     require(values.dim() == 3, ErrorCode::invalid_argument,
             "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
     bsk::BsrView a;
@@ -197,22 +244,33 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
                                    ldc,
                                    batch,
                                    stride_b,
-                                   stride_c};
+                                   stride_c,
+                                   transpose_a};
     const bsk::Device device = device_of(values);
     bsk::PlanOptions options;
     options.kernel = kernel;
     options.policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
     options.dynamic = dynamic;
-    bsk::Plan plan = bsk::make_plan(a, problem, device, options);
-    a.crow_indices = nullptr;
-    a.col_indices = nullptr;
-    a.device = device;
-    return PlanRegistry::instance().add({std::move(plan), a});
+    return PlanRegistry::instance().add(
+        Planned<bsk::Plan>{bsk::make_plan(a, problem, device, options), sizes_of(a, device)});
+}
+
+/// As make_plan, for the sampled product of D1 [m, n] and D2 [n, k]; `values` says its dtype, out_dtype what it writes.
+std::int64_t make_sddmm_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
+                             std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype,
+                             bool d1_col_major, bool d2_col_major, std::int64_t ld1, std::int64_t ld2,
+                             const std::string& kernel) {
+    const bsk::BsrView a = pattern_of(crow_indices, col_indices, values, m, k);
+    const bsk::SddmmProblem problem{
+        n, dtype_of(out_dtype, "out_dtype"), layout_of(d1_col_major), layout_of(d2_col_major), ld1, ld2};
+    const bsk::Device device = device_of(values);
+    return PlanRegistry::instance().add(
+        Planned<bsk::SddmmPlan>{bsk::make_sddmm_plan(a, problem, device, kernel), sizes_of(a, device)});
 }
 
 /// Replaces the pattern of a dynamic plan, on the current stream of its device.
 void replan(std::int64_t plan, const Tensor& crow_indices, const Tensor& col_indices) {
-    const auto planned = PlanRegistry::instance().find(plan);
+    const auto planned = PlanRegistry::instance().find<bsk::Plan>(plan);
     bsk::BsrView a = planned->pattern;
     set_indices(a, crow_indices, col_indices);
     bsk::replan(planned->plan, a, current_stream(planned->plan.device()));
@@ -228,9 +286,19 @@ void free_plan(std::int64_t plan) {
 
 /// (explanation, kernel, predicted seconds, bytes held on the device)
 std::tuple<std::string, std::string, double, std::int64_t> describe_plan(std::int64_t plan) {
-    const auto planned = PlanRegistry::instance().find(plan);
-    return {planned->plan.explain(), planned->plan.kernel(), planned->plan.predicted_seconds(),
-            planned->plan.memory_bytes()};
+    return PlanRegistry::instance().visit(plan, [](const auto& any) {
+        return std::tuple(any.explain(), std::string(any.kernel()), any.predicted_seconds(),
+                          any.memory_bytes());
+    });
+}
+
+/// `values` is the contiguous tensor that belongs to the pattern.
+void require_values(const Tensor& values, const bsk::BsrView& a) {
+    require(values.dim() == 3 && values.size(0) == a.nnzb && values.size(1) == a.block_m &&
+                values.size(2) == a.block_k && values.is_contiguous(),
+            ErrorCode::invalid_argument,
+            "values is not the contiguous [{}, {}, {}] tensor that the plan expects.", a.nnzb, a.block_m,
+            a.block_k);
 }
 
 /// out = activation(alpha*A*b + beta*residual + bias) on the current stream of the plan's device; `out` is the residual
@@ -238,26 +306,25 @@ std::tuple<std::string, std::string, double, std::int64_t> describe_plan(std::in
 void spmm_fused(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
                 double beta, const std::optional<Tensor>& bias, std::int64_t bias_axis,
                 const std::optional<Tensor>& residual, std::int64_t activation) {
-    const auto planned = PlanRegistry::instance().find(plan);
+    const auto planned = PlanRegistry::instance().find<bsk::Plan>(plan);
     bsk::BsrView a = planned->pattern;
     const bsk::SpmmProblem& problem = planned->plan.problem();
-    require(values.dim() == 3 && values.size(0) == a.nnzb && values.size(1) == a.block_m &&
-                values.size(2) == a.block_k && values.is_contiguous(),
-            ErrorCode::invalid_argument,
-            "values is not the contiguous [{}, {}, {}] tensor that the plan expects.", a.nnzb, a.block_m,
-            a.block_k);
+    require_values(values, a);
     a.dtype = dtype_of(values.scalar_type(), "values");
     a.device = device_of(values);
     a.values = values.const_data_ptr();
-    const Shape b_shape{a.k, problem.n, problem.b_layout, problem.ldb, problem.batch, problem.stride_b};
-    const Shape out_shape{a.m, problem.n, problem.c_layout, problem.ldc, problem.batch, problem.stride_c};
+    const std::int64_t out_rows = problem.transpose_a ? a.k : a.m;
+    const std::int64_t b_rows = problem.transpose_a ? a.m : a.k;
+    const Shape b_shape{b_rows, problem.n, problem.b_layout, problem.ldb, problem.batch, problem.stride_b};
+    const Shape out_shape{out_rows,    problem.n,     problem.c_layout,
+                          problem.ldc, problem.batch, problem.stride_c};
     const auto b_view = matrix_of<bsk::ConstMatrixView>(b, b.const_data_ptr(), b_shape, "b");
     const auto out_view = matrix_of<bsk::MatrixView>(out, out.mutable_data_ptr(), out_shape, "out");
     bsk::Epilogue epilogue;
     epilogue.activation = static_cast<bsk::Activation>(activation);
     if (bias) {
         epilogue.bias_axis = static_cast<bsk::BiasAxis>(bias_axis);
-        require_vector(*bias, epilogue.bias_axis == bsk::BiasAxis::row ? a.m : problem.n, "bias");
+        require_vector(*bias, epilogue.bias_axis == bsk::BiasAxis::row ? out_rows : problem.n, "bias");
         require(dtype_of(bias->scalar_type(), "bias") == problem.c_dtype && device_of(*bias) == a.device,
                 ErrorCode::invalid_argument, "bias differs from out in dtype or device.");
         epilogue.bias = bias->const_data_ptr();
@@ -275,6 +342,23 @@ void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor
     spmm_fused(plan, values, b, out, alpha, beta, std::nullopt, 0, std::nullopt, 0);
 }
 
+/// values = alpha*(d1*d2) + beta*values at the stored blocks, on the current stream of the plan's device.
+void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, double alpha,
+           double beta) {
+    const auto planned = PlanRegistry::instance().find<bsk::SddmmPlan>(plan);
+    const bsk::BsrView& a = planned->pattern;
+    const bsk::SddmmProblem& problem = planned->plan.problem();
+    require_values(values, a);
+    require(dtype_of(values.scalar_type(), "values") == problem.values_dtype && device_of(values) == a.device,
+            ErrorCode::invalid_argument, "values differs from what the plan writes in dtype or device.");
+    const Shape d1_shape{a.m, problem.n, problem.d1_layout, problem.ld1, 1, 0};
+    const Shape d2_shape{problem.n, a.k, problem.d2_layout, problem.ld2, 1, 0};
+    bsk::sddmm(planned->plan, matrix_of<bsk::ConstMatrixView>(d1, d1.const_data_ptr(), d1_shape, "d1"),
+               matrix_of<bsk::ConstMatrixView>(d2, d2.const_data_ptr(), d2_shape, "d2"),
+               values.mutable_data_ptr(), static_cast<float>(alpha), static_cast<float>(beta),
+               current_stream(a.device));
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
@@ -282,7 +366,12 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
         "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
-        "str kernel, bool may_be_dense, bool dynamic) -> int");
+        "str kernel, bool may_be_dense, bool dynamic, bool transpose_a=False) -> int");
+    m.def(
+        "make_sddmm_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, "
+        "ScalarType "
+        "out_dtype, bool d1_col_major, bool d2_col_major, int ld1, int ld2, str kernel) -> int");
+    m.def("sddmm(int plan, Tensor d1, Tensor d2, Tensor(a!) values, float alpha, float beta) -> ()");
     m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
@@ -302,6 +391,8 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
+    m.impl("sddmm", TORCH_BOX(&sddmm));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
@@ -309,6 +400,8 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
+    m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
+    m.impl("sddmm", TORCH_BOX(&sddmm));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));

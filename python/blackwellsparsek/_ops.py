@@ -34,11 +34,13 @@ def _load() -> SimpleNamespace:
     # The overloads: calling them is about a microsecond cheaper than calling the packets.
     return SimpleNamespace(
         make_plan=packets.make_plan.default,
+        make_sddmm_plan=packets.make_sddmm_plan.default,
         replan=packets.replan.default,
         free_plan=packets.free_plan.default,
         describe_plan=packets.describe_plan.default,
         spmm=packets.spmm.default,
         spmm_fused=packets.spmm_fused.default,
+        sddmm=packets.sddmm.default,
         version=packets.version.default,
     )
 
