@@ -1,0 +1,55 @@
+"""torch.ops.bsk.linear: activation(x W^T + bias) in one kernel, with W sparse."""
+
+from .. import activations
+from .library import register
+from .multiply import check_matrix, check_operands, multiply
+from .products import dds
+from .sampled import sdd
+
+
+def _new_linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
+    out_features, in_features = shape
+    others = {"x": x} if bias is None else {"x": x, "bias": bias}
+    check_operands((crow_indices, col_indices, values, shape), **others)
+    check_matrix("x", x, 1, in_features)
+    if bias is not None and (bias.dim() != 1 or bias.shape[0] != out_features):
+        raise ValueError(f"bias is {tuple(bias.shape)}; expected ({out_features},).")
+    activations.number_of(activation)
+    return x.new_empty(x.shape[0], out_features)
+
+
+def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
+    arrays = (crow_indices, col_indices, values, tuple(shape))
+    out = _new_linear(x, *arrays, bias, activation)
+    bias = None if bias is None else bias.contiguous()
+    multiply(arrays, x.t(), out.t(), False, bias, activation)
+    return out
+
+
+def _save(ctx, inputs, output):
+    x, crow_indices, col_indices, values, ctx.shape, bias, ctx.activation = inputs
+    # ReLU's result tells where its input was positive; of others the input is computed anew.
+    kept = output if ctx.activation == "relu" else bias
+    ctx.save_for_backward(x, crow_indices, col_indices, values, kept)
+
+
+def _gradients(ctx, grad):
+    x, crow_indices, col_indices, values, kept = ctx.saved_tensors
+    arrays = (crow_indices, col_indices, values, ctx.shape)
+    if ctx.activation != "none":
+        z = kept if ctx.activation == "relu" else linear(x, *arrays, kept, "none")
+        grad = activations.gradient(ctx.activation, grad, z)
+    d_x = dds(grad, *arrays, False, False) if ctx.needs_input_grad[0] else None
+    d_values = sdd(grad, x, *arrays, True, False) if ctx.needs_input_grad[3] else None
+    d_bias = grad.sum(0) if ctx.needs_input_grad[5] else None
+    return d_x, None, None, d_values, None, d_bias, None
+
+
+linear = register(
+    "linear(Tensor x, Tensor crow_indices, Tensor col_indices, Tensor values, SymInt[2] shape, "
+    'Tensor? bias=None, str activation="none") -> Tensor',
+    _linear,
+    _new_linear,
+    _save,
+    _gradients,
+)
