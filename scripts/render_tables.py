@@ -79,24 +79,43 @@ def row(run: Run) -> list[str]:
 def order(run: Run) -> tuple:
     """Sort by size, layout, dtype and falling block."""
     case = run[OURS]["case"]
-    return (-case["m"], case["pattern"], case["b_layout"] != "row_major", case["dtype"] != "float16",
-            -case["block_m"], -case["block_k"], case["density"])
+    return (
+        -case["m"],
+        case["pattern"],
+        case["b_layout"] != "row_major",
+        case["dtype"] != "float16",
+        -case["block_m"],
+        -case["block_k"],
+        case["density"],
+    )
 
 
 def render(runs: list[Run]) -> str:
     """Return the Markdown between the markers: one table a device."""
     if not runs:
         return NO_RECORDS
-    header = [TIMES.join("mnk"), "block", "density", "dtype", "layout", "median ms", "executed TFLOP/s",
-              "dense-equivalent TFLOP/s", "executed, share of cuBLAS's dense rate", "that share back to back",
-              *PEERS.values()]
+    header = [
+        TIMES.join("mnk"),
+        "block",
+        "density",
+        "dtype",
+        "layout",
+        "median ms",
+        "executed TFLOP/s",
+        "dense-equivalent TFLOP/s",
+        "executed, share of cuBLAS's dense rate",
+        "that share back to back",
+        *PEERS.values(),
+    ]
     parts = []
     for device in sorted({run[OURS]["environment"]["name"] for run in runs}):
         mine = sorted((run for run in runs if run[OURS]["environment"]["name"] == device), key=order)
         newest = max(mine, key=lambda run: run[OURS]["time_utc"])[OURS]
         source = newest["source"]["commit"][:12]
-        parts.append(f"**{device}**, driver {newest['environment']['driver']}, commit {source}, "
-                     f"median of {newest['times']['runs']} interleaved runs")
+        parts.append(
+            f"**{device}**, driver {newest['environment']['driver']}, commit {source}, "
+            f"median of {newest['times']['runs']} interleaved runs"
+        )
         lines = [header, ["---"] * len(header), *(row(run) for run in mine)]
         parts.append("\n".join("| " + " | ".join(cells) + " |" for cells in lines))
     return "\n\n".join(parts)

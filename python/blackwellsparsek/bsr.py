@@ -168,17 +168,16 @@ class BSRMatrix:
         return self.values.requires_grad
 
     def __matmul__(self, other):
-        """Product with a dense or a block-sparse matrix."""
+        """Product with a dense or a block-sparse matrix; in code for torch.compile write `sparse_mm`."""
         from .spmm import sparse_mm
 
         return sparse_mm(self, other)
 
-    @classmethod
-    def __torch_function__(cls, function, types, args=(), kwargs=None):
-        """`X @ A`, torch.matmul, torch.mm, torch.sparse.mm and F.linear with such a matrix."""
-        from .patch import product_of
+    def __rmatmul__(self, other):
+        """Product of a dense matrix with this."""
+        from .spmm import sparse_mm
 
-        return product_of(function, args, kwargs or {})
+        return sparse_mm(other, self)
 
     def __repr__(self) -> str:
         m, k = self.shape

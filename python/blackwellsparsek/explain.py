@@ -22,7 +22,7 @@ def explain(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> st
     if parts is None:
         return make_plan(blocked(A, n), n).explain()
     m, k = parts.shape
-    nonzeros = parts.nonzeros.shape[0]
+    nonzeros = parts.rows.shape[0]
     lines = [f"{m} x {k} with {nonzeros} nonzeros, in no blocks; predicted for n = {n}:"]
     for form, seconds in sorted(parts.predictions(n).items(), key=lambda item: item[1]):
         if form == DENSE:
@@ -37,5 +37,4 @@ def explain(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> st
     if choice == DENSE:
         return "\n".join([*lines, "The dense product is fastest: A is made dense, and multiplied by torch."])
     lines.append(f"Blocks of {choice} are fastest:")
-    matrix = parts.converted(choice, parts.nonzeros)
-    return "\n".join([*lines, make_plan(matrix, n).explain()])
+    return "\n".join([*lines, make_plan(blocked(A, n), n).explain()])

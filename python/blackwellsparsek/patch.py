@@ -20,29 +20,18 @@ _PATCHED = (
     (torch.Tensor, "mm"),
     (torch_functional, "linear"),
 )
-_PRODUCTS = frozenset(getattr(owner, name) for owner, name in _PATCHED[:-1]) | {torch.Tensor.__rmatmul__}
 _LINEAR = torch_functional.linear
 
 _originals: list[tuple[object, str, bool, Callable]] = []
 
 
-def product_of(function: Callable, args: tuple, kwargs: dict) -> torch.Tensor:
-    """A torch function called with a block-sparse matrix; NotImplemented where it is no product."""
-    if function is _LINEAR:
-        return linear(*args, **kwargs)
-    if function is torch.Tensor.__rmatmul__:
-        return sparse_mm(*reversed(args))
-    if function in _PRODUCTS:
-        return sparse_mm(*args, **kwargs)
-    return NotImplemented
-
-
 def patch_torch() -> None:
     """Compute products with BSR operands by this library in code that calls torch.
 
-    From now on `A @ B`, torch.matmul, torch.mm, torch.sparse.mm and torch.nn.functional.linear whose sparse
-    operand is a torch.sparse_bsr tensor use `sparse_mm` and `linear`, in all threads; anything else goes to
-    torch as before. Names that a module imported earlier (``from torch import mm``) stay torch's.
+    From now on `A @ B`, torch.matmul, torch.mm, torch.sparse.mm and torch.nn.functional.linear use
+    `sparse_mm` and `linear` where an operand is a torch.sparse_bsr tensor or a BSRMatrix, in all threads;
+    anything else goes to torch as before. Names that a module imported earlier (``from torch import mm``)
+    stay torch's.
     """
     if _originals:
         return
@@ -78,7 +67,7 @@ def _diverted(original: Callable) -> Callable:
     @wraps(original)
     def product(*args, **kwargs):
         if len(args) >= 2 and (_is_bsr(args[0]) or _is_bsr(args[1])):
-            return product_of(original, args, kwargs)
+            return linear(*args, **kwargs) if original is _LINEAR else sparse_mm(*args, **kwargs)
         return original(*args, **kwargs)
 
     return product

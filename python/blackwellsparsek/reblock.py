@@ -13,7 +13,7 @@ from .plan import Plan
 if TYPE_CHECKING:
     import scipy.sparse
 
-BLOCKS = (16, 32, 64, 128)
+BLOCKS = (128, 64, 32, 16)
 DENSE = 0  # in the place of a block size
 _UNSTRUCTURED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
 
@@ -53,12 +53,12 @@ class Blocking:
 
 @dataclass
 class Unstructured:
-    """A CSR, CSC or COO matrix taken apart, and what it has been converted to."""
+    """Where the nonzeros of a CSR, CSC or COO matrix lie, and in which of its blocks."""
 
     rows: torch.Tensor
     cols: torch.Tensor
-    nonzeros: torch.Tensor
     shape: tuple[int, int]
+    dtype: torch.dtype
     blockings: dict[int, Blocking] = field(default_factory=dict)
     choices: dict[int, int] = field(default_factory=dict)
 
@@ -69,9 +69,9 @@ class Unstructured:
 
     def predictions(self, n: int) -> dict[int, float]:
         """Seconds of each form that a kernel computes, by block size; DENSE for the dense product."""
-        dtype = self.nonzeros.dtype
-        found = {block: self.blocking(block).predicted_seconds(self.shape, n, dtype) for block in BLOCKS}
-        found[DENSE] = self._predicted_dense(n)
+        found = {DENSE: self._predicted_dense(n)}  # of equals min takes the first
+        for block in BLOCKS:
+            found[block] = self.blocking(block).predicted_seconds(self.shape, n, self.dtype)
         return {form: seconds for form, seconds in found.items() if seconds is not None}
 
     def choice(self, n: int) -> int:
@@ -97,9 +97,9 @@ class Unstructured:
         rows, cols = -(-m // side), -(-k // side)
         crow_indices = torch.arange(rows + 1) * cols
         col_indices = torch.arange(cols).repeat(rows)
-        values = self.nonzeros.new_empty(()).expand(rows * cols, side, side)
+        values = torch.empty((), dtype=self.dtype, device=self.rows.device).expand(rows * cols, side, side)
         kernel = "dense_cublas" if values.is_cuda else ""
-        return _predicted((crow_indices, col_indices, values, self.shape), n, values.dtype, kernel)
+        return _predicted((crow_indices, col_indices, values, self.shape), n, self.dtype, kernel)
 
 
 def _predicted(arrays: tuple, n: int, dtype: torch.dtype, kernel: str = "") -> float | None:
@@ -117,7 +117,7 @@ class _Cached:
     def __init__(self, A: torch.Tensor) -> None:
         self.ref = weakref.ref(A, partial(_forget, id(A)))
         self.version = _version(A)
-        self.parts = _take_apart(A)
+        self.parts = _places_of(A)
         self.forms: dict[int, BSRMatrix | torch.Tensor] = {}
 
 
@@ -151,9 +151,9 @@ def blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> BS
     cached = _cached_of(A)
     form = cached.parts.choice(n)
     if A.requires_grad and torch.is_grad_enabled():
-        return cached.parts.converted(form, _take_apart(A).nonzeros)
+        return cached.parts.converted(form, _nonzeros_of(A))
     if form not in cached.forms:
-        cached.forms[form] = cached.parts.converted(form, cached.parts.nonzeros)
+        cached.forms[form] = cached.parts.converted(form, _nonzeros_of(A).detach())
     return cached.forms[form]
 
 
@@ -171,17 +171,23 @@ def _cached_of(A: torch.Tensor) -> _Cached:
     return cached
 
 
-def _take_apart(A: torch.Tensor) -> Unstructured:
+def _places_of(A: torch.Tensor) -> Unstructured:
+    """Copies all of them, as a view would keep `A` alive."""
     if A.dim() != 2:
         raise TypeError(f"A is a {A.dim()}-dimensional tensor of layout {A.layout}; expected a matrix.")
     if A.layout is torch.sparse_coo:
-        A = A.coalesce()
-        rows, cols = A.indices()
+        rows, cols = A.detach().coalesce().indices().clone()
     elif A.layout is torch.sparse_csr:
-        rows, cols = block_rows_of(A.crow_indices(), A.values().shape[0]), A.col_indices().long()
+        cols = A.col_indices().to(torch.int64, copy=True)
+        rows = block_rows_of(A.crow_indices(), cols.shape[0])
     else:
-        rows, cols = A.row_indices().long(), block_rows_of(A.ccol_indices(), A.values().shape[0])
-    return Unstructured(rows, cols, A.values(), tuple(A.shape))
+        rows = A.row_indices().to(torch.int64, copy=True)
+        cols = block_rows_of(A.ccol_indices(), rows.shape[0])
+    return Unstructured(rows, cols, tuple(A.shape), A.dtype)
+
+
+def _nonzeros_of(A: torch.Tensor) -> torch.Tensor:
+    return A.coalesce().values() if A.layout is torch.sparse_coo else A.values()
 
 
 def from_scipy_any(matrix: "scipy.sparse.spmatrix") -> torch.Tensor:

@@ -89,6 +89,9 @@ def sparse_mm(
 
     Notes
     -----
+    torch itself cannot accumulate `.grad` of a torch.sparse_bsr leaf: take its gradient by
+    torch.autograd.grad, or train the values of a BSRMatrix.
+
     Changes made to `A` in place are noticed, except those through a tensor from which `A` was built, those
     through `A.data`, and those to inference-mode tensors.
 

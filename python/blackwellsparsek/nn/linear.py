@@ -152,7 +152,7 @@ class BlockSparseLinear(nn.Module):
             state_dict[prefix + "crow_indices"] = self.crow_indices
             state_dict[prefix + "col_indices"] = self.col_indices
         elif weight is not None and weight.shape[0] != self.weight.shape[0]:
-            self.weight.data = self.weight.data.new_empty(weight.shape[0], *self.block_size)
-            self.weight.grad = None
+            sizes = (weight.shape[0], *self.block_size)
+            self.weight = nn.Parameter(self.weight.detach().new_empty(sizes), self.weight.requires_grad)
             self.col_indices = self.col_indices.new_empty(weight.shape[0])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

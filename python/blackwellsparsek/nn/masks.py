@@ -36,8 +36,9 @@ def set_mask_(
 ) -> None:
     """Store the blocks of `mask`: those stored before keep their values, new ones begin as zeros.
 
-    The parameter stays the same object, and the optimizer's moments of its blocks move with them. Its
-    gradient is dropped. Plans of the old pattern are freed with its index tensors.
+    The optimizer's moments of the blocks move with them, and gradients are dropped. Where the number of
+    blocks changes, `layer.weight` becomes a new parameter, which takes the place of the old one in the
+    optimizer: without one, make the optimizer anew. Plans of the old pattern go with its index tensors.
     """
     if tuple(mask.shape) != layer.grid:
         raise ValueError(f"mask is {tuple(mask.shape)}; expected {layer.grid} blocks.")
@@ -52,15 +53,22 @@ def set_mask_(
     def moved(blocks: torch.Tensor) -> torch.Tensor:
         return torch.cat([blocks, blocks.new_zeros(1, *blocks.shape[1:])])[places]
 
+    old = layer.weight
     with torch.no_grad():
-        if optimizer is not None:
-            state = optimizer.state.get(layer.weight, {})
-            for name, value in state.items():
-                if isinstance(value, torch.Tensor) and value.shape == layer.weight.shape:
-                    state[name] = moved(value)
-        layer.weight.data = moved(layer.weight.data)
-        layer.weight.grad = None
-        layer.crow_indices, layer.col_indices = crow_indices, col_indices
+        if places.shape[0] == nnzb:
+            old.copy_(moved(old))
+            old.grad = None
+        else:
+            layer.weight = torch.nn.Parameter(moved(old), old.requires_grad)
+    layer.crow_indices, layer.col_indices = crow_indices, col_indices
+    if optimizer is not None:
+        state = optimizer.state.pop(old, {})
+        for name, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == before.values.shape:
+                state[name] = moved(value)
+        optimizer.state[layer.weight] = state
+        for group in optimizer.param_groups:
+            group["params"] = [layer.weight if one is old else one for one in group["params"]]
 
 
 def prune_(layer: BlockSparseLinear, sparsity: float, optimizer: torch.optim.Optimizer | None = None) -> None:
