@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Check the machine code of the Hopper kernels in a built library with cuobjdump.
 
-Every ``spmm_sm90`` kernel must contain HGMMA (warpgroup tensor-core) and UTMALDG (TMA load) instructions, and
-no kernel of any architecture may keep registers in local memory.
+Every ``spmm_sm90`` and ``sddmm_sm90`` kernel must contain HGMMA (warpgroup tensor-core) and UTMALDG (TMA
+load) instructions, and no kernel of any architecture may keep registers in local memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 
 NEEDED = ("HGMMA", "UTMALDG")
-KERNEL = "spmm_sm90"
+KERNELS = ("spmm_sm90", "sddmm_sm90")
 
 
 def run(*command: str) -> list[str]:
@@ -23,14 +23,14 @@ def run(*command: str) -> list[str]:
 
 
 def missing_instructions(sass: Iterable[str]) -> dict[str, set[str]]:
-    """Map each ``spmm_sm90`` kernel of a cuobjdump -sass listing to the needed instructions it lacks."""
+    """Map each Hopper kernel of a cuobjdump -sass listing to the needed instructions it lacks."""
     missing: dict[str, set[str]] = {}
     current = ""
     for line in sass:
         function = re.search(r"Function : (\S+)", line)
         if function:
             current = function[1]
-            if KERNEL in current:
+            if any(kernel in current for kernel in KERNELS):
                 missing[current] = set(NEEDED)
         elif current in missing:
             missing[current] -= {name for name in missing[current] if name in line}
@@ -64,10 +64,10 @@ def main() -> int:
     faults = [f"{kernel} has no {', '.join(sorted(names))}" for kernel, names in missing.items() if names]
     faults += [f"{line} of local memory" for line in spilling]
     if not missing:
-        faults.append(f"{args.library} contains no {KERNEL} kernel for sm_90a")
+        faults.append(f"{args.library} contains no Hopper kernel for sm_90a")
     for fault in faults:
         print(f"fault: {fault}")
-    print(f"{count} kernels read, {len(missing)} of them {KERNEL}; {len(faults)} faults")
+    print(f"{count} kernels read, {len(missing)} of them for Hopper; {len(faults)} faults")
     return 1 if faults else 0
 
 

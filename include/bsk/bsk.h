@@ -144,6 +144,31 @@ BSK_C_API bsk_status bsk_spmm_fused(const bsk_plan* plan, const bsk_bsr* a, cons
                                     const bsk_matrix* c, float alpha, float beta,
                                     const bsk_epilogue* epilogue, void* stream);
 
+/* The sampled product: values = alpha*(D1*D2) + beta*values at the stored blocks of an m x k pattern, with D1 m x n and
+ * D2 n x k. Zeros stand for the defaults. */
+typedef struct bsk_sddmm_problem {
+    int64_t n;
+    int64_t ld1; /* in elements; 0 stands for the tightest */
+    int64_t ld2;
+    int32_t values_dtype; /* the pattern's dtype, or BSK_F32 */
+    int32_t d1_layout;
+    int32_t d2_layout;
+} bsk_sddmm_problem;
+
+/* How products are sampled at one pattern on one device. Usable from any thread. */
+typedef struct bsk_sddmm_plan bsk_sddmm_plan;
+
+/* As bsk_plan_create; a's dtype is that of D1 and D2. */
+BSK_C_API bsk_status bsk_sddmm_plan_create(const bsk_bsr* a, const bsk_sddmm_problem* problem,
+                                           bsk_device device, const char* kernel, bsk_sddmm_plan** plan);
+
+/* NULL is allowed and does nothing. */
+BSK_C_API void bsk_sddmm_plan_destroy(bsk_sddmm_plan* plan);
+
+/* As bsk_spmm; values [nnzb, block_m, block_k] lie on the plan's device. */
+BSK_C_API bsk_status bsk_sddmm(const bsk_sddmm_plan* plan, const bsk_matrix* d1, const bsk_matrix* d2,
+                               void* values, float alpha, float beta, void* stream);
+
 /* Why the last failing call of this thread failed: one sentence, "" when none has failed yet. Valid until the
  * thread's next failing call. */
 BSK_C_API const char* bsk_last_error_message(void);

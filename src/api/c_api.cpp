@@ -10,12 +10,17 @@
 #include <bsk/device.h>
 #include <bsk/error.h>
 #include <bsk/plan.h>
+#include <bsk/sddmm.h>
 #include <bsk/spmm.h>
 
 #include "base/check.h"
 
 struct bsk_plan {
     bsk::Plan plan;
+};
+
+struct bsk_sddmm_plan {
+    bsk::SddmmPlan plan;
 };
 
 namespace {
@@ -112,6 +117,17 @@ bsk::SpmmProblem problem_of(const bsk_problem& problem) {
     return result;
 }
 
+bsk::SddmmProblem problem_of(const bsk_sddmm_problem& problem) {
+    bsk::SddmmProblem result;
+    result.n = problem.n;
+    result.values_dtype = checked(problem.values_dtype, bsk::DType::f32, "problem.values_dtype");
+    result.d1_layout = checked(problem.d1_layout, bsk::Layout::col_major, "problem.d1_layout");
+    result.d2_layout = checked(problem.d2_layout, bsk::Layout::col_major, "problem.d2_layout");
+    result.ld1 = problem.ld1;
+    result.ld2 = problem.ld2;
+    return result;
+}
+
 bsk::ConstMatrixView read_only(const bsk::MatrixView& view) {
     return {view.data, view.dtype, view.rows, view.cols, view.layout, view.ld, view.device};
 }
@@ -195,6 +211,28 @@ bsk_status bsk_spmm_fused(const bsk_plan* plan, const bsk_bsr* a, const bsk_matr
         bsk::spmm(not_null(plan, "plan").plan, view_of(not_null(a, "a")),
                   read_only(view_of(not_null(b, "b"), "b")), view_of(not_null(c, "c"), "c"), alpha, beta,
                   stream, epilogue == nullptr ? bsk::Epilogue{} : epilogue_of(*epilogue));
+    });
+}
+
+bsk_status bsk_sddmm_plan_create(const bsk_bsr* a, const bsk_sddmm_problem* problem, bsk_device device,
+                                 const char* kernel, bsk_sddmm_plan** plan) {
+    return guarded([&] {
+        bsk_sddmm_plan*& result = not_null(plan, "plan");
+        result = new bsk_sddmm_plan{
+            bsk::make_sddmm_plan(view_of(not_null(a, "a")), problem_of(not_null(problem, "problem")),
+                                 device_of(device, "device.type"), kernel == nullptr ? "" : kernel)};
+    });
+}
+
+void bsk_sddmm_plan_destroy(bsk_sddmm_plan* plan) {
+    delete plan;
+}
+
+bsk_status bsk_sddmm(const bsk_sddmm_plan* plan, const bsk_matrix* d1, const bsk_matrix* d2, void* values,
+                     float alpha, float beta, void* stream) {
+    return guarded([&] {
+        bsk::sddmm(not_null(plan, "plan").plan, read_only(view_of(not_null(d1, "d1"), "d1")),
+                   read_only(view_of(not_null(d2, "d2"), "d2")), values, alpha, beta, stream);
     });
 }
 

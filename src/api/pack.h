@@ -18,7 +18,8 @@ struct PackedState {
 
 /// Packs launch.values to `packed` [HostPlan::packed_bytes] on `stream`: expanded for dense_cublas, transposed for the
 /// others.
+/// @param sources  of a transposed A (PlanState::sources), else null
 /// @throws Error cuda_error
-void pack(const SpmmLaunch& launch, void* packed, Stream stream);
+void pack(const SpmmLaunch& launch, const std::int32_t* sources, void* packed, Stream stream);
 
 }  // namespace bsk

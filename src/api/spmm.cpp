@@ -105,7 +105,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
     std::optional<StreamBuffer> packed_now;
     if (plan.host.packed_bytes > 0 && packed == nullptr) {
         packed_now.emplace(static_cast<std::size_t>(plan.host.packed_bytes), stream);
-        pack(launch, packed_now->data(), stream);
+        pack(launch, plan.sources, packed_now->data(), stream);
         packed = packed_now->data();
     }
     launch.packed = packed;
@@ -203,7 +203,7 @@ PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
         packed->a.values = packed->values.as<void>();
         SpmmLaunch launch = state.launch;
         launch.values = a.values;
-        pack(launch, packed->values.as<void>(), stream);
+        pack(launch, state.sources, packed->values.as<void>(), stream);
     }
     return PackedValues(std::move(packed));
 }

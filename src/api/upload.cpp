@@ -168,8 +168,8 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.units = replan.lists.units;
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
     if (problem.transpose_a) {
-        place(launch.sources, block_sources);
-        state.sources = launch.sources;
+        place(state.sources, block_sources);
+        launch.sources = state.host.transposes_values ? nullptr : state.sources;
     }
     prepare(launch);
     if (state.host.transposes_values) {

@@ -23,8 +23,8 @@ struct SpmmLaunch {
     const std::int32_t* crow_indices = nullptr;  ///< [block_rows + 1]
     const std::int32_t* col_indices = nullptr;   ///< [nnzb]
 
-    /// Where the product is by the transpose of what the caller stores: the position of each block in `values` [nnzb], whose
-    /// blocks are block_k x block_m. Else null. Only spmm_sm90 reads it, where plan and launch say that it does.
+    /// Where A is the transpose of what `values` holds, the position of each block there [nnzb], stored as block_k x block_m;
+    /// else null. spmm_sm90 only: other kernels get transposed values.
     const std::int32_t* sources = nullptr;
 
     DType dtype = DType::f16;      ///< of A and B

@@ -148,8 +148,8 @@ bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
            (problem.batch == 1 || problem.stride_c * element % kTmaPiece == 0);
 }
 
-bool reads_transposed(KernelId kernel, const SpmmProblem& /*problem*/) {
-    return kernel == KernelId::spmm_cpu;
+bool reads_transposed(KernelId kernel, const BsrView& a) {
+    return kernel == KernelId::spmm_cpu || (kernel == KernelId::spmm_sm90 && a.nnzb * a.block_k <= kInt32Max);
 }
 
 std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,

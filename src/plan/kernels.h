@@ -49,8 +49,8 @@ inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C 
 /// at multiples of 16 bytes. `problem` has its ld and strides filled in.
 [[nodiscard]] bool tma_reads_b(const BsrView& a, const SpmmProblem& problem);
 [[nodiscard]] bool tma_writes_c(const BsrView& a, const SpmmProblem& problem);
-/// Whether the kernel multiplies by A^T from the values of A as they are stored.
-[[nodiscard]] bool reads_transposed(KernelId kernel, const SpmmProblem& problem);
+/// Whether the kernel multiplies by a transpose from values as they are stored. @param a  the transpose
+[[nodiscard]] bool reads_transposed(KernelId kernel, const BsrView& a);
 /// Why the kernel cannot compute this product on this device; empty when it can. `problem` has its ld filled
 /// in.
 [[nodiscard]] std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,

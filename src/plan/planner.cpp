@@ -138,7 +138,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);
     }
-    if (problem.transpose_a && !reads_transposed(kernel, problem)) {
+    if (problem.transpose_a && !reads_transposed(kernel, a)) {
         plan_transposition(plan, a, device, options);
     }
     if (options.dynamic) {

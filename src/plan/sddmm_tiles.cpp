@@ -10,9 +10,10 @@ namespace bsk {
 
 namespace {
 
-constexpr std::int64_t kPartners = 256;  ///< block rows below and above that a row may be paired with
+/// Block rows that are paired only with each other: for the locality of what tiles read, and for the time of pairing.
+constexpr std::int64_t kGroup = 128;
 
-/// Stored blocks of the tile's rows at its columns; `none` where there is no such block.
+/// A block row of a tile.
 struct Row {
     std::int32_t block_row;
     std::span<const std::int32_t> blocks;  ///< for each block column of the tile, the stored block or -1
@@ -77,9 +78,12 @@ public:
     }
 
     std::vector<SddmmTile> run() {
-        for (int kept = 2 * width_; kept > 0; --kept) {
-            for (std::int64_t row = 0; row < rows_; ++row) {
-                while (take(row, kept)) {
+        for (first_ = 0; first_ < rows_; first_ += kGroup) {
+            last_ = std::min(first_ + kGroup, rows_);
+            for (int kept = 2 * width_; kept > 0; --kept) {
+                for (std::int64_t row = first_; row < last_; ++row) {
+                    while (take(row, kept)) {
+                    }
                 }
             }
         }
@@ -89,7 +93,7 @@ public:
 private:
     std::uint64_t* left(std::int64_t row) { return left_.data() + row * words_; }
 
-    /// Makes a tile of `row` and the best row beside it if that keeps at least `kept` blocks.
+    /// Makes a tile of `row` and the best row of the group if that keeps at least `kept` blocks.
     bool take(std::int64_t row, int kept) {
         std::int64_t best = -1;
         std::tuple<int, int, int> best_key;
@@ -97,8 +101,7 @@ private:
         if (!any) {
             return false;
         }
-        const std::int64_t last = std::min(rows_, row + kPartners + 1);
-        for (std::int64_t other = std::max<std::int64_t>(row - kPartners, 0); other < last; ++other) {
+        for (std::int64_t other = first_; other < last_; ++other) {
             int shared = 0;
             int either = 0;
             for (std::int64_t w = 0; w < words_; ++w) {
@@ -163,7 +166,9 @@ private:
     const std::vector<std::int32_t>& col_;
     std::int64_t rows_;
     std::int64_t words_;
-    int width_;  ///< block columns of a tile
+    int width_;               ///< block columns of a tile
+    std::int64_t first_ = 0;  ///< block rows [first_, last_) are being paired
+    std::int64_t last_ = 0;
     std::vector<std::uint64_t> left_;
     std::vector<SddmmTile> tiles_;
 };

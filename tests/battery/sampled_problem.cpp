@@ -1,8 +1,11 @@
 #include "battery/sampled_problem.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstring>
+#include <set>
+#include <string>
+#include <tuple>
 
 #include "base/element.h"
 #include "base/lines.h"
@@ -171,8 +174,23 @@ SampledProblem make_sampled_problem(const Case& spec, Layout d1_layout, Layout d
 }
 
 std::vector<Case> sampled_battery(bool with_large) {
-    return battery_where(
-        [&](const Case& c) { return c.batch == 1 && !c.special_values && (with_large || !c.gpu_only); });
+    using Key = std::tuple<std::array<std::int64_t, 5>, std::string, double, std::vector<std::int32_t>,
+                           std::vector<std::int32_t>, DType, DType, std::array<std::int64_t, 2>,
+                           std::array<float, 2>>;
+    std::set<Key> seen;
+    return battery_where([&](const Case& c) {
+        return c.batch == 1 && !c.special_values && (with_large || !c.gpu_only) &&
+               seen.insert({{c.m, c.n, c.k, c.block_m, c.block_k},
+                            c.pattern,
+                            c.density,
+                            c.crow,
+                            c.cols,
+                            c.dtype,
+                            c.c_dtype,
+                            {c.b_pad, c.c_pad},
+                            {c.alpha, c.beta}})
+                   .second;
+    });
 }
 
 }  // namespace bsk::test

@@ -48,7 +48,8 @@ struct SampledProblem {
 
 SampledProblem make_sampled_problem(const Case& spec, Layout d1_layout, Layout d2_layout);
 
-/// The cases of the battery that make a sampled product: without a batch and without special values.
+/// The cases of the battery that make sampled products, each once: without a batch, special values and what else they only
+/// differ in.
 std::vector<Case> sampled_battery(bool with_large);
 
 }  // namespace bsk::test

@@ -227,4 +227,32 @@ TEST(CApi, MessagesBelongToTheirThread) {
     EXPECT_STREQ(bsk_last_error_message(), "plan is NULL.");
 }
 
+TEST(CApi, MultipliesByTheTranspose) {
+    Product product;
+    product.problem.transpose_a = 1;
+    ASSERT_EQ(product.make_plan(), BSK_OK) << bsk_last_error_message();
+    ASSERT_EQ(bsk_spmm(product.plan, &product.a, &product.b, &product.c, 1, 0, nullptr), BSK_OK);
+    EXPECT_EQ(product.c_data.front(), 2.0F);
+    EXPECT_EQ(product.c_data.back(), 3.0F);
+}
+
+TEST(CApi, SamplesAProduct) {
+    Product product;
+    bsk_matrix d2 = product.b;  // 4 x 32 of ones: the transpose of B
+    d2.rows = 4;
+    d2.cols = d2.ld = 32;
+    bsk_sddmm_problem problem{};
+    problem.n = 4;
+    problem.values_dtype = BSK_F32;
+    bsk_sddmm_plan* plan = nullptr;
+    ASSERT_EQ(bsk_sddmm_plan_create(&product.a, &problem, product.cpu, nullptr, &plan), BSK_OK)
+        << bsk_last_error_message();
+    std::vector<float> values(product.values.size(), 1.0F);
+    EXPECT_EQ(bsk_sddmm(plan, &product.b, &d2, values.data(), 2.0F, 1.0F, nullptr), BSK_OK);
+    EXPECT_EQ(values, std::vector<float>(values.size(), 9.0F));  // 2*(1*1 four times) + 1
+    EXPECT_EQ(bsk_sddmm(plan, &product.b, nullptr, values.data(), 1.0F, 0.0F, nullptr), BSK_INVALID_ARGUMENT);
+    EXPECT_STREQ(bsk_last_error_message(), "d2 is NULL.");
+    bsk_sddmm_plan_destroy(plan);
+}
+
 }  // namespace

@@ -334,5 +334,36 @@ TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {
     EXPECT_THROW((void)device_model({DeviceType::cpu, 1}), Error);
 }
 
+SpmmProblem transposed_problem_of(const BsrMatrix& a, std::int64_t n) {
+    SpmmProblem problem = problem_of(a, n);
+    problem.transpose_a = true;
+    return problem;
+}
+
+TEST(TransposedPlan, CopiesTheValuesForKernelsThatDoNotReadThemSo) {
+    const BsrMatrix a = square(2048, 32);
+    const HostPlan plan = plan_of(transpose(a.view()), transposed_problem_of(a, 4096), "a100");
+    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm80);
+    EXPECT_TRUE(plan.transposes_values);
+    EXPECT_EQ(plan.packed_bytes, static_cast<std::int64_t>(a.values.size()));
+    EXPECT_TRUE(reasons_mention(plan, "blocks are transposed to a copy in"));
+    EXPECT_GT(plan.predicted_seconds, plan_of(a, problem_of(a, 4096), "a100").predicted_seconds);
+}
+
+TEST_F(HopperPlanner, ReadsStoredBlocksTransposed) {
+    const BsrMatrix a = square(2048, 64);
+    const HostPlan plan = plan_of(a, transposed_problem_of(a, 4096), "h200");
+    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm90);
+    EXPECT_FALSE(plan.transposes_values);
+    EXPECT_EQ(plan.packed_bytes, 0);
+}
+
+TEST(TransposedPlan, IsNotDynamic) {
+    const BsrMatrix a = square(512, 64);
+    PlanOptions options;
+    options.dynamic = true;
+    EXPECT_THROW((void)plan_of(a, transposed_problem_of(a, 64), "cpu", options), Error);
+}
+
 }  // namespace
 }  // namespace bsk

@@ -45,15 +45,15 @@ __global__ void __launch_bounds__(kTile* kRows)
 }
 
 template <class T>
-void launch_as(const SpmmLaunch& launch, void* out, Stream stream) {
+void launch_as(const SpmmLaunch& launch, const std::int32_t* sources, void* out, Stream stream) {
     constexpr std::int64_t kMaxGridY = 65535;
     const auto tiles = [](int side) { return static_cast<unsigned>((side + kTile - 1) / kTile); };
     const std::int64_t y = std::min(launch.nnzb, kMaxGridY);
     const dim3 grid(tiles(launch.block_m) * tiles(launch.block_k), static_cast<unsigned>(y),
                     static_cast<unsigned>((launch.nnzb + y - 1) / y));
     transpose_blocks<<<grid, dim3(kTile, kRows), 0, static_cast<cudaStream_t>(stream)>>>(
-        static_cast<const T*>(launch.values), launch.sources, static_cast<T*>(out), launch.nnzb,
-        launch.block_m, launch.block_k);
+        static_cast<const T*>(launch.values), sources, static_cast<T*>(out), launch.nnzb, launch.block_m,
+        launch.block_k);
     check_cuda(cudaGetLastError(), "the launch of transpose_blocks");
 }
 
@@ -65,14 +65,15 @@ void prepare_transpose_blocks() {
     check_cuda(cudaFuncGetAttributes(&attributes, transpose_blocks<std::uint32_t>), "cudaFuncGetAttributes");
 }
 
-void launch_transpose_blocks(const SpmmLaunch& launch, void* out, Stream stream) {
+void launch_transpose_blocks(const SpmmLaunch& launch, const std::int32_t* sources, void* out,
+                             Stream stream) {
     if (launch.nnzb == 0) {
         return;
     }
     if (launch.dtype == DType::f32) {
-        launch_as<std::uint32_t>(launch, out, stream);
+        launch_as<std::uint32_t>(launch, sources, out, stream);
     } else {
-        launch_as<std::uint16_t>(launch, out, stream);
+        launch_as<std::uint16_t>(launch, sources, out, stream);
     }
 }
 

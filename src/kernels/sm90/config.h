@@ -18,10 +18,11 @@ struct SpmmSm90Config {
 };
 
 /// Loads the kernel on the current device and sets its shared-memory limit; before the first launch there.
-template <SpmmSm90Config kConfig>
+template <SpmmSm90Config kConfig, bool kTransposeA = false>
 void prepare_spmm_sm90_instance();
 
-template <SpmmSm90Config kConfig>
+/// @tparam kTransposeA  A is the transpose of what is stored, see SpmmLaunch::sources
+template <SpmmSm90Config kConfig, bool kTransposeA = false>
 void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream);
 
 }  // namespace bsk

@@ -23,12 +23,12 @@ constexpr int kPartialVectors = 64 * 256 / 4;
 class PartialSums {
 public:
     /// @param lanes  CTAs of a cluster times warpgroups that share a tile
-    PartialSums(const SpmmLaunch& launch, int lanes, Stream stream) {
-        if (launch.part_count == 0) {
+    PartialSums(int part_count, int split_tiles, int lanes, Stream stream) {
+        if (part_count == 0) {
             return;
         }
-        const std::int64_t counters = round_up(std::int64_t{4} * launch.split_tiles * lanes, 16);
-        const std::int64_t sums = std::int64_t{16} * kPartialVectors * launch.part_count * lanes;
+        const std::int64_t counters = round_up(std::int64_t{4} * split_tiles * lanes, 16);
+        const std::int64_t sums = std::int64_t{16} * kPartialVectors * part_count * lanes;
         buffer_.emplace(static_cast<std::size_t>(counters + sums), stream);
         arrivals = static_cast<std::int32_t*>(buffer_->data());
         partials = reinterpret_cast<float*>(static_cast<std::byte*>(buffer_->data()) + counters);
@@ -46,10 +46,12 @@ private:
 /// Hands in `acc`, the sum over part `number` for 64 rows of its tile. True for the last part of the tile to arrive: acc
 /// is the sum of all of them then; and for a tile that is not split (number -1). All 128 threads of the warpgroup call it.
 ///
+/// @param p           has parts, partials and arrivals
 /// @param lane        CTA of the cluster and rows of the tile, in one number below `lanes`
 /// @param barrier_id  its own named barrier
-__device__ inline bool add_partial_sums(float (&acc)[128], const SpmmSm90Params& p, int number, int lane,
-                                        int lanes, int barrier_id) {
+template <class Params>
+__device__ inline bool add_partial_sums(float (&acc)[128], const Params& p, int number, int lane, int lanes,
+                                        int barrier_id) {
     if (number < 0) {
         return true;
     }

@@ -13,18 +13,19 @@ namespace {
 /// What instances/ holds.
 using Space = ConfigSpace<SpmmSm90Config, 128, 64>;
 
-template <std::size_t... kIndex>
+template <bool kTransposeA, std::size_t... kIndex>
 constexpr std::array<KernelInstance, Space::kCount> make_table(std::index_sequence<kIndex...> /*indices*/) {
     static_assert(((Space::index_of(Space::at(kIndex)) == kIndex) && ...));
-    return {
-        {{&prepare_spmm_sm90_instance<Space::at(kIndex)>, &launch_spmm_sm90_instance<Space::at(kIndex)>}...}};
+    return {{{&prepare_spmm_sm90_instance<Space::at(kIndex), kTransposeA>,
+              &launch_spmm_sm90_instance<Space::at(kIndex), kTransposeA>}...}};
 }
 
-constexpr std::array<KernelInstance, Space::kCount> kTable =
-    make_table(std::make_index_sequence<Space::kCount>{});
+constexpr auto kTable = make_table<false>(std::make_index_sequence<Space::kCount>{});
+constexpr auto kTransposedTable = make_table<true>(std::make_index_sequence<Space::kCount>{});
 
 const KernelInstance& instance_for(const SpmmLaunch& launch) {
-    return kTable[Space::index_of(
+    const auto& table = launch.sources == nullptr ? kTable : kTransposedTable;
+    return table[Space::index_of(
         {launch.dtype, launch.c_dtype, launch.choice.tile_m, launch.b_layout, launch.c_layout})];
 }
 

@@ -13,6 +13,7 @@
 // Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
 //
 //   a[stages]   tile_m x 64       K-major                           16 or 8 KiB each
+//               of A transposed: tile_m / 64 x (64 rows of a stored block x 64 of its columns)   MN-major
 //   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB each
 //               B col major: 256 rows of n x 64 columns of k        K-major
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 or 8 KiB each
@@ -28,30 +29,17 @@
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "kernels/sm90/tile_walk.cuh"
-#include "kernels/sm90/wgmma.cuh"
-#include "plan/kernels.h"
 
 namespace bsk {
 
-constexpr int kTileN = kSm90TileN;
-constexpr int kTileK = kSm90TileK;
-constexpr int kConsumers = 2;
-constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
-
-// Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
-constexpr int kProducerRegisters = 40;
-constexpr int kConsumerRegisters = 232;
-
-// Named barriers; 0 is __syncthreads.
-constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
-constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
-
 /// kSplits: some tiles are split, see partial_sums.cuh.
-template <SpmmSm90Config kConfig, bool kSplits>
+/// kTransposeA: the stored blocks are read transposed, at the places that SpmmLaunch::sources gives.
+template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>
 struct SpmmSm90 {
     static constexpr bool kCooperative = kConfig.tile_m == 128;
     static constexpr int kStages = kCooperative ? 4 : 5;   // what fits in 227 KiB
@@ -61,7 +49,8 @@ struct SpmmSm90 {
     static constexpr bool kDefersStore = kCooperative && kConfig.c_dtype != DType::f32 && !kSplits;
     static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
-    using State = PipelineState<kStages>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
+    using State = typename Loop::State;
     using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
 
     struct alignas(1024) SharedStorage {
@@ -79,7 +68,6 @@ struct SpmmSm90 {
     __device__ static void produce(SharedStorage& shared, const CUtensorMap& a_map, const CUtensorMap& b_map,
                                    const SpmmSm90Params& p, int begin, int end, int rank) {
         State state;
-        const int a_rows = kConfig.tile_m / p.cluster;  // this CTA's share of every piece of A
         WorkReader<1, kSplits> reader(p, begin, end);
         for (int item = begin; item < end; ++item) {
             const Work work = reader.take();
@@ -91,26 +79,48 @@ struct SpmmSm90 {
             const int step = backwards ? -1 : 1;
             int block = backwards ? work.block_end - 1 : work.block_begin;
             int next_col = blocks > 0 ? __ldg(p.col_indices + block) : 0;
+            int next_source = blocks > 0 ? source_of(p, block) : 0;
 #pragma unroll 1
             for (int left = blocks; left > 0; --left, block += step) {
                 const int block_col = next_col;
+                const int source = next_source;
                 next_col = left > 1 ? __ldg(p.col_indices + block + step) : 0;
-                const int a_row = block * p.block_m + row_in_block + rank * a_rows;
+                next_source = left > 1 ? source_of(p, block + step) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                     std::uint64_t* full = &shared.full[state.stage];
                     ptx::mbarrier_arrive_expect_tx(full, kStageBytes);
-                    std::uint16_t* a = shared.a[state.stage] + rank * a_rows * kTileK;
-                    if (p.cluster == 1) {
-                        ptx::tma_load(a, &a_map, full, k, a_row);
-                    } else {
-                        ptx::tma_load_multicast(a, &a_map, full, k, a_row, 0b11);
-                    }
+                    load_a(shared.a[state.stage], a_map, full, p, source, row_in_block, k, rank);
                     load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, place.col,
                            place.batch);
                     state.advance();
                 }
+            }
+        }
+    }
+
+    /// Where the block lies in the values.
+    __device__ static int source_of(const SpmmSm90Params& p, int block) {
+        return kTransposeA ? __ldg(p.sources + block) : block;
+    }
+
+    /// Rows row .. row+tile_m-1, columns k .. k+63 of a block of A. In a cluster of 2 this CTA loads half of it for both: rows,
+    /// or of 64 transposed rows half the lines of k.
+    __device__ static void load_a(std::uint16_t* a, const CUtensorMap& a_map, std::uint64_t* full,
+                                  const SpmmSm90Params& p, int source, int row, int k, int rank) {
+        const int share = rank * (kConfig.tile_m / 2);
+        const bool by_lines = kTransposeA && kConfig.tile_m == 64;
+        const int x = kTransposeA ? row : k;
+        const int y = kTransposeA ? source * p.block_k + k : source * p.block_m + row;
+        if (p.cluster == 2) {
+            const bool along_x = kTransposeA && !by_lines;
+            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, along_x ? x + share : x,
+                                    along_x ? y : y + share, 0b11);
+        } else {
+            ptx::tma_load(a, &a_map, full, x, y);
+            if (kTransposeA && !by_lines) {
+                ptx::tma_load(a + 64 * kTileK, &a_map, full, x + 64, y);
             }
         }
     }
@@ -129,41 +139,6 @@ struct SpmmSm90 {
     }
 
     // ---- Consumers: 128 threads each --------------------------------------------------------------------
-
-    /// Tells the producers of all CTAs of the cluster that this warpgroup has read `stage`.
-    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
-        const int thread = threadIdx.x % kWarpgroupThreads;
-        if (thread < cluster) {
-            ptx::mbarrier_arrive_cluster(&shared.empty[stage], thread);
-        }
-    }
-
-    /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
-    /// is still in flight, its stage held. Calls meanwhile(step) when a step's wgmma are queued.
-    template <class Meanwhile>
-    __device__ static void multiply(float (&acc)[128], SharedStorage& shared, State& state, int steps,
-                                    int a_offset, int cluster, Meanwhile meanwhile) {
-#pragma unroll 1
-        for (int step = 0; step < steps; ++step) {
-            ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage] + a_offset, 0);
-            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
-            ptx::wgmma_fence();
-#pragma unroll
-            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
-                ptx::wgmma_m64n256k16<kConfig.dtype, kTransposeB>(acc, a + 2 * k16,
-                                                                  b + (kTransposeB ? 128 : 2) * k16);
-            }
-            ptx::wgmma_commit();
-            meanwhile(step);
-            ptx::wgmma_wait<1>();
-            if (step > 0) {
-                release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, cluster);
-            }
-            state.advance();
-        }
-    }
 
     __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
                                    const SpmmSm90Params& p, int begin, int end, int rank, int consumer) {
@@ -195,7 +170,7 @@ struct SpmmSm90 {
                 }
             }
             float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
-            multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
+            Loop::multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
                 if constexpr (kDefersStore) {
                     epilogue.flush_under(step, steps);
                 }
@@ -208,13 +183,9 @@ struct SpmmSm90 {
             if constexpr (kDefersStore) {
                 epilogue.load_row_bias(work.tile_row * kConfig.tile_m + tile_rows);
             }
-            ptx::wgmma_wait<0>();
-#pragma unroll
-            for (float& x : acc) {
-                asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-            }
+            Loop::finish(acc);
             if (steps > 0) {
-                release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, p.cluster);
+                Loop::release_last(shared, state, p.cluster);
             }
             if constexpr (kSplits) {
                 if (!add_partial_sums(acc, p, p.work[item].part, rank * kReaders + tile_rows / 64,
@@ -239,11 +210,12 @@ struct SpmmSm90 {
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC, bool kSplits>
+template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC, bool kTransposeA,
+          bool kSplits>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
               const __grid_constant__ EpilogueParams epilogue, const SpmmSm90Params p) {
-    using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}, kSplits>;
+    using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}, kTransposeA, kSplits>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -271,33 +243,47 @@ __global__ void __launch_bounds__(kThreads, 1)
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
-template <SpmmSm90Config kConfig, bool kSplits>
-constexpr auto kSpmmSm90 =
-    &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kConfig.b_layout, kConfig.c_layout, kSplits>;
+template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>
+constexpr auto kSpmmSm90 = &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kConfig.b_layout,
+                                      kConfig.c_layout, kTransposeA, kSplits>;
 
-template <SpmmSm90Config kConfig>
+template <SpmmSm90Config kConfig, bool kTransposeA>
 void prepare_spmm_sm90_instance() {
-    prepare_clusters(kSpmmSm90<kConfig, false>, sizeof(typename SpmmSm90<kConfig, false>::SharedStorage));
-    prepare_clusters(kSpmmSm90<kConfig, true>, sizeof(typename SpmmSm90<kConfig, true>::SharedStorage));
+    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, false>,
+                     sizeof(typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage));
+    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, true>,
+                     sizeof(typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage));
 }
 
-template <SpmmSm90Config kConfig, bool kSplits>
-void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
-    using Kernel = SpmmSm90<kConfig, kSplits>;
-    const int cluster = launch.choice.cluster;
+/// Map of the values as boxes of what a CTA loads of A.
+template <SpmmSm90Config kConfig, bool kTransposeA>
+CUtensorMap make_a_map(const SpmmLaunch& launch) {
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;
+    const int share = kConfig.tile_m / launch.choice.cluster;
+    if constexpr (kTransposeA) {
+        return make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_k, launch.block_m,
+                               launch.block_m, kConfig.tile_m == 64 ? share : kTileK, 64);
+    } else {
+        return make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m, launch.block_k,
+                               launch.block_k, share, kTileK);
+    }
+}
+
+template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>
+void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
+    using Kernel = SpmmSm90<kConfig, kTransposeA, kSplits>;
+    const int cluster = launch.choice.cluster;
     const void* b = launch.k > 0 ? launch.b : launch.c;
-    const CUtensorMap a_map =
-        make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m, launch.block_k, launch.block_k,
-                        kConfig.tile_m / cluster, kTileK);
+    const CUtensorMap a_map = make_a_map<kConfig, kTransposeA>(launch);
     const CUtensorMap b_map = make_tensor_map(
         b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
         kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
     const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch, false);
-    const PartialSums sums(launch, cluster * Kernel::kReaders, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
+                                launch.sources,
                                 launch.work_offsets,
                                 launch.work,
                                 launch.parts,
@@ -308,16 +294,16 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 launch.block_k,
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
                                 cluster};
-    launch_clusters(kSpmmSm90<kConfig, kSplits>, launch.streams, cluster, kThreads,
+    launch_clusters(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams, cluster, kThreads,
                     sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
 }
 
-template <SpmmSm90Config kConfig>
+template <SpmmSm90Config kConfig, bool kTransposeA>
 void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
     if (launch.part_count > 0) {
-        launch_spmm_sm90_variant<kConfig, true>(launch, stream);
+        launch_spmm_sm90_variant<kConfig, kTransposeA, true>(launch, stream);
     } else {
-        launch_spmm_sm90_variant<kConfig, false>(launch, stream);
+        launch_spmm_sm90_variant<kConfig, kTransposeA, false>(launch, stream);
     }
 }
 

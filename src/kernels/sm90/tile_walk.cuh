@@ -11,6 +11,7 @@ namespace bsk {
 struct SpmmSm90Params {
     const std::int32_t* crow_indices;  ///< [block_rows + 1]
     const std::int32_t* col_indices;   ///< [nnzb]
+    const std::int32_t* sources;       ///< [nnzb]: SpmmLaunch::sources
     const std::int32_t* work_offsets;  ///< [streams + 1]
     const WorkItem* work;
     const TilePart* parts;  ///< of the split tiles

@@ -57,10 +57,10 @@ __device__ inline void wgmma_wait() {
         "+f"(d[120]), "+f"(d[121]), "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), \
         "+f"(d[127])
 
-/// Starts d += a*b; a is K-major, b MN-major where kTransposeB. Warp w of the warpgroup
+/// Starts d += a*b; each operand is K-major, or MN-major where kTransposeA or kTransposeB. Warp w of the warpgroup
 /// holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i, column 8*j + 2*(l%4) + h
 /// (section 9.7.15.5.1.1, fragment D of .m64nNk16).
-template <DType kType, int kTransposeB>
+template <DType kType, int kTransposeA, int kTransposeB>
 __device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b) {
     if constexpr (kType == DType::f16) {
         asm volatile(
@@ -74,9 +74,9 @@ __device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::u
             "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
             "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, "
             "%127}, "
-            "%128, %129, 1, 1, 1, 0, %130;"
+            "%128, %129, 1, 1, 1, %130, %131;"
             : BSK_WGMMA_ACCUMULATORS(d)
-            : "l"(a), "l"(b), "n"(kTransposeB));
+            : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB));
     } else {
         asm volatile(
             "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 "
@@ -89,9 +89,9 @@ __device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::u
             "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
             "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, "
             "%127}, "
-            "%128, %129, 1, 1, 1, 0, %130;"
+            "%128, %129, 1, 1, 1, %130, %131;"
             : BSK_WGMMA_ACCUMULATORS(d)
-            : "l"(a), "l"(b), "n"(kTransposeB));
+            : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB));
     }
 }
 

@@ -1,0 +1,94 @@
+// What spmm_sm90 and sddmm_sm90 share: one producer warpgroup, two of consumers, and the loop of a consumer over a ring of
+// stages, each with 64-wide pieces of both operands.
+//
+// A stage holds a[rows][64 of k] and b[256 columns][64 of k] as wgmma reads them with the 128-byte swizzle:
+//
+//   K-major   rows of 64 elements of k, one below the other
+//   MN-major  for every 64 rows (columns), 64 lines of k with 64 elements of rows (columns)
+#pragma once
+
+#include <cstdint>
+
+#include <bsk/types.h>
+
+#include "kernels/sm90/chunk.cuh"
+#include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/tile_walk.cuh"
+#include "kernels/sm90/wgmma.cuh"
+#include "plan/kernels.h"
+
+namespace bsk {
+
+constexpr int kTileN = kSm90TileN;
+constexpr int kTileK = kSm90TileK;
+constexpr int kConsumers = 2;
+constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
+
+// Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
+constexpr int kProducerRegisters = 40;
+constexpr int kConsumerRegisters = 232;
+
+// Named barriers; 0 is __syncthreads.
+constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
+constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
+
+/// How a consumer warpgroup reads its operands.
+template <DType kDType, int kTransposeA, int kTransposeB, int kStages>
+struct Mainloop {
+    using State = PipelineState<kStages>;
+
+    /// Tells the producers of all CTAs of the cluster that this warpgroup has read `stage`.
+    template <class SharedStorage>
+    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
+        const int thread = threadIdx.x % kWarpgroupThreads;
+        if (thread < cluster) {
+            ptx::mbarrier_arrive_cluster(&shared.empty[stage], thread);
+        }
+    }
+
+    /// The same for the stage before `state`, which multiply() holds at its end.
+    template <class SharedStorage>
+    __device__ static void release_last(SharedStorage& shared, const State& state, int cluster) {
+        release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, cluster);
+    }
+
+    /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
+    /// is still in flight, its stage held. Calls meanwhile(step) when a step's wgmma are queued.
+    ///
+    /// @param a_offset  elements from the start of a stage's a to this warpgroup's rows
+    template <class SharedStorage, class Meanwhile>
+    __device__ static void multiply(float (&acc)[128], SharedStorage& shared, State& state, int steps,
+                                    int a_offset, int cluster, Meanwhile meanwhile) {
+#pragma unroll 1
+        for (int step = 0; step < steps; ++step) {
+            ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
+            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage] + a_offset, 0);
+            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
+            ptx::wgmma_fence();
+#pragma unroll
+            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
+                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
+                ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(
+                    acc, a + (kTransposeA ? 128 : 2) * k16, b + (kTransposeB ? 128 : 2) * k16);
+            }
+            ptx::wgmma_commit();
+            meanwhile(step);
+            ptx::wgmma_wait<1>();
+            if (step > 0) {
+                release_last(shared, state, cluster);
+            }
+            state.advance();
+        }
+    }
+
+    /// Waits for the last group and lets nothing read the accumulators before.
+    __device__ static void finish(float (&acc)[128]) {
+        ptx::wgmma_wait<0>();
+#pragma unroll
+        for (float& x : acc) {
+            asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
+        }
+    }
+};
+
+}  // namespace bsk

@@ -1,0 +1,114 @@
+// The sampled product on a CUDA device: the battery, by every kernel that computes the case and in all layouts.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <bsk/error.h>
+#include <bsk/sddmm.h>
+
+#include "battery/sampled_problem.h"
+#include "device_problem.h"
+
+namespace bsk::test {
+namespace {
+
+constexpr Layout kLayouts[]{Layout::row_major, Layout::col_major};
+
+/// Copies of a sampled problem's arrays on device 0.
+class DeviceSampledProblem {
+public:
+    explicit DeviceSampledProblem(SampledProblem problem)
+        : problem_(std::move(problem)),
+          d1_(problem_.d1.data(), problem_.d1.size()),
+          d2_(problem_.d2.data(), problem_.d2.size()),
+          values_(problem_.values.size()) {}
+
+    /// Nothing where that kernel does not compute the case; the planner's own choice always does.
+    [[nodiscard]] std::optional<SddmmPlan> plan(const std::string& kernel) const {
+        try {
+            return make_sddmm_plan(problem_.a.view(), problem_.dense_side(), kDevice, kernel);
+        } catch (const Error& error) {
+            if (kernel.empty() || error.code() != ErrorCode::unsupported) {
+                throw;
+            }
+            return std::nullopt;
+        }
+    }
+
+    /// The values after a product, with their guards.
+    [[nodiscard]] std::vector<std::byte> run(const SddmmPlan& plan) const {
+        const TestStream stream;
+        check_cuda(
+            cudaMemcpy(values_.as<void>(), problem_.values.data(), values_.bytes(), cudaMemcpyHostToDevice),
+            "cudaMemcpy");
+        check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+        problem_.launch(plan, {d1_.as<void>(), d2_.as<void>(), values_.as<void>(), kDevice}, stream.get());
+        stream.synchronize();
+        std::vector<std::byte> after(values_.bytes());
+        check_cuda(cudaMemcpy(after.data(), values_.as<void>(), after.size(), cudaMemcpyDeviceToHost),
+                   "cudaMemcpy");
+        return after;
+    }
+
+    [[nodiscard]] const SampledProblem& problem() const { return problem_; }
+
+private:
+    static constexpr Device kDevice{DeviceType::cuda, 0};
+    SampledProblem problem_;
+    DeviceBuffer d1_;
+    DeviceBuffer d2_;
+    DeviceBuffer values_;
+};
+
+void check_every_kernel(const Case& spec, Layout d1, Layout d2) {
+    const DeviceSampledProblem problem(make_sampled_problem(spec, d1, d2));
+    for (const char* kernel : {"", "sddmm_sm90", "sddmm_sm80", "sddmm_simt"}) {
+        SCOPED_TRACE(::testing::Message() << name(d1) << ", " << name(d2) << ", " << kernel);
+        if (const std::optional<SddmmPlan> plan = problem.plan(kernel)) {
+            const std::vector<std::byte> first = problem.run(*plan);
+            EXPECT_TRUE(problem.problem().check(first)) << plan->explain();
+            EXPECT_TRUE(problem.run(*plan) == first) << "another run gave other bits";
+        }
+    }
+}
+
+class SddmmCuda : public NeedsCuda<::testing::TestWithParam<Case>> {};
+
+TEST_P(SddmmCuda, MatchesOracle) {
+    for (const Layout d1 : kLayouts) {
+        for (const Layout d2 : kLayouts) {
+            check_every_kernel(GetParam(), d1, d2);
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Battery, SddmmCuda, ::testing::ValuesIn(sampled_battery(false)),
+                         [](const auto& info) { return info.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(Sanitize, SddmmCuda, ::testing::ValuesIn(battery_where([](const Case& c) {
+                             return c.sanitize && c.batch == 1 && !c.special_values;
+                         })),
+                         [](const auto& info) { return info.param.name; });
+
+/// Long sums, so that tiles are split along n and their parts added.
+class SddmmCudaSplit : public NeedsCuda<::testing::TestWithParam<int>> {};
+
+TEST_P(SddmmCudaSplit, MatchesOracle) {
+    Case spec = battery_case("pattern_uniform");
+    spec.n = 1096;
+    for (const int block_k : {64, 128, 256}) {
+        for (const DType values_dtype : {DType::f16, DType::f32}) {
+            spec.block_m = GetParam();
+            spec.block_k = block_k;
+            spec.c_dtype = values_dtype;
+            check_every_kernel(spec, Layout::col_major, Layout::row_major);
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(BlockRows, SddmmCudaSplit, ::testing::Values(64, 128, 256));
+
+}  // namespace
+}  // namespace bsk::test
