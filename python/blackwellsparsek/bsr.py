@@ -58,6 +58,12 @@ class BSRMatrix:
         return cls(crow_indices, col_indices, blocks[mask], tuple(dense.shape))
 
     @classmethod
+    def from_arrays(cls, crow_indices, col_indices, values, shape: tuple[int, int]) -> "BSRMatrix":
+        """Of arrays of any library that speaks DLPack or `__cuda_array_interface__`, without a copy."""
+        arrays = (tensor_of(array) for array in (crow_indices, col_indices, values))
+        return cls(*arrays, tuple(shape))
+
+    @classmethod
     def from_scipy(cls, matrix, block: tuple[int, int] | None = None, dtype: torch.dtype = torch.float16):
         """Of a SciPy matrix, as `blackwellsparsek.from_scipy`, on the CPU."""
         from .io import from_scipy
@@ -208,6 +214,13 @@ def pattern_of(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     crow_indices = torch.zeros(mask.shape[0] + 1, dtype=torch.int32, device=mask.device)
     crow_indices[1:] = mask.sum(1).cumsum(0)
     return crow_indices, mask.nonzero()[:, 1].int()
+
+
+def tensor_of(array: object) -> torch.Tensor:
+    """An array of another library as a tensor of the same memory."""
+    if isinstance(array, torch.Tensor):
+        return array
+    return torch.from_dlpack(array) if hasattr(array, "__dlpack__") else torch.as_tensor(array)
 
 
 def block_rows_of(crow_indices: torch.Tensor, nnzb: int) -> torch.Tensor:

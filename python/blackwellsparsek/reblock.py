@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .bsr import BSRMatrix, as_bsr, block_rows_of
+from .bsr import BSRMatrix, as_bsr, block_rows_of, tensor_of
+from .io import from_scipy
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -191,15 +192,13 @@ def _nonzeros_of(A: torch.Tensor) -> torch.Tensor:
 
 
 def from_scipy_any(matrix: "scipy.sparse.spmatrix") -> torch.Tensor:
-    """A SciPy matrix as a torch tensor on the CPU: BSR as such, any other as CSR; float64 becomes float32."""
+    """A SciPy or CuPy matrix as a torch tensor where it lies: BSR as such, else CSR; float64 as float32."""
     if not hasattr(matrix, "tocsr"):
         raise TypeError(
             f"A is a {type(matrix).__name__}; expected a sparse torch.Tensor, a BSRMatrix or a SciPy matrix."
         )
-    from .io import from_scipy
-
     if matrix.format == "bsr":
         return from_scipy(matrix, dtype=torch.float32)
     csr = matrix.tocsr().astype("float32")
-    arrays = (torch.from_numpy(array) for array in (csr.indptr, csr.indices, csr.data))
+    arrays = (tensor_of(array) for array in (csr.indptr, csr.indices, csr.data))
     return torch.sparse_csr_tensor(*arrays, size=csr.shape)
