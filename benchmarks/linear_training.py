@@ -14,6 +14,8 @@ import blackwellsparsek as bsk
 from blackwellsparsek import operators
 from blackwellsparsek._measure import interleaved_medians
 
+IN_A_ROW = 5  # calls that are timed together: the host runs ahead of the device, as in training
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -82,8 +84,9 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
     if arguments.peers:
         weight = bsk.BSRMatrix(*arrays).to_torch()
         calls["torch_bsr_forward"] = lambda: torch.nn.functional.linear(plain, weight)
-    times = interleaved_medians(list(calls.values()), arguments.repetitions, device, warm_up=3)
-    milliseconds = {name: seconds * 1e3 for name, seconds in zip(calls, times, strict=True)}
+    rows = [lambda call=call: [call() for _ in range(IN_A_ROW)] for call in calls.values()]
+    times = interleaved_medians(rows, arguments.repetitions, device, warm_up=2)
+    milliseconds = {name: seconds * 1e3 / IN_A_ROW for name, seconds in zip(calls, times, strict=True)}
     return {
         "schema": "bsk.linear_training/1",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
@@ -94,6 +97,7 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
         "block": block,
         "density": sparse.density,
         "dtype": str(dtype).removeprefix("torch."),
+        "in_a_row": IN_A_ROW,
         "milliseconds": milliseconds,
         "step_speedup": milliseconds["dense_step"] / milliseconds["bsk_step"],
         "state_bytes": adam_bytes(sparse, x, grad),

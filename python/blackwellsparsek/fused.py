@@ -65,7 +65,7 @@ def fused_product(
             key += ("", 1, 0, 0)
         if A.transposed:
             key += ("sparse", False, True)
-        plan = cached_plan(A.arrays, key, Plan)
+        plan = cached_plan(A.arrays, key, lambda arrays: Plan(arrays, *key))
     elif plan.transpose_a != A.transposed:
         raise ValueError("plan is for the transpose of A: make it from the matrix that is multiplied.")
     elif not plan.dynamic:

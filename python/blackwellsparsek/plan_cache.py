@@ -60,10 +60,10 @@ def _forget(address: tuple[int, int], of: "weakref.ref[_Pattern]", _: object) ->
         del _patterns[address]
 
 
-def cached_plan(arrays: Arrays, key: tuple, make: Callable[..., object]) -> object:
-    """`make(arrays, *key)` of the first call with this pattern, values' shape and dtype, and key.
+def cached_plan(arrays: Arrays, key: tuple, make: Callable[[Arrays], object]) -> object:
+    """`make(arrays)` of the first call with this pattern, values' shape and dtype, and `key`.
 
-    `make` is a class, Plan or SampledPlan. After an in-place change of the index tensors the pattern is
+    `make` is given the indices on the CPU. After an in-place change of the index tensors the pattern is
     compared with the planned one, which synchronises on CUDA.
     """
     crow_indices, col_indices, values, shape = arrays
@@ -79,11 +79,11 @@ def cached_plan(arrays: Arrays, key: tuple, make: Callable[..., object]) -> obje
             pattern = _new_pattern(address, arrays)
     if _debug:
         check_pattern(pattern.indices, arrays)
-    key = (make, values.dtype, values.shape, shape, *key)
+    key = (key, values.dtype, values.shape, shape)
     plan = pattern.plans.get(key)
     if plan is None:
         _refuse_while_capturing(arrays)
-        plan = make((*pattern.indices, values, shape), *key[4:])
+        plan = make((*pattern.indices, values, shape))
         if len(pattern.plans) >= _PLANS_PER_PATTERN:
             pattern.plans.pop(next(iter(pattern.plans)), None)
         pattern.plans[key] = plan
@@ -104,7 +104,10 @@ def _new_pattern(address: tuple[int, int], arrays: Arrays) -> _Pattern:
 
 def _versions(arrays: Arrays) -> tuple[int | None, int | None]:
     """Counts of in-place changes; inference tensors do not count."""
-    return tuple(None if indices.is_inference() else indices._version for indices in arrays[:2])
+    crow_indices, col_indices = arrays[:2]
+    if crow_indices.is_inference() or col_indices.is_inference():
+        return None, None
+    return crow_indices._version, col_indices._version
 
 
 def _equal(planned: tuple[torch.Tensor, torch.Tensor], arrays: Arrays) -> bool:

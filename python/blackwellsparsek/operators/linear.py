@@ -9,21 +9,30 @@ from .sampled import sdd
 
 def _new_linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
     out_features, in_features = shape
-    others = {"x": x} if bias is None else {"x": x, "bias": bias}
-    check_operands((crow_indices, col_indices, values, shape), **others)
+    check_operands((crow_indices, col_indices, values, shape), x=x)
     check_matrix("x", x, 1, in_features)
-    if bias is not None and (bias.dim() != 1 or bias.shape[0] != out_features):
-        raise ValueError(f"bias is {tuple(bias.shape)}; expected ({out_features},).")
-    activations.number_of(activation)
+    _check_epilogue(values, shape, bias, activation)
     return x.new_empty(x.shape[0], out_features)
+
+
+def _check_epilogue(values, shape, bias, activation):
+    activations.number_of(activation)
+    if bias is not None and (bias.dim() != 1 or bias.shape[0] != shape[0]):
+        raise ValueError(f"bias is {tuple(bias.shape)}; expected ({shape[0]},).")
+    if bias is not None and bias.dtype is not values.dtype:
+        raise TypeError(f"bias is {bias.dtype} and values {values.dtype}; expected one dtype.")
+    if bias is not None and bias.device != values.device:
+        raise ValueError(f"bias is on {bias.device} and values on {values.device}.")
 
 
 def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    out = _new_linear(x, *arrays, bias, activation)
-    bias = None if bias is None else bias.contiguous()
-    multiply(arrays, x.t(), out.t(), False, bias, activation)
-    return out
+    if bias is not None or activation != "none":
+        _check_epilogue(values, shape, bias, activation)
+        bias = None if bias is None else bias.contiguous()
+    return multiply(
+        arrays, x.t(), False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation
+    ).t()
 
 
 def _save(ctx, inputs, output):

@@ -22,17 +22,26 @@ def _new_dds(dense, crow_indices, col_indices, values, shape, transpose_dense=Fa
 
 def _dsd(crow_indices, col_indices, values, shape, dense, transpose_sparse=False, transpose_dense=False):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    out = _new_dsd(*arrays, dense, transpose_sparse, transpose_dense)
-    multiply(arrays, dense.t() if transpose_dense else dense, out, transpose_sparse)
-    return out
+    B = dense.t() if transpose_dense else dense
+    return multiply(
+        arrays,
+        B,
+        transpose_sparse,
+        False,
+        lambda: _new_dsd(*arrays, dense, transpose_sparse, transpose_dense),
+    )
 
 
 def _dds(dense, crow_indices, col_indices, values, shape, transpose_dense=False, transpose_sparse=False):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    out = _new_dds(dense, *arrays, transpose_dense, transpose_sparse)
-    # (D A)^T = A^T D^T
-    multiply(arrays, dense if transpose_dense else dense.t(), out.t(), not transpose_sparse)
-    return out
+    B = dense if transpose_dense else dense.t()  # (D A)^T = A^T D^T
+    return multiply(
+        arrays,
+        B,
+        not transpose_sparse,
+        True,
+        lambda: _new_dds(dense, *arrays, transpose_dense, transpose_sparse),
+    ).t()
 
 
 def _save_dsd(ctx, inputs, output):

@@ -1,6 +1,7 @@
 """torch.ops.bsk.sdd: the stored blocks of the product of two dense matrices."""
 
 import weakref
+from collections.abc import Callable
 
 import torch
 
@@ -26,19 +27,27 @@ class SampledPlan:
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
 
-def sample(arrays: Arrays, D1: torch.Tensor, D2: torch.Tensor, out: torch.Tensor) -> None:
-    """Write the blocks of ``D1 @ D2`` at the pattern of `arrays` to `out` [nnzb, block_m, block_k]."""
-    if out.dtype is torch.float64:
-        float64.sample(arrays, D1, D2, out)
-        return
-    n = D1.shape[1]
-    if out.numel() == 0 or n == 0:
-        out.zero_()
-        return
+def sample(arrays: Arrays, D1: torch.Tensor, D2: torch.Tensor, check: Callable[[], object]) -> torch.Tensor:
+    """Return the blocks of ``D1 @ D2`` at the pattern of `arrays`; `check` as in `multiply`."""
+    values = arrays[2]
+    if values.dtype is torch.float64 or values.numel() == 0 or D1.numel() == 0:
+        check()
+        out = values.new_zeros(values.shape)
+        if values.dtype is torch.float64:
+            float64.sample(arrays, D1, D2, out)
+        return out
     D1, (d1_col_major, ld1, _) = loadable(D1)
     D2, (d2_col_major, ld2, _) = loadable(D2)
-    plan = cached_plan(arrays, (n, d1_col_major, d2_col_major, ld1, ld2), SampledPlan)
-    ops.sddmm(plan.number, D1, D2, out, 1.0, 0.0)
+
+    def plan_of(planned: Arrays) -> SampledPlan:
+        check()
+        return SampledPlan(planned, D1.shape[1], d1_col_major, d2_col_major, ld1, ld2)
+
+    sizes = (D1.shape, D2.shape, D1.dtype, D2.dtype, D1.device, D2.device)
+    key = ("sampled", d1_col_major, d2_col_major, ld1, ld2, *sizes)
+    out = values.new_empty(values.shape)
+    ops.sddmm(cached_plan(arrays, key, plan_of).number, D1, D2, out, 1.0, 0.0)
+    return out
 
 
 def _new_sdd(
@@ -54,9 +63,12 @@ def _new_sdd(
 
 def _sdd(left, right, crow_indices, col_indices, values, shape, transpose_left=False, transpose_right=False):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    out = _new_sdd(left, right, *arrays, transpose_left, transpose_right)
-    sample(arrays, left.t() if transpose_left else left, right.t() if transpose_right else right, out)
-    return out
+    return sample(
+        arrays,
+        left.t() if transpose_left else left,
+        right.t() if transpose_right else right,
+        lambda: _new_sdd(left, right, *arrays, transpose_left, transpose_right),
+    )
 
 
 def _save_sdd(ctx, inputs, output):
