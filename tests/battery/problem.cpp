@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "base/element.h"
 
@@ -226,7 +227,27 @@ Problem make_problem(const Case& spec) {
     return problem;
 }
 
+namespace {
+
+Problem storing(Problem problem, BsrMatrix a, bool transpose_a) {
+    problem.crow = index_bytes(a.crow_indices, problem.spec.int64_indices);
+    problem.cols = index_bytes(a.col_indices, problem.spec.int64_indices);
+    problem.a = std::move(a);
+    problem.transpose_a = transpose_a;
+    return problem;
+}
+
+}  // namespace
+
+Problem with_transposed_storage(const Problem& problem) {
+    return storing(problem, transpose(problem.a.view()), true);
+}
+
 Problem with_new_values(const Problem& problem, std::uint64_t seed) {
+    if (problem.transpose_a) {
+        const Problem plain = storing(problem, transpose(problem.a.view()), false);
+        return with_transposed_storage(with_new_values(plain, seed));
+    }
     Problem changed = problem;
     visit_dtype(changed.a.dtype, [&]<class T>(ElementTag<T>) {
         auto* values = reinterpret_cast<T*>(changed.a.values.data());
@@ -235,14 +256,6 @@ Problem with_new_values(const Problem& problem, std::uint64_t seed) {
     });
     set_dense_side(changed, seed);
     return changed;
-}
-
-Problem with_transposed_storage(Problem problem) {
-    problem.a = transpose(problem.a.view());
-    problem.crow = index_bytes(problem.a.crow_indices, problem.spec.int64_indices);
-    problem.cols = index_bytes(problem.a.col_indices, problem.spec.int64_indices);
-    problem.transpose_a = true;
-    return problem;
 }
 
 }  // namespace bsk::test

@@ -36,7 +36,7 @@ struct Addresses {
 struct Problem {
     Case spec;
     BsrMatrix a;
-    bool transpose_a = false;     ///< the product is by the transpose of `a`
+    bool transpose_a = false;     ///< `a` is the transpose of what multiplies
     std::vector<std::byte> crow;  ///< the index arrays in the index type of the case
     std::vector<std::byte> cols;
     std::vector<std::byte> b;
@@ -63,8 +63,8 @@ BsrMatrix make_a(const Case& spec);
 
 Problem make_problem(const Case& spec);
 
-/// The same product by the transpose of a matrix that is stored: problem.a is that matrix from then on.
-Problem with_transposed_storage(Problem problem);
+/// The same product of a problem that stores A^T, as a transposed plan takes it.
+Problem with_transposed_storage(const Problem& problem);
 
 /// The same pattern with other values: A scaled by -2, B and C drawn anew.
 Problem with_new_values(const Problem& problem, std::uint64_t seed);

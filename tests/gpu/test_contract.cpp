@@ -17,6 +17,7 @@ namespace {
 struct CaseAndKernel {
     std::string name;    ///< of the case
     std::string kernel;  ///< empty: the planner's choice
+    bool transposed = false;
 };
 
 /// On cases that take different kernels: TMA and wgmma on Hopper, mma.sync, the fp32 kernel, and cuBLAS.
@@ -29,7 +30,10 @@ protected:
             GTEST_SKIP() << reason;
         }
     }
-    static Problem make() { return make_problem(battery_case(GetParam().name)); }
+    static Problem make() {
+        const Problem problem = make_problem(battery_case(GetParam().name));
+        return GetParam().transposed ? with_transposed_storage(problem) : problem;
+    }
     static Plan plan_of(const DeviceProblem& problem) { return problem.plan(GetParam().kernel); }
 };
 
@@ -40,9 +44,13 @@ INSTANTIATE_TEST_SUITE_P(
                       CaseAndKernel{"alpha_beta_f32", ""}, CaseAndKernel{"one_long_row", ""},
                       CaseAndKernel{"several_tiles", "dense_cublas"},
                       CaseAndKernel{"several_tiles_linear_block_128", "dense_cublas"},
-                      CaseAndKernel{"n_65", "dense_cublas"}),
+                      CaseAndKernel{"n_65", "dense_cublas"},
+                      CaseAndKernel{"several_tiles_linear_block_128", "", true},
+                      CaseAndKernel{"f16_b_row_major_c_row_major_block_32", "", true},
+                      CaseAndKernel{"alpha_beta_f32", "", true}, CaseAndKernel{"n_65", "dense_cublas", true}),
     [](const auto& info) {
-        return info.param.name + (info.param.kernel.empty() ? "" : "_by_" + info.param.kernel);
+        return info.param.name + (info.param.kernel.empty() ? "" : "_by_" + info.param.kernel) +
+               (info.param.transposed ? "_transposed" : "");
     });
 
 TEST_P(Contract, ReplaysInAGraph) {

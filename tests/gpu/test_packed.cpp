@@ -102,6 +102,27 @@ TEST_F(Packed, IsRefusedByOtherKernelsAndPatterns) {
     EXPECT_EQ(code_of(other, other.plan("dense_cublas"), packed), ErrorCode::invalid_argument);
 }
 
+TEST_F(Packed, HoldsTransposedValues) {
+    const DeviceProblem problem(
+        with_transposed_storage(make_problem(battery_case("f16_b_row_major_c_row_major_block_32"))));
+    const Plan plan = problem.plan("spmm_sm80");
+    EXPECT_EQ(plan.packed_bytes(), static_cast<std::int64_t>(problem.problem().a.values.size()));
+    const PackedValues packed = pack_values(plan, problem.a());
+    EXPECT_EQ(packed.memory_bytes(), plan.packed_bytes());
+    multiply(problem, plan, packed, nullptr);
+    check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+    EXPECT_TRUE(problem.check(plan));
+}
+
+TEST_F(Packed, OfASymmetricPatternAreRefusedByThePlanOfTheTranspose) {
+    Case spec = battery_case("full_matrix");
+    spec.m = spec.k = 256;
+    const DeviceProblem problem(make_problem(spec));
+    const DeviceProblem transposed(with_transposed_storage(problem.problem()));
+    const PackedValues packed = pack_values(problem.plan("spmm_sm80"), problem.a());
+    EXPECT_EQ(code_of(transposed, transposed.plan("spmm_sm80"), packed), ErrorCode::invalid_argument);
+}
+
 TEST_F(Packed, PolicyAutoTakesCublasForFullMatricesOnly) {
     const auto kernel = [](double density, Policy policy) {
         Case spec = battery_case("several_tiles");

@@ -40,12 +40,25 @@ public:
     /// The values after a product, with their guards.
     [[nodiscard]] std::vector<std::byte> run(const SddmmPlan& plan) const {
         const TestStream stream;
+        restore_values();
+        launch(plan, stream.get());
+        stream.synchronize();
+        return download_values();
+    }
+
+    void launch(const SddmmPlan& plan, cudaStream_t stream) const {
+        problem_.launch(plan, {d1_.as<void>(), d2_.as<void>(), values_.as<void>(), kDevice}, stream);
+    }
+
+    /// Puts the values back to what they were before a product.
+    void restore_values() const {
         check_cuda(
             cudaMemcpy(values_.as<void>(), problem_.values.data(), values_.bytes(), cudaMemcpyHostToDevice),
             "cudaMemcpy");
         check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-        problem_.launch(plan, {d1_.as<void>(), d2_.as<void>(), values_.as<void>(), kDevice}, stream.get());
-        stream.synchronize();
+    }
+
+    [[nodiscard]] std::vector<std::byte> download_values() const {
         std::vector<std::byte> after(values_.bytes());
         check_cuda(cudaMemcpy(after.data(), values_.as<void>(), after.size(), cudaMemcpyDeviceToHost),
                    "cudaMemcpy");
@@ -109,6 +122,46 @@ TEST_P(SddmmCudaSplit, MatchesOracle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BlockRows, SddmmCudaSplit, ::testing::Values(64, 128, 256));
+
+class SddmmCudaContract : public NeedsCuda<::testing::Test> {};
+
+/// A graph that holds the room for partial sums, and one that needs none.
+TEST_F(SddmmCudaContract, ReplaysInAGraph) {
+    for (const std::int64_t n : {64, 1096}) {
+        Case spec = battery_case("pattern_uniform");
+        spec.n = n;
+        const DeviceSampledProblem problem(make_sampled_problem(spec, Layout::col_major, Layout::row_major));
+        const std::optional<SddmmPlan> plan = problem.plan("");
+        const TestStream stream;
+        cudaGraph_t graph = nullptr;
+        cudaGraphExec_t executable = nullptr;
+        problem.restore_values();
+        check_cuda(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeGlobal),
+                   "cudaStreamBeginCapture");
+        problem.launch(*plan, stream.get());
+        check_cuda(cudaStreamEndCapture(stream.get(), &graph), "cudaStreamEndCapture");
+        check_cuda(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate");
+        EXPECT_TRUE(problem.download_values() == problem.problem().values) << "it ran while it was captured";
+        for (int replay = 0; replay < 2; ++replay) {
+            problem.restore_values();
+            check_cuda(cudaGraphLaunch(executable, stream.get()), "cudaGraphLaunch");
+            stream.synchronize();
+            EXPECT_TRUE(problem.problem().check(problem.download_values()));
+        }
+        cudaGraphExecDestroy(executable);
+        cudaGraphDestroy(graph);
+    }
+}
+
+TEST_F(SddmmCudaContract, RefusesHostMemory) {
+    SampledProblem problem =
+        make_sampled_problem(battery_case("pattern_uniform"), Layout::row_major, Layout::row_major);
+    const DeviceSampledProblem on_device(problem);
+    const std::optional<SddmmPlan> plan = on_device.plan("");
+    SampledAddresses at = problem.host_addresses();
+    at.device = plan->device();
+    EXPECT_THROW(problem.launch(*plan, at, nullptr), Error);
+}
 
 }  // namespace
 }  // namespace bsk::test
