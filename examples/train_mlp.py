@@ -93,7 +93,7 @@ def main() -> int:
         right = right and last < first
         print(
             f"  {name:<8}{seconds * 1e3:10.3f} ms a step, loss {first:.5f} to {last:.5f} in "
-            f"{len(training.losses)} steps, weights, gradients and moments {training.held_bytes() / 1e6:.1f} MB"
+            f"{len(training.losses)} steps, {training.held_bytes() / 1e6:.1f} MB held"
         )
     print(f"  A dense step takes {times[0] / times[1]:.2f} times as long as a sparse one.")
     return 0 if right else 1
