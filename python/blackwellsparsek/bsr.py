@@ -91,7 +91,8 @@ class BSRMatrix:
         rows, cols = self.crow_indices.shape[0] - 1, -(-k // block_k)
         places = self.block_rows() * cols + self.col_indices
         blocks = self.values.new_zeros(rows * cols, block_m, block_k).index_copy(0, places, self.values)
-        dense = blocks.view(rows, cols, block_m, block_k).transpose(1, 2).reshape(rows * block_m, -1)[:m, :k]
+        grid = blocks.view(rows, cols, block_m, block_k).transpose(1, 2)
+        dense = grid.reshape(rows * block_m, cols * block_k)[:m, :k]
         return dense.t() if self.transposed else dense
 
     def block_rows(self) -> torch.Tensor:
@@ -234,4 +235,5 @@ def split(dense: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
     padding = [-size % side for size, side in zip(dense.shape, block, strict=True)]
     if any(padding):
         dense = torch.nn.functional.pad(dense, (0, padding[1], 0, padding[0]))
-    return dense.unflatten(1, (-1, block[1])).unflatten(0, (-1, block[0])).transpose(1, 2)
+    rows, cols = (size // side for size, side in zip(dense.shape, block, strict=True))
+    return dense.reshape(rows, block[0], cols, block[1]).transpose(1, 2)

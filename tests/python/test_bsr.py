@@ -122,3 +122,12 @@ def test_arrays_of_other_libraries_share_memory(device):
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make(ragged()[1])
+
+
+@pytest.mark.parametrize("shape", [(0, 32), (32, 0), (0, 0)])
+def test_empty_sizes(device, shape):
+    dense = torch.zeros(shape, device=device)
+    A = bsk.BSRMatrix.from_dense(dense, (16, 16))
+    assert A.to_dense().shape == shape and A.T.contiguous().to_dense().shape == shape[::-1]
+    assert (A @ torch.ones(shape[1], 8, device=device)).shape == (shape[0], 8)
+    assert not (torch.ones(8, shape[0], device=device) @ A).any()
