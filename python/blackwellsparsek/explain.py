@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from .bsr import BSRMatrix
+from .convert import blocked, unstructured
 from .plan import make_plan
-from .reblock import DENSE, blocked, unstructured
+from .reblock import DENSE
 
 if TYPE_CHECKING:
     import scipy.sparse

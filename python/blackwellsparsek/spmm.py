@@ -8,9 +8,9 @@ from . import activations, functional, operators
 from .activations import Activation
 from .autocast import cast
 from .bsr import BSRMatrix, as_bsr
+from .convert import blocked
 from .fused import check_bias, check_residual, fused_product, require_dense
 from .plan import Plan
-from .reblock import blocked
 
 if TYPE_CHECKING:
     import scipy.sparse

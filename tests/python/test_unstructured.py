@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import blackwellsparsek as bsk
-from blackwellsparsek import reblock
+from blackwellsparsek import convert
+from blackwellsparsek.reblock import DENSE
 from support import random_dense
 
 FORMS = {
@@ -80,8 +81,8 @@ def test_scipy(device):
 
 def test_the_conversion_is_kept_until_the_matrix_changes(monkeypatch):
     taken = []
-    places_of = reblock._places_of
-    monkeypatch.setattr(reblock, "_places_of", lambda A: (taken.append(1), places_of(A))[1])
+    places_of = convert._places_of
+    monkeypatch.setattr(convert, "_places_of", lambda A: (taken.append(1), places_of(A))[1])
     A = sparse("clustered", "cpu").to_sparse_csr()
     B = random_dense(420, 24, torch.float32)
     for _ in range(3):
@@ -91,10 +92,10 @@ def test_the_conversion_is_kept_until_the_matrix_changes(monkeypatch):
     torch.testing.assert_close(bsk.sparse_mm(A, B), A.to_dense() @ B, rtol=1e-4, atol=1e-4)
     assert len(taken) == 2
     key = id(A)
-    assert key in reblock._cached
+    assert key in convert._cached
     del A
     gc.collect()
-    assert key not in reblock._cached
+    assert key not in convert._cached
 
 
 def test_explanations_name_the_choice_and_the_others():
@@ -109,6 +110,6 @@ def test_explanations_name_the_choice_and_the_others():
 
 def test_a_dense_matrix_in_sparse_form_is_multiplied_densely(device):
     A = random_dense(512, 512, torch.float32, device).to_sparse_csr()
-    assert reblock.unstructured(A).choice(256) in (reblock.DENSE, 128)
+    assert convert.unstructured(A).choice(256) in (DENSE, 128)
     B = random_dense(512, 256, torch.float32, device)
     torch.testing.assert_close(bsk.sparse_mm(A, B), A.to_dense() @ B, rtol=1e-3, atol=1e-2)
