@@ -25,15 +25,10 @@ def explain(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> st
     m, k = parts.shape
     nonzeros = parts.rows.shape[0]
     lines = [f"{m} x {k} with {nonzeros} nonzeros, in no blocks; predicted for n = {n}:"]
-    for form, seconds in sorted(parts.predictions(n).items(), key=lambda item: item[1]):
-        if form == DENSE:
-            stored, name = m * k, "dense"
-        else:
-            stored, name = parts.blocking(form).col_indices.shape[0] * form**2, f"blocks of {form}"
-        filled = nonzeros / stored if stored else 1.0
-        lines.append(
-            f"  {name:<14}{seconds * 1e6:12.1f} us, {100 * filled:6.2f} % of its elements are nonzeros"
-        )
+    for form, (seconds, elements) in sorted(parts.predictions(n).items(), key=lambda item: item[1]):
+        name = "dense" if form == DENSE else f"blocks of {form}"
+        share = 100 * nonzeros / max(1, elements)
+        lines.append(f"  {name:<14}{seconds * 1e6:12.1f} us, {share:6.2f} % of its elements are nonzeros")
     choice = parts.choice(n)
     if choice == DENSE:
         return "\n".join([*lines, "The dense product is fastest: A is made dense, and multiplied by torch."])
