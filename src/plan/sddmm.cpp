@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,7 +19,8 @@ namespace bsk {
 namespace {
 
 constexpr int kMostParts = 8;
-constexpr std::int64_t kLeastPartSteps = 8;  // a part is worth its partial sums
+constexpr int kMostSplitRounds = 4;          // beside those of whole tiles
+constexpr std::int64_t kLeastPartSteps = 8;  // not less than kMostParts, so that no part is empty
 
 /// How sddmm_sm90 cuts its work: as spmm_sm90 does with tiles of 128 rows and no clusters, so that its costs are the same.
 constexpr KernelChoice kHopperTile{KernelId::spmm_sm90, kSddmmTileRows* kSddmmUnit,
@@ -103,13 +105,55 @@ SddmmKernel choose_kernel(const BsrView& a, const SddmmProblem& problem, const D
          device.name, device.cc_major, device.cc_minor);
 }
 
+/// What rounds of make_sddmm_schedule cost.
+struct RoundCosts {
+    std::int64_t steps;
+    int streams;
+    double step_seconds;
+    double tile_seconds;
+
+    [[nodiscard]] double of(int parts) const {
+        const double steps_seconds = static_cast<double>(ceil_div(steps, parts)) * step_seconds;
+        return steps_seconds + tile_seconds +
+               (parts == 1 ? 0.0 : kSddmmPartSeconds + parts * kSddmmSumSeconds);
+    }
+};
+
+struct Rounds {
+    std::vector<int> parts;  ///< of a tile, in each round
+    double seconds = 0;
+};
+
+/// The shortest sequence of rounds for a few tiles, of at most `most` rounds more than whole tiles need.
+Rounds best_rounds(std::int64_t tiles, const RoundCosts& costs, int most) {
+    if (tiles == 0) {
+        return {};
+    }
+    Rounds best;
+    for (int parts = 1; parts <= kMostParts; ++parts) {
+        const std::int64_t taken = std::min(tiles, static_cast<std::int64_t>(costs.streams / parts));
+        const bool fits =
+            parts == 1 || (ceil_div(costs.steps, parts) >= kLeastPartSteps && taken > 0 && most > 0);
+        if (!fits) {
+            continue;
+        }
+        Rounds rest = best_rounds(tiles - taken, costs, parts == 1 ? most : most - 1);
+        const double seconds = costs.of(parts) + rest.seconds;
+        if (best.parts.empty() || seconds < best.seconds) {
+            rest.parts.insert(rest.parts.begin(), parts);
+            best = {std::move(rest.parts), seconds};
+        }
+    }
+    return best;
+}
+
 void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                  const std::vector<std::int32_t>& col, const DeviceModel& device) {
     plan.tiles = make_sddmm_tiles(a, crow, col);
     const auto tiles = static_cast<std::int64_t>(plan.tiles.size());
     const std::int64_t steps = ceil_div(plan.problem.n, kSddmmStep);
     plan.schedule = make_sddmm_schedule(tiles, steps, device.sm_count, sm90_step_seconds(kHopperTile, device),
-                                        sm90_tile_seconds(kHopperTile), kSm90PartSeconds);
+                                        sm90_tile_seconds(kHopperTile));
     plan.predicted_seconds = plan.schedule.makespan;
     const double units = static_cast<double>(a.nnzb) * (a.block_m / kSddmmUnit) * (a.block_k / kSddmmUnit);
     plan.reasons.push_back(fmt::format(
@@ -118,8 +162,8 @@ void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::i
         100 * units / std::max(static_cast<double>(tiles * kSddmmTileRows * kSddmmTileCols), 1.0)));
     if (plan.schedule.split_tiles > 0) {
         plan.reasons.push_back(fmt::format(
-            "The last {} tiles are split into {} parts each along n, whose sums are added in a fixed order.",
-            plan.schedule.split_tiles, plan.schedule.parts.front().count));
+            "The last {} tiles are split into {} parts along n, whose sums are added in a fixed order.",
+            plan.schedule.split_tiles, plan.schedule.parts.size()));
     }
 }
 
@@ -160,60 +204,40 @@ HostSddmmPlan plan_sddmm(const BsrView& a, const std::vector<std::int32_t>& crow
 }
 
 Schedule make_sddmm_schedule(std::int64_t tiles, std::int64_t steps, int streams, double step_seconds,
-                             double tile_seconds, double part_seconds) {
-    const auto whole_seconds = static_cast<double>(steps) * step_seconds + tile_seconds;
-    const std::int64_t full_waves = tiles / streams;
-    // Waves of whole tiles before the split ones, and the parts of those.
-    std::int64_t waves = ceil_div(tiles, static_cast<std::int64_t>(streams));
-    std::int64_t parts = 1;
-    double makespan = static_cast<double>(waves) * whole_seconds;
-    for (std::int64_t w = std::max<std::int64_t>(full_waves - 2, 0); w <= full_waves; ++w) {
-        for (std::int64_t p = 2; p <= kMostParts && ceil_div(steps, p) >= kLeastPartSteps; ++p) {
-            const std::int64_t rounds =
-                ceil_div((tiles - w * streams) * p, static_cast<std::int64_t>(streams));
-            const double seconds =
-                static_cast<double>(w) * whole_seconds +
-                static_cast<double>(rounds) *
-                    (static_cast<double>(ceil_div(steps, p)) * step_seconds + part_seconds);
-            if (seconds < makespan) {
-                waves = w;
-                parts = p;
-                makespan = seconds;
-            }
-        }
-    }
+                             double tile_seconds) {
+    const RoundCosts costs{steps, streams, step_seconds, tile_seconds};
+    // Before the last two rounds' worth of tiles all are whole.
+    std::int64_t whole_rounds = std::max<std::int64_t>(tiles / streams - 1, 0);
+    const Rounds last = best_rounds(tiles - whole_rounds * streams, costs, kMostSplitRounds);
+    std::vector<int> parts_of_rounds(static_cast<std::size_t>(whole_rounds), 1);
+    parts_of_rounds.insert(parts_of_rounds.end(), last.parts.begin(), last.parts.end());
 
     Schedule schedule;
-    schedule.makespan = makespan;
-    const std::int64_t whole = parts == 1 ? tiles : waves * streams;
-    const std::int64_t part_steps = ceil_div(steps, parts);
-    schedule.split_tiles = static_cast<int>(tiles - whole);
-    std::vector<WorkItem> items;
-    for (std::int64_t tile = 0; tile < whole; ++tile) {
-        items.push_back({static_cast<std::int32_t>(tile), 0, -1});
-    }
-    for (std::int64_t tile = whole; tile < tiles; ++tile) {
-        for (std::int64_t i = 0; i < parts; ++i) {
-            const auto slot = static_cast<std::int32_t>(schedule.parts.size());
-            schedule.parts.push_back({static_cast<std::int32_t>(i * part_steps),
-                                      static_cast<std::int32_t>(std::min((i + 1) * part_steps, steps)),
-                                      static_cast<std::int32_t>(i), static_cast<std::int32_t>(parts),
-                                      static_cast<std::int32_t>(tile - whole), slot});
+    schedule.makespan = static_cast<double>(whole_rounds) * costs.of(1) + last.seconds;
+    std::vector<std::vector<WorkItem>> items(static_cast<std::size_t>(streams));
+    std::int64_t tile = 0;
+    for (const int parts : parts_of_rounds) {
+        const std::int64_t count = std::min(tiles - tile, static_cast<std::int64_t>(streams / parts));
+        const auto first_slot = static_cast<std::int32_t>(schedule.parts.size());
+        const std::int64_t part_steps = ceil_div(steps, parts);
+        for (std::int64_t i = 0; i < count * parts; ++i) {  // the parts of a tile have neighbouring slots
+            const auto number = static_cast<std::int32_t>(tile + i / parts);
+            const auto index = static_cast<std::int32_t>(i % parts);
+            const auto slot = first_slot + static_cast<std::int32_t>(i);
+            items[static_cast<std::size_t>(i)].push_back({number, 0, parts == 1 ? -1 : slot});
+            if (parts > 1) {
+                schedule.parts.push_back(
+                    {static_cast<std::int32_t>(index * part_steps),
+                     static_cast<std::int32_t>(std::min((index + 1) * part_steps, steps)), index, parts,
+                     schedule.split_tiles + static_cast<std::int32_t>(i / parts), slot});
+            }
         }
-    }
-    for (std::int64_t i = 0; i < parts && whole < tiles;
-         ++i) {  // part by part: neighbours in time read the same of n
-        for (std::int64_t tile = whole; tile < tiles; ++tile) {
-            items.push_back(
-                {static_cast<std::int32_t>(tile), 0, static_cast<std::int32_t>((tile - whole) * parts + i)});
-        }
+        schedule.split_tiles += parts == 1 ? 0 : static_cast<int>(count);
+        tile += count;
     }
     schedule.offsets.assign(1, 0);
-    for (int stream = 0; stream < streams; ++stream) {
-        for (std::size_t i = static_cast<std::size_t>(stream); i < items.size();
-             i += static_cast<std::size_t>(streams)) {
-            schedule.items.push_back(items[i]);
-        }
+    for (const std::vector<WorkItem>& stream : items) {
+        schedule.items.insert(schedule.items.end(), stream.begin(), stream.end());
         schedule.offsets.push_back(static_cast<std::int32_t>(schedule.items.size()));
     }
     return schedule;

@@ -47,9 +47,15 @@ struct HostSddmmPlan {
                                        const std::vector<std::int32_t>& col, const SddmmProblem& problem,
                                        const DeviceModel& device, const std::string& kernel);
 
-/// Tiles of `steps` steps each for `streams` streams: whole ones in turn, as many as all streams can take equally; those
-/// that are left in equal parts along n, all starting at the same few places, so that streams still share what they read.
+/// What a round of parts costs beside their steps, in seconds: writing partial sums, and the last to arrive reads those of
+/// all parts of its tile (128 KiB each).
+inline constexpr double kSddmmPartSeconds = 2e-6;
+inline constexpr double kSddmmSumSeconds = 1.3e-6;  ///< of each part
+
+/// Tiles of `steps` steps each for `streams` streams, round by round. In a round every stream takes a whole tile, or every
+/// stream takes one of p equal parts of a tile along n; the last rounds may use parts, of a number that makes the makespan
+/// short. Equal parts start at the same few places, so that streams still share what they read.
 [[nodiscard]] Schedule make_sddmm_schedule(std::int64_t tiles, std::int64_t steps, int streams,
-                                           double step_seconds, double tile_seconds, double part_seconds);
+                                           double step_seconds, double tile_seconds);
 
 }  // namespace bsk

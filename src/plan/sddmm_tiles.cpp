@@ -11,7 +11,7 @@ namespace bsk {
 namespace {
 
 /// Block rows that are paired only with each other: for the locality of what tiles read, and for the time of pairing.
-constexpr std::int64_t kGroup = 128;
+constexpr std::int64_t kGroup = 64;
 
 /// A block row of a tile.
 struct Row {

@@ -22,31 +22,31 @@ constexpr std::uint64_t kValuesStream = 13;
 
 constexpr std::byte kPoison{0xff};
 
-/// A dense operand of random elements, as floats and as bytes in its layout.
-struct Operand {
-    std::vector<float> elements;  ///< row-major
-    std::vector<std::byte> bytes;
-};
-
-Operand make_operand(const Case& spec, std::uint64_t stream, std::int64_t rows, std::int64_t cols,
-                     Layout layout, std::int64_t ld) {
-    Operand operand;
-    operand.elements.resize(static_cast<std::size_t>(rows * cols));
-    operand.bytes.assign(
+/// `elements` (rows x cols, row-major) in a layout, 0xff between the lines.
+std::vector<std::byte> laid_out(const Case& spec, const std::vector<std::byte>& elements, std::int64_t rows,
+                                std::int64_t cols, Layout layout, std::int64_t ld) {
+    std::vector<std::byte> bytes(
         static_cast<std::size_t>(lines_of(layout, rows, cols).count * ld * size_of(spec.dtype)), kPoison);
-    const std::vector<std::byte> drawn = generate_dense(rows * cols, spec.dtype, spec.seed, stream);
     visit_dtype(spec.dtype, [&]<class T>(ElementTag<T>) {
-        const T* from = reinterpret_cast<const T*>(drawn.data());
-        T* to = reinterpret_cast<T*>(operand.bytes.data());
+        const T* from = reinterpret_cast<const T*>(elements.data());
+        T* to = reinterpret_cast<T*>(bytes.data());
         for (std::int64_t i = 0; i < rows; ++i) {
             for (std::int64_t j = 0; j < cols; ++j) {
-                const T element = from[i * cols + j];
-                operand.elements[static_cast<std::size_t>(i * cols + j)] = static_cast<float>(element);
-                to[dense_offset(layout, ld, i, j)] = element;
+                to[dense_offset(layout, ld, i, j)] = from[i * cols + j];
             }
         }
     });
-    return operand;
+    return bytes;
+}
+
+std::vector<float> as_floats(const std::vector<std::byte>& elements, DType dtype) {
+    return visit_dtype(dtype, [&]<class T>(ElementTag<T>) {
+        const T* values = reinterpret_cast<const T*>(elements.data());
+        std::vector<float> floats(elements.size() / sizeof(T));
+        std::transform(values, values + floats.size(), floats.begin(),
+                       [](T x) { return static_cast<float>(x); });
+        return floats;
+    });
 }
 
 /// In double precision, by plain loops.
@@ -149,13 +149,8 @@ SampledProblem make_sampled_problem(const Case& spec, Layout d1_layout, Layout d
     SampledProblem problem;
     problem.spec = spec;
     problem.a = make_a(spec);
-    problem.d1_layout = d1_layout;
-    problem.d2_layout = d2_layout;
-    const SddmmProblem side = problem.dense_side();
-    Operand d1 = make_operand(spec, kD1Stream, spec.m, spec.n, d1_layout, side.ld1);
-    Operand d2 = make_operand(spec, kD2Stream, spec.n, spec.k, d2_layout, side.ld2);
-    problem.d1 = std::move(d1.bytes);
-    problem.d2 = std::move(d2.bytes);
+    problem.d1_elements = generate_dense(spec.m * spec.n, spec.dtype, spec.seed, kD1Stream);
+    problem.d2_elements = generate_dense(spec.n * spec.k, spec.dtype, spec.seed, kD2Stream);
     const std::int64_t elements = problem.a.nnzb() * spec.block_m * spec.block_k;
     problem.values.assign(static_cast<std::size_t>(elements * size_of(spec.c_dtype)) + 2 * kGuardBytes,
                           kPoison);
@@ -163,13 +158,20 @@ SampledProblem make_sampled_problem(const Case& spec, Layout d1_layout, Layout d
     if (spec.beta != 0.0F) {
         const std::vector<std::byte> drawn = generate_dense(elements, spec.c_dtype, spec.seed, kValuesStream);
         std::copy(drawn.begin(), drawn.end(), problem.values.begin() + kGuardBytes);
-        visit_dtype(spec.c_dtype, [&]<class T>(ElementTag<T>) {
-            const T* values = reinterpret_cast<const T*>(drawn.data());
-            std::transform(values, values + elements, before.begin(),
-                           [](T x) { return static_cast<float>(x); });
-        });
+        before = as_floats(drawn, spec.c_dtype);
     }
-    problem.expected = sampled_oracle(problem, d1.elements, d2.elements, before);
+    problem.expected = sampled_oracle(problem, as_floats(problem.d1_elements, spec.dtype),
+                                      as_floats(problem.d2_elements, spec.dtype), before);
+    return with_layouts(problem, d1_layout, d2_layout);
+}
+
+SampledProblem with_layouts(SampledProblem problem, Layout d1_layout, Layout d2_layout) {
+    const Case& spec = problem.spec;
+    problem.d1_layout = d1_layout;
+    problem.d2_layout = d2_layout;
+    const SddmmProblem side = problem.dense_side();
+    problem.d1 = laid_out(spec, problem.d1_elements, spec.m, spec.n, d1_layout, side.ld1);
+    problem.d2 = laid_out(spec, problem.d2_elements, spec.n, spec.k, d2_layout, side.ld2);
     return problem;
 }
 

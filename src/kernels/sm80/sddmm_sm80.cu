@@ -53,7 +53,7 @@ void prepare_sddmm_sm80(const SddmmLaunch& launch) {
 void launch_sddmm_sm80(const SddmmLaunch& launch, Stream stream) {
     const Instance instance = instance_for(launch);
     const dim3 grid(
-        static_cast<unsigned>(ceil_div(launch.m, instance.tile_m)),
+        static_cast<unsigned>(ceil_div(launch.m, launch.block_m) * (launch.block_m / instance.tile_m)),
         static_cast<unsigned>(ceil_div(launch.longest_row * launch.block_k, sm80::sampled::kTileN)));
     instance.kernel<<<grid, sm80::sampled::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(launch);
     check_cuda(cudaGetLastError(), "the launch of sddmm_sm80");

@@ -155,7 +155,8 @@ struct SddmmSm90 {
                     const int unit = offset / kSddmmUnit;
                     const int row = tile.out[consumer][unit];
                     const int col = (tile.cols[unit] * kSddmmUnit) % p.block_k + offset % kSddmmUnit;
-                    return int2{row, row < 0 ? p.block_k : col};  // outside, where nothing is stored
+                    // Where nothing is stored, outside to the right: TMA writes to no place that is negative.
+                    return row < 0 ? int2{0, p.block_k} : int2{row, col};
                 },
                 0);
         }
