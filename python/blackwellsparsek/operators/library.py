@@ -8,7 +8,12 @@ _library = torch.library.Library("bsk", "FRAGMENT")  # kept alive: what it regis
 
 
 def register(
-    schema: str, kernel: Callable, fake: Callable, save: Callable, gradients: Callable
+    schema: str,
+    floating: tuple[int, ...],
+    kernel: Callable,
+    fake: Callable,
+    save: Callable,
+    gradients: Callable,
 ) -> Callable[..., torch.Tensor]:
     """Register ``bsk::<schema>`` and return the function to call it with.
 
@@ -16,6 +21,8 @@ def register(
     ----------
     schema : str
         Without the namespace; the function takes all arguments, by position.
+    floating : tuple[int, ...]
+        Positions of the operands that receive gradients.
     kernel : Callable
         Computes it, on the CPU and on CUDA.
     fake : Callable
@@ -23,41 +30,48 @@ def register(
     save : Callable
         ``save(ctx, inputs, output)``, what the backward needs.
     gradients : Callable
-        ``gradients(ctx, grad)``, one for each input; differentiable itself.
+        ``gradients(ctx, grad, needed)``, of the floating operands, `needed` says of which; differentiable.
     """
     name = schema.partition("(")[0]
+
+    def all_gradients(ctx, grad):
+        needed = [ctx.needs_input_grad[position] for position in floating]
+        found = dict(zip(floating, gradients(ctx, grad, needed), strict=True))
+        return tuple(found.get(position) for position in range(len(ctx.needs_input_grad)))
+
     _library.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     for device in ("CPU", "CUDA"):
         _library.impl(name, kernel, device)
     torch.library.register_fake(f"bsk::{name}", fake, lib=_library)
-    torch.library.register_autograd(f"bsk::{name}", gradients, setup_context=save, lib=_library)
+    torch.library.register_autograd(f"bsk::{name}", all_gradients, setup_context=save, lib=_library)
     operator = getattr(torch.ops.bsk, name).default
 
     class Eager(torch.autograd.Function):
-        """The same derivative without the glue of torch.library."""
+        """The same derivative without the glue of torch.library; each further argument would cost time."""
 
         @staticmethod
-        def forward(ctx, *inputs):
+        def forward(ctx, inputs, *_):
             output = kernel(*inputs)
             save(ctx, inputs, output)
             return output
 
         @staticmethod
         def backward(ctx, grad):
-            return gradients(ctx, grad)
+            return None, *gradients(ctx, grad, ctx.needs_input_grad[1:])
 
     def call(*inputs):
         if _is_observed():
             return operator(*inputs)
+        operands = [inputs[position] for position in floating]
         records = False
-        for value in inputs:
-            kind = type(value)
+        for operand in operands:
+            kind = type(operand)
             if kind is torch.Tensor or kind is torch.nn.Parameter:
-                records = records or value.requires_grad
-            elif isinstance(value, torch.Tensor):  # a subclass with a dispatch of its own
+                records = records or operand.requires_grad
+            elif operand is not None:  # a subclass with a dispatch of its own
                 return operator(*inputs)
         if records and torch.is_grad_enabled():
-            return Eager.apply(*inputs)
+            return Eager.apply(inputs, *operands)
         return kernel(*inputs)
 
     call.__name__ = name

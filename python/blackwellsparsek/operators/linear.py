@@ -30,33 +30,35 @@ def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="
     if bias is not None or activation != "none":
         _check_epilogue(values, shape, bias, activation)
         bias = None if bias is None else bias.contiguous()
-    return multiply(
-        arrays, x.t(), False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation
-    ).t()
+    return multiply(  # Y^T = W X^T
+        arrays, x, True, False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation
+    )
 
 
 def _save(ctx, inputs, output):
-    x, crow_indices, col_indices, values, ctx.shape, bias, ctx.activation = inputs
+    x, crow_indices, col_indices, values, shape, bias, ctx.activation = inputs
+    ctx.pattern = (crow_indices, col_indices, shape)
     # ReLU's result tells where its input was positive; of others the input is computed anew.
-    kept = output if ctx.activation == "relu" else bias
-    ctx.save_for_backward(x, crow_indices, col_indices, values, kept)
+    ctx.save_for_backward(x, values, output if ctx.activation == "relu" else bias)
 
 
-def _gradients(ctx, grad):
-    x, crow_indices, col_indices, values, kept = ctx.saved_tensors
-    arrays = (crow_indices, col_indices, values, ctx.shape)
+def _gradients(ctx, grad, needed):
+    x, values, kept = ctx.saved_tensors
+    crow_indices, col_indices, shape = ctx.pattern
+    arrays = (crow_indices, col_indices, values, shape)
     if ctx.activation != "none":
         z = kept if ctx.activation == "relu" else linear(x, *arrays, kept, "none")
         grad = activations.gradient(ctx.activation, grad, z)
-    d_x = dds(grad, *arrays, False, False) if ctx.needs_input_grad[0] else None
-    d_values = sdd(grad, x, *arrays, True, False) if ctx.needs_input_grad[3] else None
-    d_bias = grad.sum(0) if ctx.needs_input_grad[5] else None
-    return d_x, None, None, d_values, None, d_bias, None
+    d_x = dds(grad, *arrays, False, False) if needed[0] else None
+    d_values = sdd(grad, x, *arrays, True, False) if needed[1] else None
+    d_bias = grad.sum(0) if needed[2] else None
+    return d_x, d_values, d_bias
 
 
 linear = register(
     "linear(Tensor x, Tensor crow_indices, Tensor col_indices, Tensor values, SymInt[2] shape, "
     'Tensor? bias=None, str activation="none") -> Tensor',
+    (0, 3, 5),
     _linear,
     _new_linear,
     _save,

@@ -41,53 +41,68 @@ def check_matrix(argument: str, matrix: torch.Tensor, dim: int, size: int) -> No
 
 def multiply(
     arrays: Arrays,
-    B: torch.Tensor,
-    transpose: bool,
-    out_col_major: bool,
+    dense: torch.Tensor,
+    transpose_dense: bool,
+    transpose_sparse: bool,
+    out_transposed: bool,
     check: Callable[[], object],
     bias: torch.Tensor | None = None,
     activation: str = "none",
 ) -> torch.Tensor:
-    """Return ``activation(op(A) @ B + bias[:, None])``, row-major or the transpose of such.
+    """Return C = ``activation(op(A) @ op(dense) + bias[:, None])``, or its transpose, contiguous.
 
     `check` raises where operands do not fit. A plan's key holds what it looks at: it runs once a plan.
     """
     values, (m, k) = arrays[2:]
-    m, n = k if transpose else m, B.shape[-1]
+    m, n = k if transpose_sparse else m, dense.shape[0 if transpose_dense else -1]
     if values.dtype is torch.float64 or m * n == 0:
         check()
-        out = _empty(values, m, n, out_col_major)
+        out = values.new_empty((n, m) if out_transposed else (m, n))
         if values.dtype is torch.float64:
-            float64.multiply(arrays, B, out, transpose, bias, activation)
+            float64.multiply(
+                arrays,
+                dense.t() if transpose_dense else dense,
+                out.t() if out_transposed else out,
+                transpose_sparse,
+                bias,
+                activation,
+            )
         return out
-    if not is_aligned(B):
-        B = B.clone(memory_format=torch.contiguous_format)
-    key = (B.shape, B.stride(), B.dtype, B.device, transpose, out_col_major)
-    plan = cached_plan(arrays, key, lambda planned: _plan(planned, B, transpose, out_col_major, check))
+    if not is_aligned(dense):
+        dense = dense.clone(memory_format=torch.contiguous_format)
+    flags = (transpose_dense, transpose_sparse, out_transposed)
+    key = (dense.shape, dense.stride(), dense.dtype, dense.device, flags)
+    plan = cached_plan(arrays, key, lambda planned: _plan(planned, dense, *flags, check))
     if plan is None:
-        return multiply(arrays, B.contiguous(), transpose, out_col_major, check, bias, activation)
-    out = _empty(values, m, n, out_col_major)
-    values = values.contiguous()
+        return multiply(arrays, dense.contiguous(), *flags, check, bias, activation)
+    out = values.new_empty((n, m) if out_transposed else (m, n))
+    if not values.is_contiguous():
+        values = values.contiguous()
     if bias is None and activation == "none":
-        ops.spmm(plan.number, values, B, out, 1.0, 0.0)
+        ops.spmm(plan.number, values, dense, out, 1.0, 0.0, transpose_dense, out_transposed)
     else:
-        ops.spmm_fused(plan.number, values, B, out, 1.0, 0.0, bias, 0, None, NUMBERS[activation])
+        number = NUMBERS[activation]
+        ops.spmm_fused(
+            plan.number, values, dense, out, 1.0, 0.0, bias, 0, None, number, transpose_dense, out_transposed
+        )
     return out
 
 
 def _plan(
-    arrays: Arrays, B: torch.Tensor, transpose: bool, out_col_major: bool, check: Callable[[], object]
+    arrays: Arrays,
+    dense: torch.Tensor,
+    transpose_dense: bool,
+    transpose_sparse: bool,
+    out_transposed: bool,
+    check: Callable[[], object],
 ) -> Plan | None:
     """None for strides that no kernel takes."""
     check()
-    layout = layout_of(B)
+    layout = layout_of(dense.t() if transpose_dense else dense)
     if layout is None:
         return None
     m, k = arrays[3]
-    n = B.shape[1]
-    ldc = max(1, (k if transpose else m) if out_col_major else n)
-    return Plan(arrays, n, B.dtype, layout[0], out_col_major, layout[1], ldc, transpose_a=transpose)
-
-
-def _empty(values: torch.Tensor, m: int, n: int, col_major: bool) -> torch.Tensor:
-    return values.new_empty(n, m).t() if col_major else values.new_empty(m, n)
+    n = dense.shape[0 if transpose_dense else 1]
+    ldc = max(1, (k if transpose_sparse else m) if out_transposed else n)
+    b_col_major, ldb, _ = layout
+    return Plan(arrays, n, dense.dtype, b_col_major, out_transposed, ldb, ldc, transpose_a=transpose_sparse)

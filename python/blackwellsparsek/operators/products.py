@@ -22,10 +22,10 @@ def _new_dds(dense, crow_indices, col_indices, values, shape, transpose_dense=Fa
 
 def _dsd(crow_indices, col_indices, values, shape, dense, transpose_sparse=False, transpose_dense=False):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    B = dense.t() if transpose_dense else dense
     return multiply(
         arrays,
-        B,
+        dense,
+        transpose_dense,
         transpose_sparse,
         False,
         lambda: _new_dsd(*arrays, dense, transpose_sparse, transpose_dense),
@@ -34,70 +34,75 @@ def _dsd(crow_indices, col_indices, values, shape, dense, transpose_sparse=False
 
 def _dds(dense, crow_indices, col_indices, values, shape, transpose_dense=False, transpose_sparse=False):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    B = dense if transpose_dense else dense.t()  # (D A)^T = A^T D^T
-    return multiply(
+    return multiply(  # (D A)^T = A^T D^T
         arrays,
-        B,
+        dense,
+        not transpose_dense,
         not transpose_sparse,
         True,
         lambda: _new_dds(dense, *arrays, transpose_dense, transpose_sparse),
-    ).t()
+    )
 
 
 def _save_dsd(ctx, inputs, output):
-    *tensors, ctx.shape, dense, ctx.transpose_sparse, ctx.transpose_dense = inputs
-    ctx.save_for_backward(*tensors, dense)
+    crow_indices, col_indices, values, shape, dense, *ctx.transposed = inputs
+    ctx.pattern = (crow_indices, col_indices, shape)
+    ctx.save_for_backward(values, dense)
 
 
 def _save_dds(ctx, inputs, output):
-    dense, *tensors, ctx.shape, ctx.transpose_dense, ctx.transpose_sparse = inputs
-    ctx.save_for_backward(*tensors, dense)
+    dense, crow_indices, col_indices, values, shape, *ctx.transposed = inputs
+    ctx.pattern = (crow_indices, col_indices, shape)
+    ctx.save_for_backward(dense, values)
 
 
-def _dsd_gradients(ctx, grad):
+def _dsd_gradients(ctx, grad, needed):
     # C = op(A) op(B):  dop(A) = dC op(B)^T  and  dop(B) = op(A)^T dC
     from .sampled import sdd
 
-    crow_indices, col_indices, values, dense = ctx.saved_tensors
-    arrays = (crow_indices, col_indices, values, ctx.shape)
-    sparse_transposed, dense_transposed = ctx.transpose_sparse, ctx.transpose_dense
+    values, dense = ctx.saved_tensors
+    crow_indices, col_indices, shape = ctx.pattern
+    arrays = (crow_indices, col_indices, values, shape)
+    sparse_transposed, dense_transposed = ctx.transposed
     d_values = d_dense = None
-    if ctx.needs_input_grad[2]:
+    if needed[0]:
         if sparse_transposed:  # dA = op(B) dC^T
             d_values = sdd(dense, grad, *arrays, dense_transposed, True)
         else:
             d_values = sdd(grad, dense, *arrays, False, not dense_transposed)
-    if ctx.needs_input_grad[4]:
+    if needed[1]:
         if dense_transposed:  # dB = dC^T op(A)
             d_dense = dds(grad, *arrays, True, sparse_transposed)
         else:
             d_dense = dsd(*arrays, grad, not sparse_transposed, False)
-    return None, None, d_values, None, d_dense, None, None
+    return d_values, d_dense
 
 
-def _dds_gradients(ctx, grad):
+def _dds_gradients(ctx, grad, needed):
     # C = op(D) op(A):  dop(D) = dC op(A)^T  and  dop(A) = op(D)^T dC
     from .sampled import sdd
 
-    crow_indices, col_indices, values, dense = ctx.saved_tensors
-    arrays = (crow_indices, col_indices, values, ctx.shape)
-    sparse_transposed, dense_transposed = ctx.transpose_sparse, ctx.transpose_dense
+    dense, values = ctx.saved_tensors
+    crow_indices, col_indices, shape = ctx.pattern
+    arrays = (crow_indices, col_indices, values, shape)
+    dense_transposed, sparse_transposed = ctx.transposed
     d_values = d_dense = None
-    if ctx.needs_input_grad[3]:
+    if needed[1]:
         if sparse_transposed:  # dA = dC^T op(D)
             d_values = sdd(grad, dense, *arrays, True, dense_transposed)
         else:
             d_values = sdd(dense, grad, *arrays, not dense_transposed, False)
-    if ctx.needs_input_grad[0]:
+    if needed[0]:
         if dense_transposed:  # dD = op(A) dC^T
             d_dense = dsd(*arrays, grad, sparse_transposed, True)
         else:
             d_dense = dds(grad, *arrays, False, not sparse_transposed)
-    return d_dense, None, None, d_values, None, None, None
+    return d_dense, d_values
 
 
 dsd = register(
     f"dsd({ARRAYS}, Tensor dense, bool transpose_sparse=False, bool transpose_dense=False) -> Tensor",
+    (2, 4),
     _dsd,
     _new_dsd,
     _save_dsd,
@@ -105,6 +110,7 @@ dsd = register(
 )
 dds = register(
     f"dds(Tensor dense, {ARRAYS}, bool transpose_dense=False, bool transpose_sparse=False) -> Tensor",
+    (0, 3),
     _dds,
     _new_dds,
     _save_dds,

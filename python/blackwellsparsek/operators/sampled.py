@@ -7,7 +7,7 @@ import torch
 
 from .._ops import ops
 from ..bsr import Arrays
-from ..layouts import loadable
+from ..layouts import is_aligned, layout_of
 from ..plan_cache import cached_plan
 from . import float64
 from .library import register
@@ -27,27 +27,55 @@ class SampledPlan:
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
 
-def sample(arrays: Arrays, D1: torch.Tensor, D2: torch.Tensor, check: Callable[[], object]) -> torch.Tensor:
-    """Return the blocks of ``D1 @ D2`` at the pattern of `arrays`; `check` as in `multiply`."""
+def sample(
+    arrays: Arrays,
+    left: torch.Tensor,
+    right: torch.Tensor,
+    transpose_left: bool,
+    transpose_right: bool,
+    check: Callable[[], object],
+) -> torch.Tensor:
+    """Return the blocks of ``op(left) @ op(right)`` at the pattern of `arrays`; `check` as in `multiply`."""
     values = arrays[2]
-    if values.dtype is torch.float64 or values.numel() == 0 or D1.numel() == 0:
+    if values.dtype is torch.float64 or values.numel() == 0 or left.numel() == 0:
         check()
         out = values.new_zeros(values.shape)
         if values.dtype is torch.float64:
+            D1, D2 = left.t() if transpose_left else left, right.t() if transpose_right else right
             float64.sample(arrays, D1, D2, out)
         return out
-    D1, (d1_col_major, ld1, _) = loadable(D1)
-    D2, (d2_col_major, ld2, _) = loadable(D2)
-
-    def plan_of(planned: Arrays) -> SampledPlan:
-        check()
-        return SampledPlan(planned, D1.shape[1], d1_col_major, d2_col_major, ld1, ld2)
-
-    sizes = (D1.shape, D2.shape, D1.dtype, D2.dtype, D1.device, D2.device)
-    key = ("sampled", d1_col_major, d2_col_major, ld1, ld2, *sizes)
+    left, right = (
+        x if is_aligned(x) else x.clone(memory_format=torch.contiguous_format) for x in (left, right)
+    )
+    flags = (transpose_left, transpose_right)
+    of_left = (left.shape, left.stride(), left.dtype, left.device)
+    key = (*of_left, right.shape, right.stride(), right.dtype, right.device, flags)
+    plan = cached_plan(arrays, key, lambda planned: _plan(planned, left, right, *flags, check))
+    if plan is None:
+        return sample(arrays, left.contiguous(), right.contiguous(), *flags, check)
     out = values.new_empty(values.shape)
-    ops.sddmm(cached_plan(arrays, key, plan_of).number, D1, D2, out, 1.0, 0.0)
+    ops.sddmm(plan.number, left, right, out, 1.0, 0.0, *flags)
     return out
+
+
+def _plan(
+    arrays: Arrays,
+    left: torch.Tensor,
+    right: torch.Tensor,
+    transpose_left: bool,
+    transpose_right: bool,
+    check: Callable[[], object],
+) -> SampledPlan | None:
+    """None for strides that no kernel takes."""
+    check()
+    layouts = [
+        layout_of(left.t() if transpose_left else left),
+        layout_of(right.t() if transpose_right else right),
+    ]
+    if None in layouts:
+        return None
+    (d1_col_major, ld1, _), (d2_col_major, ld2, _) = layouts
+    return SampledPlan(arrays, left.shape[0 if transpose_left else 1], d1_col_major, d2_col_major, ld1, ld2)
 
 
 def _new_sdd(
@@ -65,41 +93,46 @@ def _sdd(left, right, crow_indices, col_indices, values, shape, transpose_left=F
     arrays = (crow_indices, col_indices, values, tuple(shape))
     return sample(
         arrays,
-        left.t() if transpose_left else left,
-        right.t() if transpose_right else right,
+        left,
+        right,
+        transpose_left,
+        transpose_right,
         lambda: _new_sdd(left, right, *arrays, transpose_left, transpose_right),
     )
 
 
 def _save_sdd(ctx, inputs, output):
-    left, right, crow_indices, col_indices, _, ctx.shape, ctx.transpose_left, ctx.transpose_right = inputs
-    ctx.save_for_backward(left, right, crow_indices, col_indices)
+    left, right, crow_indices, col_indices, _, shape, *ctx.transposed = inputs
+    ctx.pattern = (crow_indices, col_indices, shape)
+    ctx.save_for_backward(left, right)
 
 
-def _sdd_gradients(ctx, grad):
+def _sdd_gradients(ctx, grad, needed):
     # V = (op(L) op(R)) at the pattern; G is dV at it:  dop(L) = G op(R)^T  and  dop(R) = op(L)^T G
     from .products import dds, dsd
 
-    left, right, crow_indices, col_indices = ctx.saved_tensors
-    arrays = (crow_indices, col_indices, grad, ctx.shape)
-    left_transposed, right_transposed = ctx.transpose_left, ctx.transpose_right
+    left, right = ctx.saved_tensors
+    crow_indices, col_indices, shape = ctx.pattern
+    arrays = (crow_indices, col_indices, grad, shape)
+    left_transposed, right_transposed = ctx.transposed
     d_left = d_right = None
-    if ctx.needs_input_grad[0]:
+    if needed[0]:
         if left_transposed:  # dL = op(R) G^T
             d_left = dds(right, *arrays, right_transposed, True)
         else:
             d_left = dsd(*arrays, right, False, not right_transposed)
-    if ctx.needs_input_grad[1]:
+    if needed[1]:
         if right_transposed:  # dR = G^T op(L)
             d_right = dsd(*arrays, left, True, left_transposed)
         else:
             d_right = dds(left, *arrays, not left_transposed, False)
-    return d_left, d_right, None, None, None, None, None, None
+    return d_left, d_right
 
 
 sdd = register(
     "sdd(Tensor left, Tensor right, Tensor crow_indices, Tensor col_indices, Tensor values, SymInt[2] shape, "
     "bool transpose_left=False, bool transpose_right=False) -> Tensor",
+    (0, 1),
     _sdd,
     _new_sdd,
     _save_sdd,
