@@ -5,7 +5,7 @@ import torch
 from . import activations, operators
 from .activations import Activation
 from .autocast import cast
-from .bsr import BSRMatrix, as_bsr
+from .bsr import Arrays, BSRMatrix, as_bsr
 
 
 def linear(
@@ -33,18 +33,29 @@ def linear(
         [..., out_features], contiguous.
     """
     W = as_bsr(W, "W")
+    if not W.transposed:
+        return linear_of_arrays(x, W.arrays, bias, activation)
     x, values, bias = cast(x, W.values, bias)
+    rows = x.reshape(-1, x.shape[-1])
+    y = operators.dds(rows, W.crow_indices, W.col_indices, values, W.stored_shape, False, False)
+    y = activations.apply(activation, y if bias is None else y + bias)
+    return y.view(*x.shape[:-1], W.shape[0])
+
+
+def linear_of_arrays(
+    x: torch.Tensor, arrays: Arrays, bias: torch.Tensor | None, activation: Activation
+) -> torch.Tensor:
+    """`linear` with the arrays of W."""
+    crow_indices, col_indices, values, shape = arrays
+    x, values, bias = cast(x, values, bias)
     rows = x if x.dim() == 2 else x.reshape(-1, x.shape[-1])
-    arrays = (W.crow_indices, W.col_indices, values, W.stored_shape)
-    if W.transposed:
-        y = operators.dds(rows, *arrays, False, False)
-        y = activations.apply(activation, y if bias is None else y + bias)
-    elif activation in ("none", "relu") or not _needs_gradient(x, values, bias):
+    arrays = (crow_indices, col_indices, values, shape)
+    if activation in ("none", "relu") or not _needs_gradient(x, values, bias):
         y = operators.linear(rows, *arrays, bias, activation)
     else:
         activations.number_of(activation)
         y = activations.apply(activation, operators.linear(rows, *arrays, bias, "none"))
-    return y if x.dim() == 2 else y.view(*x.shape[:-1], W.shape[0])
+    return y if x.dim() == 2 else y.view(*x.shape[:-1], shape[0])
 
 
 def matmul(A: BSRMatrix, B: torch.Tensor) -> torch.Tensor:

@@ -98,7 +98,7 @@ def sparse_mm(
     A kernel may round ``alpha * A @ B`` (and a bias for each row) to float16 or bfloat16 before the rest
     applies, as separate calls would; `Plan.explain` says where.
     """
-    if not isinstance(B, torch.Tensor | BSRMatrix):
+    if not isinstance(B, (torch.Tensor, BSRMatrix)):
         raise TypeError(f"B is a {type(B).__name__}; expected a dense torch.Tensor.")
     if _is_sparse(B) and (out is None and out_dtype is None and plan is None):
         product = _times_sparse(A, B)

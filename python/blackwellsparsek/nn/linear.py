@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..bsr import BSRMatrix, pattern_of
-from ..functional import linear
+from ..functional import linear_of_arrays
 
 
 class BlockSparseLinear(nn.Module):
@@ -133,7 +133,8 @@ class BlockSparseLinear(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[..., in_features] to [..., out_features]."""
-        return linear(x, self.matrix, self.bias, self.activation)
+        arrays = (self.crow_indices, self.col_indices, self.weight, (self.out_features, self.in_features))
+        return linear_of_arrays(x, arrays, self.bias, self.activation)
 
     def extra_repr(self) -> str:
         """Shown by repr."""
