@@ -226,7 +226,11 @@ main() {
 
     trap report_failure EXIT
     local packages=("${SYSTEM_PACKAGES[@]}")
-    [[ $1 != test ]] || packages+=("${TEST_SYSTEM_PACKAGES[@]}")
+    if [[ $1 == test ]]; then
+        packages+=("${TEST_SYSTEM_PACKAGES[@]}")
+        # Opens the report's page. Ubuntu offers browsers as snaps only; that test is skipped there.
+        ! grep -qx 'ID=debian' /etc/os-release || packages+=(chromium-headless-shell)
+    fi
 
     step "system packages" install_system_packages "${packages[@]}"
     step "Python environment" make_venv

@@ -1,18 +1,16 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/cuda_data_type.h"
-#include "bench/cusparse_spmm.h"
+#include "bench/cusparse_peer.h"
 
 namespace bsk::bench {
 namespace {
 
-/// Blocked-ELL: every block row holds as many blocks as the longest, padded with column -1 and zeros
-/// (cuSPARSE multiplies padding as block column 0, so the zeros matter).
+/// The arrays of BlockedEllView on the host.
 struct BlockedEll {
-    std::int64_t width = 0;                 ///< blocks of a block row
-    std::vector<std::int32_t> col_indices;  ///< [block_rows, width]
-    std::vector<std::byte> values;          ///< [m, width * block] row-major: a row's elements lie together
+    std::int64_t width = 0;
+    std::vector<std::int32_t> col_indices;
+    std::vector<std::byte> values;
 };
 
 BlockedEll pad(const BsrMatrix& a) {
@@ -38,29 +36,20 @@ BlockedEll pad(const BsrMatrix& a) {
     return ell;
 }
 
-class CusparseBell final : public CusparseSpmm {
+class CusparseBell final : public CusparsePeer {
 public:
     [[nodiscard]] std::string name() const override { return "cusparse-bell"; }
 
 protected:
-    [[nodiscard]] void* create_sparse(const CusparseApi& api, const Case& problem) override {
+    void describe_a(const Case& problem, CusparseProduct& product) override {
         const BsrMatrix& a = problem.a_host();
         require(a.block_m == a.block_k, ErrorCode::unsupported,
                 "Blocked-ELL knows square blocks only, and these are {} x {}.", a.block_m, a.block_k);
-        require_whole_blocks(a);
         const BlockedEll ell = pad(a);
         col_indices_ = DeviceBuffer(ell.col_indices.data(), ell.col_indices.size() * sizeof(std::int32_t));
         values_ = DeviceBuffer(ell.values.data(), ell.values.size());
-        using Create = int(void** matrix, std::int64_t rows, std::int64_t cols, std::int64_t block,
-                           std::int64_t ell_cols, void* col_indices, void* values, int index_type, int base,
-                           cudaDataType_t type);
-        void* matrix = nullptr;
-        api.check(api.library.function<Create>("cusparseCreateBlockedEll")(
-                      &matrix, a.m, a.k, a.block_m, ell.width * a.block_m, col_indices_.as<void>(),
-                      values_.as<void>(), CusparseApi::kIndex32I, CusparseApi::kIndexBaseZero,
-                      cuda_data_type(a.dtype)),
-                  "cusparseCreateBlockedEll");
-        return matrix;
+        product.describe_blocked_ell(
+            {a.m, a.k, a.block_m, ell.width, a.dtype, col_indices_.as<std::int32_t>(), values_.as<void>()});
     }
 
 private:

@@ -1,17 +1,16 @@
 #include "base/check.h"
-#include "base/cuda_data_type.h"
 #include "bench/csr_arrays.h"
-#include "bench/cusparse_spmm.h"
+#include "bench/cusparse_peer.h"
 
 namespace bsk::bench {
 namespace {
 
-class CusparseCsr final : public CusparseSpmm {
+class CusparseCsr final : public CusparsePeer {
 public:
     [[nodiscard]] std::string name() const override { return "cusparse-csr"; }
 
 protected:
-    [[nodiscard]] void* create_sparse(const CusparseApi& api, const Case& problem) override {
+    void describe_a(const Case& problem, CusparseProduct& product) override {
         // ALG1, advised for column-major matrices, took 3.1 to 3.7 s on an H200 for what takes 50 ms in row-major
         // (8192^3, density 0.22): no fair peer.
         require(problem.b().layout == Layout::row_major && problem.c().layout == Layout::row_major,
@@ -22,22 +21,9 @@ protected:
         crow_indices_ = DeviceBuffer(csr.crow_indices.data(), csr.crow_indices.size() * sizeof(std::int32_t));
         col_indices_ = DeviceBuffer(csr.col_indices.data(), csr.col_indices.size() * sizeof(std::int32_t));
         values_ = DeviceBuffer(csr.values.data(), csr.values.size());
-        using Create =
-            int(void** matrix, std::int64_t rows, std::int64_t cols, std::int64_t nnz, void* crow_indices,
-                void* col_indices, void* values, int crow_type, int col_type, int base, cudaDataType_t type);
-        void* matrix = nullptr;
-        api.check(
-            api.library.function<Create>("cusparseCreateCsr")(
-                &matrix, a.m, a.k, static_cast<std::int64_t>(csr.col_indices.size()),
-                crow_indices_.as<void>(), col_indices_.as<void>(), values_.as<void>(), CusparseApi::kIndex32I,
-                CusparseApi::kIndex32I, CusparseApi::kIndexBaseZero, cuda_data_type(a.dtype)),
-            "cusparseCreateCsr");
-        return matrix;
+        product.describe_csr(a.m, a.k, static_cast<std::int64_t>(csr.col_indices.size()), a.dtype,
+                             crow_indices_.as<void>(), col_indices_.as<void>(), values_.as<void>());
     }
-
-    /// What the documentation advises for row-major dense matrices.
-    [[nodiscard]] int algorithm(const Case&) const override { return CusparseApi::kSpmmCsr2; }
-    [[nodiscard]] bool preprocesses() const override { return true; }
 
 private:
     DeviceBuffer crow_indices_;

@@ -12,40 +12,9 @@ import torch
 
 import blackwellsparsek as bsk
 from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask, uniform
 
 SIZE, DENSITY = 8192, 0.22
-
-
-def uniform(side: int, stored: int, random: np.random.Generator) -> np.ndarray:
-    """`stored` blocks of side x side, drawn without replacement."""
-    mask = np.zeros(side * side, dtype=bool)
-    mask[random.choice(side * side, stored, replace=False)] = True
-    return mask.reshape(side, side)
-
-
-def power_law(side: int, random: np.random.Generator) -> np.ndarray:
-    """Rows whose numbers of blocks fall as 1/rank, in random order; a few rows hold most blocks."""
-    shares = 1 / np.arange(1, side + 1)
-    counts = np.minimum(np.round(shares / shares.sum() * DENSITY * side * side), side).astype(int)
-    mask = np.zeros((side, side), dtype=bool)
-    for row, count in zip(random.permutation(side), counts, strict=True):
-        mask[row, random.choice(side, count, replace=False)] = True
-    return mask
-
-
-def patterns(side: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Masks [side, side] of stored blocks by name."""
-    row, col = np.indices((side, side))
-    width = max(1, round(DENSITY * side / 2))
-    full_row = np.zeros((side, side), dtype=bool)
-    full_row[side // 3] = True
-    return {
-        "banded": np.abs(row - col) <= width,
-        "block_diagonal": row // (2 * width) == col // (2 * width),
-        "power_law": power_law(side, random),
-        "one_full_row": full_row,
-        "causal": col <= row,
-    }
 
 
 def sparse(mask: np.ndarray, block: int) -> torch.Tensor:
@@ -75,7 +44,8 @@ def main() -> None:
     torch.manual_seed(1)
     for block in options.block:
         random = np.random.default_rng(1)
-        for name, mask in patterns(SIZE // block, random).items():
+        for name in PATTERNS[1:]:
+            mask = block_mask(name, SIZE // block, DENSITY, random)
             stored = int(mask.sum())
             matrices = [sparse(mask, block), sparse(uniform(SIZE // block, stored, random), block)]
             for n in options.n:

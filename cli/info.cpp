@@ -24,6 +24,15 @@ std::string title(Device device) {
     return device.type == DeviceType::cpu ? "cpu" : fmt::format("cuda:{}", device.index);
 }
 
+Json code_json(KernelCode code) {
+    switch (code) {
+        case KernelCode::native: return "native";
+        case KernelCode::ptx: return "ptx";
+        case KernelCode::none: break;
+    }
+    return nullptr;
+}
+
 Json device_json(Device device) {
     const DeviceModel model = device_model(device);
     const bool cuda = device.type == DeviceType::cuda;
@@ -32,7 +41,8 @@ Json device_json(Device device) {
         kernels.push_back({{"kernel", kernel.kernel},
                            {"needs", kernel.needs},
                            {"built", kernel.built},
-                           {"runs", kernel.runs}});
+                           {"runs", kernel.runs},
+                           {"code", code_json(kernel.code)}});
     }
     return {{"device", title(device)},
             {"name", model.name},
@@ -68,8 +78,9 @@ void print_device(Device device, const Json& json) {
                    json["threads"].get<int>());
     }
     for (const Json& kernel : json["kernels"]) {
-        const char* verdict = kernel["runs"].get<bool>()    ? "runs here"
-                              : kernel["built"].get<bool>() ? "does not run here"
+        const char* verdict = kernel["code"] == "native"    ? "native"
+                              : kernel["code"] == "ptx"     ? "through PTX"
+                              : kernel["built"].get<bool>() ? "not on this device"
                                                             : "not in this build";
         fmt::print("  {:<15} {:<18} needs {}\n", kernel["kernel"].get<std::string>(), verdict,
                    kernel["needs"].get<std::string>());

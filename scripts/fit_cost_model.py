@@ -52,7 +52,7 @@ def memory_rate() -> float:
 
 
 def copies_operands(record: Record) -> bool:
-    """Whether the time includes copies of B and C, which the terms do not: TMA takes lines of whole 16 bytes."""
+    """Whether the time includes copying B and C, which the terms lack: TMA takes lines of whole 16 bytes."""
     return record["kernel"].startswith("spmm_sm90") and record["case"]["n"] % 8 != 0
 
 

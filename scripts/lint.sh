@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the style of the tree: lint.sh BUILD_DIR. Needs ruff, clang-format 14, clang-tidy and shellcheck in PATH, and
-# the compile_commands.json of a configured build. Stops at the first tool that finds something.
+# the compile_commands.json and the Python operators of a build. Stops at the first tool that finds something.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=${1:?usage: scripts/lint.sh BUILD_DIR}
@@ -12,7 +12,7 @@ sources() {
 echo "layers"
 python3 scripts/check_layers.py
 echo "measured tables"
-python3 scripts/render_tables.py --check
+PYTHONPATH=python python3 -m blackwellsparsek.report readme --check
 echo "ruff"
 ruff check .
 echo "shellcheck"

@@ -22,12 +22,20 @@ struct DeviceModel {
     std::int64_t memory_bytes = 0;
 };
 
+/// What a build holds of a kernel for a device.
+enum class KernelCode {
+    none,    ///< nothing that runs there
+    ptx,     ///< PTX, from which the driver makes machine code when the kernel is first loaded
+    native,  ///< machine code
+};
+
 /// One kernel of the library and whether it runs on a given device.
 struct KernelSupport {
-    std::string kernel;  ///< e.g. "spmm_sm90"
-    std::string needs;   ///< in words, e.g. "compute capability 9.0, blocks of 64 and more"
-    bool built = false;  ///< this build contains it
-    bool runs = false;   ///< it is built and the device can run it
+    std::string kernel;                  ///< e.g. "spmm_sm90"
+    std::string needs;                   ///< in words, e.g. "compute capability 9.0, blocks of 64 and more"
+    bool built = false;                  ///< this build contains it
+    bool runs = false;                   ///< it is built and the device can run it
+    KernelCode code = KernelCode::none;  ///< what runs there
 };
 
 /// CUDA devices that can be used; empty, never an error, where there is no driver or no GPU.

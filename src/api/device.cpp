@@ -86,8 +86,8 @@ DeviceModel device_model(Device device) {
 std::vector<KernelSupport> kernel_support(const DeviceModel& device) {
     std::vector<KernelSupport> support;
     for (const KernelId kernel : kKernels) {
-        support.push_back(
-            {name(kernel), needs(kernel), is_built(kernel), is_built(kernel) && runs_on(kernel, device)});
+        const KernelCode code = code_for(kernel, device);
+        support.push_back({name(kernel), needs(kernel), is_built(kernel), code != KernelCode::none, code});
     }
     return support;
 }

@@ -8,9 +8,8 @@
 #include "base/check.h"
 #include "base/math.h"
 #include "plan/cost_constants.h"
-
-#include "base/math.h"
 #include "plan/skinny_tile.h"
+#include "plan/sm80_tile.h"
 
 namespace bsk {
 
@@ -21,7 +20,6 @@ constexpr double kFittedSmTflops =
     760.0 / 132;  // dense fp16 rate of an SM of the H200 that the constants come from
 constexpr double kLeastTile =
     0.4;  // microseconds to store a tile of zeros: at 0 one stream would take all of them
-constexpr int kSm80TileN = 128;  // columns of C a CTA of spmm_sm80 computes
 
 const CostConstants& constants_of(std::string_view variant) {
     const auto* found = std::ranges::find(kCostConstants, variant, &CostConstants::variant);
@@ -66,6 +64,19 @@ double values_bytes(const BsrView& a) {
 /// Executed 64 x 64 pieces of A, for each column of C.
 double pieces(const BsrView& a) {
     return static_cast<double>(a.nnzb) * a.block_m * a.block_k / (64.0 * 64.0);
+}
+
+/// One CTA a tile; none ends before its row of A is done.
+CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longest_row,
+                     const SpmmProblem& problem, const DeviceModel& device) {
+    const auto strips = static_cast<double>(ceil_div(problem.n, tile.columns) * problem.batch);
+    CostTerms terms;
+    terms.variant = fmt::format("spmm_sm80/{}x{}", tile.rows, tile.columns);
+    terms.bytes = memory_bytes(a, problem);
+    terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * strips / device.sm_count;
+    terms.steps = pieces(a) * strips / device.sm_count;
+    terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+    return terms;
 }
 
 }  // namespace
@@ -115,6 +126,23 @@ double seconds(const CostTerms& terms, const DeviceModel& device) {
            std::max(kMicro * work * sm_scale(device), memory_seconds(terms, device));
 }
 
+Sm80Tile fastest_sm80_tile(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                           const DeviceModel& device) {
+    Sm80Tile fastest{};
+    double least = std::numeric_limits<double>::max();
+    for (const Sm80Tile& tile : kSm80Tiles) {
+        if (!sm80_tile_fits(tile, a.block_m)) {
+            continue;
+        }
+        const double predicted = seconds(sm80_terms(tile, a, longest_row, problem, device), device);
+        if (predicted < least) {
+            fastest = tile;
+            least = predicted;
+        }
+    }
+    return fastest;
+}
+
 CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
                             const SpmmProblem& problem, const DeviceModel& device) {
     CostTerms terms;
@@ -131,13 +159,8 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
         terms.tiles = dense.nnzb > 0 ? terms.steps * stored / static_cast<double>(dense.nnzb) : 0;
     } else if (kernel == KernelId::spmm_sm80) {
-        // CTAs of tile_m x 128 of C; none ends before its row of A is done.
-        const int tile_m = std::min(a.block_m, 64);
-        const auto strips = static_cast<double>(ceil_div(problem.n, kSm80TileN) * problem.batch);
-        terms.variant = fmt::format("spmm_sm80/{}", tile_m);
-        terms.tiles = static_cast<double>(ceil_div(a.m, tile_m)) * strips / device.sm_count;
-        terms.steps = pieces(a) * strips / device.sm_count;
-        terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+        terms =
+            sm80_terms(fastest_sm80_tile(a, longest_row, problem, device), a, longest_row, problem, device);
     } else if (kernel == KernelId::spmm_skinny) {
         // Megabytes of A and B that come through L2: all of A for every tile of columns.
         const SkinnyTile tile = skinny_tile(a.block_m, problem.n);

@@ -10,6 +10,7 @@
 #include <bsk/plan.h>
 
 #include "plan/kernels.h"
+#include "plan/sm80_tile.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -59,6 +60,11 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 
 /// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit.
 [[nodiscard]] double seconds(const CostTerms& terms, const DeviceModel& device);
+
+/// The tile of C by which spmm_sm80 is predicted to be fastest.
+/// @param longest_row  the most blocks that a block row of A stores
+[[nodiscard]] Sm80Tile fastest_sm80_tile(const BsrView& a, std::int64_t longest_row,
+                                         const SpmmProblem& problem, const DeviceModel& device);
 
 /// Terms of the kernels whose order of work is not planned.
 /// @param longest_row  the most blocks that a block row of A stores

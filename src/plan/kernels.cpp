@@ -1,5 +1,8 @@
 #include "plan/kernels.h"
 
+#include <charconv>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -78,6 +81,22 @@ std::string why_not_dense_cublas(const BsrView& a, const SpmmProblem& problem, c
     return "";
 }
 
+/// Whether this build has machine code for the device: of its compute capability or an earlier one with the same major
+/// number.
+bool has_machine_code(const DeviceModel& device) {
+    std::string_view rest = BSK_ARCHITECTURES;  // "80,89,90a"
+    while (!rest.empty()) {
+        int architecture = 0;
+        std::from_chars(rest.data(), rest.data() + rest.size(), architecture);
+        if (architecture / 10 == device.cc_major && architecture % 10 <= device.cc_minor) {
+            return true;
+        }
+        const std::size_t end = rest.find(',');
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+    return false;
+}
+
 }  // namespace
 
 const char* name(KernelId kernel) {
@@ -131,6 +150,13 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
             return device.type == DeviceType::cuda && device.cc_major == 9 && device.cc_minor == 0;
     }
     return false;
+}
+
+KernelCode code_for(KernelId kernel, const DeviceModel& device) {
+    if (!is_built(kernel) || !runs_on(kernel, device)) {
+        return KernelCode::none;
+    }
+    return kernel == KernelId::spmm_cpu || has_machine_code(device) ? KernelCode::native : KernelCode::ptx;
 }
 
 bool tma_reads_b(const BsrView& a, const SpmmProblem& problem) {

@@ -29,9 +29,10 @@ inline constexpr std::array kKernels{KernelId::spmm_sm90,   KernelId::spmm_sm90_
 /// How a kernel cuts C.
 struct KernelChoice {
     KernelId kernel = KernelId::spmm_cpu;
-    int tile_m = 0;   ///< rows of C a CTA computes at a time; sm90 kernels only, as are the next two
-    int tile_n = 0;   ///< columns of C a CTA computes at a time
-    int cluster = 1;  ///< CTAs of a cluster: neighbouring column tiles that share A by multicast
+    int tile_m = 0;  ///< rows of C a CTA computes at a time; sm90 kernels and spmm_sm80, as the next
+    int tile_n = 0;  ///< columns of C a CTA computes at a time
+    int cluster =
+        1;  ///< sm90 kernels: CTAs of a cluster, neighbouring column tiles that share A by multicast
 };
 
 // Tile sizes on which planner and kernels agree.
@@ -45,6 +46,8 @@ inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C 
 [[nodiscard]] bool is_built(KernelId kernel);
 /// Whether the device itself can run the kernel, whatever the case.
 [[nodiscard]] bool runs_on(KernelId kernel, const DeviceModel& device);
+/// What this build holds of the kernel for the device.
+[[nodiscard]] KernelCode code_for(KernelId kernel, const DeviceModel& device);
 /// Whether TMA can read B, or write C and read the residual, as they lie: their lines start and, where it matters, end
 /// at multiples of 16 bytes. `problem` has its ld and strides filled in.
 [[nodiscard]] bool tma_reads_b(const BsrView& a, const SpmmProblem& problem);

@@ -62,13 +62,13 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
         const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
         if (reason.empty()) {
             candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
-        } else if (runs_on(kernel, device)) {
+        } else if (device.type == DeviceType::cuda && kernel != KernelId::spmm_cpu) {
             reasons.push_back(fmt::format("Not {}: {}.", name(kernel), reason));
         }
     }
     require(!candidates.empty(), ErrorCode::unsupported,
-            "No kernel of this build runs on {} (compute capability {}.{}); the CPU backend computes every "
-            "case.",
+            "No kernel of this build runs on {} (compute capability {}.{}): they need 8.0 or later; the CPU "
+            "backend computes every case.",
             device.name, device.cc_major, device.cc_minor);
     std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& x, const Candidate& y) {
         return x.least_seconds < y.least_seconds;
@@ -114,6 +114,18 @@ std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
     return longest;
 }
 
+/// Chooses the tile of C of spmm_sm80.
+void plan_sm80(HostPlan& plan, const BsrView& a, std::int64_t longest_row, const DeviceModel& device) {
+    const Sm80Tile tile = fastest_sm80_tile(a, longest_row, plan.problem, device);
+    plan.choice.tile_m = tile.rows;
+    plan.choice.tile_n = tile.columns;
+    plan.terms = unscheduled_terms(KernelId::spmm_sm80, a, longest_row, plan.problem, device);
+    plan.predicted_seconds = seconds(plan.terms, device);
+    plan.reasons.push_back(
+        fmt::format("Tiles of {}x{} of C, one a CTA, down the rows of a strip of columns first.", tile.rows,
+                    tile.columns));
+}
+
 /// The plan by one kernel that computes the product; its reasons do not say why this kernel.
 HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::int32_t>& crow,
                      const std::vector<std::int32_t>& col, const SpmmProblem& problem,
@@ -124,7 +136,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     switch (kernel) {
         case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
         case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
-        case KernelId::spmm_sm80:
+        case KernelId::spmm_sm80: plan_sm80(plan, a, longest_row(crow), device); break;
         case KernelId::spmm_skinny:
         case KernelId::spmm_simt:
         case KernelId::spmm_cpu:

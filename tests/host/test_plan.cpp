@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
@@ -17,6 +18,7 @@
 #include "plan/kernels.h"
 #include "plan/planner.h"
 #include "plan/signature.h"
+#include "plan/sm80_tile.h"
 
 namespace bsk {
 namespace {
@@ -363,6 +365,66 @@ TEST(TransposedPlan, IsNotDynamic) {
     PlanOptions options;
     options.dynamic = true;
     EXPECT_THROW((void)plan_of(a, transposed_problem_of(a, 64), "cpu", options), Error);
+}
+
+TEST(Sm80Planner, TakesTilesInsideBlockRows) {
+    for (const int block_m : {16, 32, 64, 128, 256}) {
+        const BsrMatrix a =
+            generate({.m = 1024, .k = 1024, .block_m = block_m, .block_k = 32, .density = 0.22});
+        for (const std::int64_t n : {1, 200, 4096}) {
+            const HostPlan plan = plan_of(a, problem_of(a, n), "a100", "spmm_sm80");
+            SCOPED_TRACE(fmt::format("{} rows of blocks, {} columns", block_m, n));
+            EXPECT_EQ(block_m % plan.choice.tile_m, 0);
+            EXPECT_EQ(std::ranges::count(kSm80Tiles, Sm80Tile{plan.choice.tile_m, plan.choice.tile_n}), 1);
+            EXPECT_GT(plan.predicted_seconds, 0);
+        }
+    }
+}
+
+TEST(Sm80Planner, TakesNarrowTilesWhereWideOnesLeaveMultiprocessorsIdle) {
+    const BsrMatrix a = square(4096, 64);
+    const auto columns = [&](std::int64_t n) {
+        return plan_of(a, problem_of(a, n), "a100", "spmm_sm80").choice.tile_n;
+    };
+    EXPECT_EQ(columns(8192), 256);
+    EXPECT_EQ(columns(128), 128);
+}
+
+TEST(Kernels, FallBackInWords) {
+    const BsrMatrix a = square(1024, 64);
+    const HostPlan plan = plan_of(a, problem_of(a, 512), "a100");
+    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm80);
+    EXPECT_TRUE(reasons_mention(plan, "Not spmm_sm90: "));
+}
+
+TEST(Kernels, RunThroughPtxOnGpusNewerThanTheBuild) {
+    DeviceModel device = device_model_by_name("h200");
+    device.cc_major = 99;
+    EXPECT_EQ(code_for(KernelId::spmm_sm80, device), KernelCode::ptx);
+    EXPECT_EQ(code_for(KernelId::spmm_sm90, device), KernelCode::none);
+    EXPECT_EQ(code_for(KernelId::spmm_cpu, device), KernelCode::none);
+    EXPECT_EQ(code_for(KernelId::spmm_cpu, device_model_by_name("cpu")), KernelCode::native);
+    if (is_built(KernelId::spmm_sm90)) {
+        EXPECT_EQ(code_for(KernelId::spmm_sm80, device_model_by_name("h200")), KernelCode::native);
+        EXPECT_EQ(code_for(KernelId::spmm_sm90, device_model_by_name("h200")), KernelCode::native);
+    }
+}
+
+TEST(Kernels, RefuseGpusOlderThanAmpereInWords) {
+    DeviceModel device = device_model_by_name("a100");
+    device.cc_major = 7;
+    device.cc_minor = 5;
+    const BsrMatrix a = square(512, 64);
+    const SpmmProblem problem = check_problem(a.view(), problem_of(a, 512));
+    try {
+        (void)plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, device, {});
+        FAIL() << "planned for compute capability 7.5";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::unsupported);
+        EXPECT_NE(std::string(error.what()).find("compute capability 7.5): they need 8.0 or later"),
+                  std::string::npos)
+            << error.what();
+    }
 }
 
 }  // namespace

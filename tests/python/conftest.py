@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from blackwellsparsek.report.criteria import Criteria, read_criteria
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +30,12 @@ def bsk_binary(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture
+def criteria() -> Criteria:
+    """The criteria of the repository."""
+    return read_criteria(REPOSITORY / "benchmarks" / "criteria.json")
 
 
 @pytest.fixture

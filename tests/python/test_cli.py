@@ -56,9 +56,12 @@ def test_info_names_devices_and_kernels(bsk):
     assert cpu["device"] == "cpu"
     runs = {kernel["kernel"]: kernel["runs"] for kernel in cpu["kernels"]}
     assert runs["spmm_cpu"] and not runs["spmm_sm90"]
+    codes = {kernel["kernel"]: kernel["code"] for kernel in cpu["kernels"]}
+    assert codes.pop("spmm_cpu") == "native" and set(codes.values()) == {None}
     assert (info["cuda_unavailable"] is None) == (len(info["devices"]) > 1)
     text = bsk("info").stdout
     assert all(kernel["kernel"] in text for kernel in cpu["kernels"])
+    assert "not on this device" in text
 
 
 @pytest.mark.parametrize("extension", ["safetensors", "mtx", "smtx"])

@@ -20,6 +20,13 @@ __device__ constexpr int swizzled(int row, int chunk) {
     return row * kRow + (chunk ^ (row / kRowsPerLine % kSwaps)) * kChunk;
 }
 
+/// Copies a chunk, 16-byte aligned on both sides, or zeros where `count` is 0.
+struct CopyWhole {
+    __device__ void operator()(std::uint16_t* target, const std::uint16_t* source, int count) const {
+        cp_async_16(target, source, count > 0);
+    }
+};
+
 /// Copies the first `count` elements of a chunk, both 16-byte aligned, and zeros for the rest.
 struct CopyAligned {
     __device__ void operator()(std::uint16_t* target, const std::uint16_t* source, int count) const {

@@ -27,6 +27,17 @@ __device__ inline void cp_async_16(void* shared, const void* global, int bytes) 
                  : "memory");
 }
 
+/// Copies 16 bytes from global to shared memory, both 16-byte aligned, or where `exists` is false reads nothing and
+/// writes zeros. PTX ISA 9.7.9.25.3.1 cp.async.
+__device__ inline void cp_async_16(void* shared, const void* global, bool exists) {
+    asm volatile(
+        "{\n.reg .pred ignore;\n"
+        "setp.eq.s32 ignore, %2, 0;\n"
+        "cp.async.cg.shared.global [%0], [%1], 16, ignore;\n}" ::"r"(shared_address(shared)),
+        "l"(global), "r"(static_cast<int>(exists))
+        : "memory");
+}
+
 /// Closes the group of this thread's copies so far. PTX ISA 9.7.9.25.3.2 cp.async.commit_group.
 __device__ inline void cp_async_commit() {
     asm volatile("cp.async.commit_group;" ::: "memory");

@@ -1,4 +1,4 @@
-// Host launch of spmm_sm80 and its instances: 2 element types x 3 tile heights x 2 layouts of B.
+// Host launch of spmm_sm80 and its instances: 2 element types x 2 layouts of B x the tiles of C.
 #include "kernels/sm80/spmm_sm80.cuh"
 
 #include <bit>
@@ -12,28 +12,51 @@ namespace {
 
 struct Instance {
     const void* kernel;
-    int tile_m;
+    int rows;     // of C that a CTA computes
+    int columns;  // the same
+    int threads;
+    int shared_bytes;
 };
 
-template <class T, int kTileM, Layout kBLayout>
+template <class T, Layout kBLayout, int kRows, int kColumns, int kTileK, int kStages, int kWarpsM,
+          int kWarpsN, int kCtas>
 Instance instance() {
-    static_assert(sizeof(sm80::SharedStorage<kTileM>) <= 48 * 1024, "more needs a function attribute");
-    return {reinterpret_cast<const void*>(sm80::spmm_sm80<T, kTileM, kBLayout>), kTileM};
+    using Config = sm80::Config<T, kBLayout, kRows, kColumns, kTileK, kStages, kWarpsM, kWarpsN, kCtas>;
+    static_assert(sizeof(sm80::SharedStorage<Config>) <= 99 * 1024, "what every GPU from Ampere on has");
+    return {reinterpret_cast<const void*>(sm80::spmm_sm80<Config>), kRows, kColumns, Config::kThreads,
+            sizeof(sm80::SharedStorage<Config>)};
 }
 
+/// Whether two CTAs of three stages fit a multiprocessor of the current device: on Hopper, not on Ampere and Ada.
+bool has_room_for_three_stages() {
+    int device = 0;
+    int bytes = 0;
+    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+    check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device),
+               "cudaDeviceGetAttribute");
+    return bytes >= 2 * 97 * 1024;
+}
+
+/// Stages, warps and CTAs on a multiprocessor as measured (docs/worklog/sm80.md).
 template <class T, Layout kBLayout>
-Instance instance_of_height(int block_m) {
-    switch (std::min(block_m, 64)) {
-        case 16: return instance<T, 16, kBLayout>();
-        case 32: return instance<T, 32, kBLayout>();
-        default: return instance<T, 64, kBLayout>();
+Instance instance_of_tile(const KernelChoice& choice) {
+    const bool wide = choice.tile_n == 256;
+    switch (choice.tile_m) {
+        case 16: return instance<T, kBLayout, 16, 256, 32, 4, 1, 4, 4>();
+        case 32: return instance<T, kBLayout, 32, 256, 32, 3, 1, 4, 3>();
+        case 64:
+            return wide ? instance<T, kBLayout, 64, 256, 64, 2, 1, 4, 2>()
+                        : instance<T, kBLayout, 64, 128, 64, 2, 2, 2, 3>();
+        default:
+            return has_room_for_three_stages() ? instance<T, kBLayout, 128, 128, 64, 3, 2, 2, 2>()
+                                               : instance<T, kBLayout, 128, 128, 64, 2, 2, 2, 2>();
     }
 }
 
 template <class T>
 Instance instance_of_layout(const SpmmLaunch& launch) {
-    return launch.b_layout == Layout::row_major ? instance_of_height<T, Layout::row_major>(launch.block_m)
-                                                : instance_of_height<T, Layout::col_major>(launch.block_m);
+    return launch.b_layout == Layout::row_major ? instance_of_tile<T, Layout::row_major>(launch.choice)
+                                                : instance_of_tile<T, Layout::col_major>(launch.choice);
 }
 
 Instance instance_for(const SpmmLaunch& launch) {
@@ -44,9 +67,10 @@ Instance instance_for(const SpmmLaunch& launch) {
 }  // namespace
 
 void prepare_spmm_sm80(const SpmmLaunch& launch) {
-    cudaFuncAttributes attributes{};
-    check_cuda(cudaFuncGetAttributes(&attributes, instance_for(launch).kernel),
-               "cudaFuncGetAttributes(spmm_sm80)");
+    const Instance instance = instance_for(launch);
+    check_cuda(cudaFuncSetAttribute(instance.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    instance.shared_bytes),
+               "cudaFuncSetAttribute(spmm_sm80)");
 }
 
 void launch_spmm_sm80(const SpmmLaunch& launch, Stream stream) {
@@ -55,15 +79,16 @@ void launch_spmm_sm80(const SpmmLaunch& launch, Stream stream) {
     }
     const Instance instance = instance_for(launch);
     SpmmLaunch argument = launch;
-    int tile_rows = static_cast<int>(ceil_div(launch.m, instance.tile_m));
-    int slice_shift = std::countr_zero(static_cast<unsigned>(launch.block_k / sm80::kSliceK));
-    void* arguments[] = {&argument, &tile_rows, &slice_shift};
+    int tile_rows = static_cast<int>(ceil_div(launch.m, instance.rows));
+    int k_shift = std::countr_zero(static_cast<unsigned>(launch.block_k));
+    void* arguments[] = {&argument, &tile_rows, &k_shift};
     // Below 2^31: C would not fit any memory otherwise.
-    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, sm80::kTileN)), 1,
+    const dim3 grid(static_cast<unsigned>(tile_rows * ceil_div(launch.n, instance.columns)), 1,
                     static_cast<unsigned>(launch.batch));
-    check_cuda(cudaLaunchKernel(instance.kernel, grid, dim3(sm80::kThreads), arguments, 0,
-                                static_cast<cudaStream_t>(stream)),
-               "cudaLaunchKernel(spmm_sm80)");
+    check_cuda(
+        cudaLaunchKernel(instance.kernel, grid, dim3(static_cast<unsigned>(instance.threads)), arguments,
+                         static_cast<std::size_t>(instance.shared_bytes), static_cast<cudaStream_t>(stream)),
+        "cudaLaunchKernel(spmm_sm80)");
 }
 
 }  // namespace bsk

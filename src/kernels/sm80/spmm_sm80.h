@@ -1,5 +1,5 @@
-// Tensor cores through mma.sync: the kernel for blocks of 16 and 32, for operands that TMA cannot address,
-// and for GPUs other than Hopper (compute capability 8.0 and later).
+// Tensor cores through mma.sync: the kernel for GPUs other than Hopper (compute capability 8.0 and later), and for every
+// case that the Hopper kernels do not take.
 #pragma once
 
 #include "kernels/spmm_launch.h"

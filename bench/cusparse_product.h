@@ -1,17 +1,19 @@
-// cuSPARSE's generic SpMM, loaded at run time. Its users differ in the format of A only.
+// One product by cuSPARSE's generic SpMM, loaded at run time. The formats of A differ in their description only.
 // Prototypes and enumerators follow "cuSPARSE, Generic APIs" of the CUDA 13 documentation (cusparse.h 12.6).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <string>
 
 #include <cuda_runtime_api.h>
 #include <library_types.h>
 
+#include <bsk/bsr.h>
+#include <bsk/types.h>
+
 #include "base/cuda.h"
 #include "base/dynamic_library.h"
-#include "bench/implementation.h"
 
 namespace bsk::bench {
 
@@ -50,36 +52,47 @@ struct CusparseApi {
     void check(int status, const char* call) const;
 };
 
-class CusparseSpmm : public Implementation {
-public:
-    ~CusparseSpmm() override;
-    void prepare(const Case& problem) final;
-    void launch(Stream stream) final;
-    [[nodiscard]] std::string kernel() const final { return "cusparseSpMM"; }
-    [[nodiscard]] std::string configuration() const final;
+/// A in Blocked-ELL form on the device: every block row holds as many blocks as the longest, padded with column -1
+/// and zeros (cuSPARSE multiplies padding as block column 0, so the zeros matter).
+struct BlockedEllView {
+    std::int64_t m = 0;
+    std::int64_t k = 0;
+    std::int64_t block = 0;
+    std::int64_t width = 0;  ///< blocks of a block row
+    DType dtype = DType::f16;
+    const std::int32_t* col_indices = nullptr;  ///< [m / block, width]
+    const void* values = nullptr;  ///< [m, width * block] row-major: a row's elements lie together
+};
 
-protected:
-    /// Uploads A in the format and describes it; it keeps what it uploads.
-    /// @throws Error that says why the format cannot hold this A.
-    [[nodiscard]] virtual void* create_sparse(const CusparseApi& api, const Case& problem) = 0;
-    /// One of CusparseApi's algorithms.
-    [[nodiscard]] virtual int algorithm(const Case&) const { return CusparseApi::kSpmmDefault; }
-    /// Whether cusparseSpMM_preprocess is offered for the format.
-    [[nodiscard]] virtual bool preprocesses() const { return false; }
+/// Describe A first, then prepare(), then launch(). What the views point to must outlive this object.
+class CusparseProduct {
+public:
+    CusparseProduct();
+    ~CusparseProduct();
+    CusparseProduct(const CusparseProduct&) = delete;
+    CusparseProduct& operator=(const CusparseProduct&) = delete;
+
+    /// int32 indices; ALG2, which the documentation advises for row-major dense matrices, and preprocessing.
+    void describe_csr(std::int64_t m, std::int64_t k, std::int64_t nnz, DType dtype, void* crow_indices,
+                      void* col_indices, void* values);
+    void describe_bsr(const BsrView& a);
+    void describe_blocked_ell(const BlockedEllView& a);
+
+    void prepare(const ConstMatrixView& b, const MatrixView& c);
+    void launch(Stream stream);
+    [[nodiscard]] std::string configuration() const;
 
 private:
-    std::optional<CusparseApi> api_;
+    CusparseApi api_;
     void* handle_ = nullptr;
     void* a_ = nullptr;
     void* b_ = nullptr;
     void* c_ = nullptr;
     int version_ = 0;
-    int algorithm_ = 0;
+    int algorithm_ = CusparseApi::kSpmmDefault;
+    bool preprocesses_ = false;
     Stream stream_ = nullptr;
     DeviceBuffer buffer_;
 };
-
-/// @throws Error unsupported unless m and k are multiples of the block: these formats know no ragged edge.
-void require_whole_blocks(const BsrMatrix& a);
 
 }  // namespace bsk::bench

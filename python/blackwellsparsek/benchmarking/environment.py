@@ -1,0 +1,128 @@
+"""Where and with what is measured."""
+
+import ctypes
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from .. import __version__, _ops
+from .._measure import interleaved_medians
+from ..kernel_sources import kernels_sha256
+from ..records import Environment
+from .native import REPOSITORY, build_identity, telemetry
+
+_COPY_BYTES = 2**30
+_COPIES = 10
+
+
+def gather(device: torch.device, command: str) -> Environment:
+    """Describe this machine and this build; measures the rate of copies on a GPU."""
+    build = build_identity()
+    common = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "library_version": __version__,
+        "commit": build.get("commit") or _git_commit(),
+        "kernels_sha256": build.get("kernels_sha256") or kernels_sha256(REPOSITORY),
+        "architectures": build.get("architectures", "unknown"),
+        "cuda_build": build.get("cuda"),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": command,
+    }
+    if device.type == "cpu":
+        nothing = dict.fromkeys(
+            (
+                "compute_capability",
+                "sm_count",
+                "memory_bytes",
+                "driver",
+                "cuda_driver",
+                "cuda_runtime",
+                "l2_bytes",
+                "copy_gb_per_s",
+                "hgmma",
+                "utmaldg",
+            )
+        )
+        return Environment(gpu="CPU", **nothing, **common)
+    properties = torch.cuda.get_device_properties(device)
+    return Environment(
+        gpu=properties.name,
+        compute_capability=f"{properties.major}.{properties.minor}",
+        sm_count=properties.multi_processor_count,
+        memory_bytes=properties.total_memory,
+        driver=telemetry(device.index or 0)[1],
+        cuda_driver=_cuda_of_driver(),
+        cuda_runtime=torch.version.cuda,
+        l2_bytes=properties.L2_cache_size,
+        copy_gb_per_s=_copy_gb_per_s(device),
+        hgmma=None,
+        utmaldg=None,
+        **common,
+    )
+
+
+def _git_commit() -> str:
+    try:
+        command = ["git", "-C", REPOSITORY, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _cuda_of_driver() -> str | None:
+    """The newest CUDA that the driver knows."""
+    version = ctypes.c_int()
+    try:
+        failed = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return None
+    return None if failed else f"{version.value // 1000}.{version.value % 1000 // 10}"
+
+
+def _copy_gb_per_s(device: torch.device) -> float:
+    source = torch.empty(_COPY_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    (seconds,) = interleaved_medians([lambda: target.copy_(source)], _COPIES, device)
+    return 2 * _COPY_BYTES / seconds / 1e9
+
+
+class InstructionCount:
+    """Counts wgmma and TMA loads in the library's machine code, in other processes: it takes many seconds."""
+
+    def __init__(self) -> None:
+        tool = shutil.which("cuobjdump") or shutil.which("cuobjdump", path="/usr/local/cuda/bin")
+        self._process = None
+        if tool is not None:
+            pipeline = '"$0" -sass -arch sm_90a "$1" | grep -oE "HGMMA|UTMALDG" | sort | uniq -c'
+            self._process = subprocess.Popen(
+                ["bash", "-o", "pipefail", "-c", pipeline, tool, str(_ops._LIBRARY)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the benchmark
+            )
+
+    def added_to(self, environment: Environment) -> Environment:
+        """The environment with both counts, or as it is without a disassembler."""
+        if self._process is None:
+            return environment
+        listing, _ = self._process.communicate()
+        if self._process.returncode:
+            return environment
+        counts = {name: int(count) for count, name in (line.split() for line in listing.splitlines())}
+        return replace(environment, hgmma=counts.get("HGMMA", 0), utmaldg=counts.get("UTMALDG", 0))
+
+
+def command_line() -> str:
+    """How this process was called."""
+    program = Path(sys.argv[0])
+    if program.is_absolute() and program.is_relative_to(REPOSITORY):
+        program = program.relative_to(REPOSITORY)
+    return " ".join(["python", str(program), *sys.argv[1:]])

@@ -1,0 +1,228 @@
+"""Measures one case: prepares, checks and times every implementation, and makes the records."""
+
+import gc
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..records import OURS, Case, Clocks, Error, Record, Times
+from .cases import CaseSpec, Problem
+from .implementations import Implementation, Unavailable
+from .native import telemetry
+from .timing import Clock, Contender, CpuClock, CudaClock, measure
+
+_LEAST_TIMING_SHARE = 1 / 3  #: of the case's time, however long preparing took
+_TOO_SLOW = 1.0  #: a launch that is expected to take so many times the case's time is not tried
+
+
+class UnusableDevice(Exception):
+    """A kernel left the device in a state in which nothing runs any more."""
+
+
+@dataclass
+class _Entry:
+    """One implementation of the case on its way to a record."""
+
+    name: str
+    kind: type[Implementation]
+    implementation: Implementation | None = None
+    contender: Contender | None = None
+    status: str = "ok"
+    reason: str | None = None
+    error: Error | None = None
+
+    def leave_out(self, status: str, reason: str) -> None:
+        self.status, self.reason = status, reason
+
+
+class CaseRunner:
+    """Runs case after case, and remembers how fast each implementation was.
+
+    Parameters
+    ----------
+    implementations : mapping
+        By name, the library's own first.
+    iterations : int
+        Launches timed of each implementation, at most.
+    seconds : float
+        For one case, preparation included.
+    known : sequence of Record
+        Measured before; they too tell which launch would last too long.
+    """
+
+    def __init__(
+        self,
+        implementations: Mapping[str, type[Implementation]],
+        device: torch.device,
+        iterations: int,
+        seconds: float,
+        known: Sequence[Record] = (),
+    ) -> None:
+        self._implementations, self._device = implementations, device
+        self._iterations, self._seconds = iterations, seconds
+        self._clock: Clock = CudaClock(device) if device.type == "cuda" else CpuClock()
+        self._largest: dict[tuple[str, int], Record] = {}  # by implementation and block
+        self._note(known)
+
+    def run(self, spec: CaseSpec) -> list[Record]:
+        """Records of every implementation; the device's memory is free again afterwards."""
+        entries = [_Entry(name, kind) for name, kind in self._implementations.items()]
+        try:
+            records = self._run(spec, entries)
+        finally:
+            for entry in entries:
+                if entry.implementation is not None:
+                    entry.implementation.close()
+            del entries
+            self._release_memory()
+        self._note(records)
+        return records
+
+    def _run(self, spec: CaseSpec, entries: list[_Entry]) -> list[Record]:
+        begin = time.monotonic()
+        try:
+            problem = Problem(spec, self._device)
+            problem.oracle  # noqa: B018  made here: it takes the most memory
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            for entry in entries:
+                entry.leave_out("skipped", f"Out of memory for the case's data: {first_line(error)}")
+            return [_record(entry, spec.as_case(spec.wanted_blocks)) for entry in entries]
+        for entry in entries:
+            self._prepare(entry, problem)
+        contenders = [entry.contender for entry in entries if entry.contender is not None]
+        left = max(self._seconds - (time.monotonic() - begin), _LEAST_TIMING_SHARE * self._seconds)
+        measure(contenders, self._clock, self._iterations, left, self._sample)
+        return [_record(entry, problem.case) for entry in entries]
+
+    def _prepare(self, entry: _Entry, problem: Problem) -> None:
+        """Set one implementation up, judge what it computes, and estimate its time."""
+        if entry.kind.needs_cuda and self._device.type != "cuda":
+            return entry.leave_out("skipped", "It needs a CUDA device, and this case runs on the CPU.")
+        if too_slow := self._too_slow(entry, problem):
+            return entry.leave_out("skipped", too_slow)
+        try:
+            entry.implementation = implementation = entry.kind(problem)
+            problem.out.fill_(float("nan"))
+            self._wait()
+            begin = time.perf_counter()
+            result = implementation.launch()
+            self._wait()
+            contender = Contender(implementation.launch, time.perf_counter() - begin)
+            entry.error, wrong = implementation.oracle().judge(result)
+            if wrong is not None:
+                return entry.leave_out("wrong", wrong)
+            # The first launch may load or compile code: a second one says more, where it is affordable.
+            if contender.seconds < self._seconds:
+                contender.seconds = 1e-3 * self._clock.isolated(contender, flush=False)
+            entry.contender = contender
+        except Unavailable as error:
+            entry.leave_out("skipped", str(error))
+        except Exception as error:  # peers are foreign code: none of them may end the run
+            if is_out_of_memory(error):
+                entry.leave_out("skipped", f"Out of memory: {first_line(error)}")
+            else:
+                entry.leave_out("failed", f"{type(error).__name__}: {first_line(error)}")
+        self._require_usable(entry)
+
+    def _too_slow(self, entry: _Entry, problem: Problem) -> str | None:
+        """Why a peer's single launch would take too much of the time; None where it would not."""
+        largest = self._largest.get((entry.name, problem.case.block))
+        if entry.name == OURS or largest is None:
+            return None
+        flop = problem.case.dense_flop if entry.kind.work == "dense" else problem.case.stored_flop
+        expected = flop / largest.executed_flop * largest.warm_ms * 1e-3
+        if expected < _TOO_SLOW * self._seconds:
+            return None
+        return (
+            f"One launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}; "
+            f"--time-budget gives the whole case {self._seconds:.3g} s."
+        )
+
+    def _note(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.warm_ms is not None:
+                key = (record.implementation, record.case.block)
+                known = self._largest.get(key)
+                if known is None or record.executed_flop >= known.executed_flop:
+                    self._largest[key] = record
+
+    def _sample(self) -> Clocks | None:
+        return telemetry(self._device.index or 0)[0] if self._device.type == "cuda" else None
+
+    def _wait(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def _release_memory(self) -> None:
+        """Free what the case held; the peers' own libraries need it as well."""
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _require_usable(self, entry: _Entry) -> None:
+        try:
+            self._wait()
+        except RuntimeError as error:
+            raise UnusableDevice(
+                f"{entry.name} left the device unusable ({first_line(error)}). What was measured before is "
+                f"kept: go on with --resume and --peers without {entry.name}."
+            ) from error
+
+
+def _record(entry: _Entry, case: Case) -> Record:
+    times = entry.contender.times() if entry.contender else Times()
+    dense_tflops = case.dense_flop / times.warm.median / 1e9 if times.warm else None
+    stored_tflops = case.stored_flop / times.warm.median / 1e9 if times.warm else None
+    kind, implementation = entry.kind, entry.implementation
+    return Record(
+        case=case,
+        implementation=entry.name,
+        status=entry.status,
+        reason=entry.reason,
+        other_pattern=kind.other_pattern,
+        time_ms=times,
+        work=kind.work,
+        executed_tflops=dense_tflops if kind.work == "dense" else stored_tflops,
+        dense_equivalent_tflops=dense_tflops,
+        error=entry.error,
+        clocks=entry.contender.load() if entry.contender else None,
+        kernel=implementation.kernel if implementation else None,
+        plan=implementation.plan if implementation else None,
+        settings=implementation.settings if implementation else None,
+    )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the GPU, through PyTorch or CUDA, or the host has no memory left."""
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        words in text for words in ("out of memory", "can't allocate memory", "cannot allocate memory")
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What a sentence can quote of an error."""
+    return (str(error).strip() or "no message").splitlines()[0]
+
+
+def summary(records: Sequence[Record]) -> str:
+    """One line: the library's time and rates, then each peer's time over ours."""
+    ours = next((record for record in records if record.implementation == OURS), None)
+    parts = []
+    for record in records:
+        if record.status != "ok" or record.warm_ms is None:
+            continue
+        if record is ours:
+            parts.append(
+                f"{OURS} {record.warm_ms:.3f} ms, {record.executed_tflops:.4g} executed TFLOP/s "
+                f"({record.dense_equivalent_tflops:.4g} dense-equivalent)"
+            )
+        elif record.other_pattern or ours is None or ours.status != "ok":
+            parts.append(f"{record.implementation} {record.warm_ms:.3f} ms")
+        else:
+            parts.append(f"{record.implementation} {record.warm_ms / ours.warm_ms:.2f}x")
+    return "; ".join(parts) or "nothing could be measured"

@@ -1,0 +1,129 @@
+"""All cases of a run: recorded one by one, so that whatever ends it, what was measured is kept."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..records import (
+    OURS,
+    Record,
+    Results,
+    append_partial,
+    partial_path,
+    read_results,
+    start_partial,
+    write_results,
+)
+from .cases import CaseSpec
+from .environment import InstructionCount, command_line, gather
+from .implementations import Implementation
+from .one_case import CaseRunner, summary
+from .progress import Progress
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked for."""
+
+    specs: Sequence[CaseSpec]
+    implementations: Mapping[str, type[Implementation]]  #: this library's first
+    device: torch.device
+    iterations: int
+    seconds_per_case: float
+    output: Path
+    resume: bool
+    recorded: dict  #: the flags, as the results file keeps them
+
+
+class CannotResume(Exception):
+    """What was measured before does not go with this run; the message says why."""
+
+
+def run(options: Options) -> Results:
+    """Measure what is not measured yet, and write the results file even when interrupted.
+
+    After KeyboardInterrupt, or an error, the results file holds the finished cases, and the partial file
+    beside it lets --resume go on. The case that was interrupted is measured anew then.
+    """
+    warnings.filterwarnings("ignore", message="Sparse (BSR|CSR) tensor support is in beta")
+    partial = partial_path(options.output)
+    if partial.exists() and not options.resume:
+        raise CannotResume(
+            f"{partial} holds the records of an unfinished run; go on with --resume, or delete it."
+        )
+    results = Results(gather(options.device, command_line()), options.recorded)
+    if options.resume:
+        results = _resumed(results, partial if partial.exists() else options.output)
+    instructions = InstructionCount() if options.device.type == "cuda" else None
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    start_partial(results, partial)
+    finished = False
+    try:
+        for records in _measured(options, results.records):
+            for record in records:
+                append_partial(record, partial)
+            results = results.with_records(tuple(records))
+        finished = True
+    finally:
+        if instructions is not None:
+            results = Results(instructions.added_to(results.environment), results.options, results.records)
+        write_results(results, options.output)
+        if finished:
+            partial.unlink()
+    return results
+
+
+def _measured(options: Options, known: Sequence[Record]) -> Iterator[list[Record]]:
+    """Yield the records of each case that is not complete in `known`."""
+    todo = [spec for spec in options.specs if not _is_complete(spec, options.implementations, known)]
+    runner = CaseRunner(
+        options.implementations, options.device, options.iterations, options.seconds_per_case, known
+    )
+    told: set[tuple[str, str]] = set()
+    with Progress(len(todo), len(options.specs) - len(todo)) as progress:
+        for spec in todo:
+            progress.start(str(spec))
+            records = runner.run(spec)
+            yield records
+            news = [record for record in records if record.reason and _news(record) not in told]
+            told |= {_news(record) for record in news}
+            progress.finish([summary(records), *(f"{r.implementation} {r.status}: {r.reason}" for r in news)])
+
+
+def _news(record: Record) -> tuple[str, str]:
+    return record.implementation, record.reason or ""
+
+
+def _is_complete(spec: CaseSpec, names: Mapping[str, object], known: Sequence[Record]) -> bool:
+    return set(names) <= {record.implementation for record in known if spec.is_of(record.case)}
+
+
+def _resumed(results: Results, path: Path) -> Results:
+    """`results` with the records of `path`, which must be of this device and these kernels."""
+    if not path.exists():
+        return results
+    before = read_results(path)
+    for name, words in (("gpu", "on"), ("kernels_sha256", "with kernel sources"), ("torch", "with PyTorch")):
+        old, new = getattr(before.environment, name), getattr(results.environment, name)
+        if old != new:
+            raise CannotResume(
+                f"{path} was measured {words} {old}, and this is {new}: measure into another --output."
+            )
+    return results.with_records(before.records)
+
+
+def best_rate(results: Results) -> str:
+    """The library's highest executed rate, in words, for the end of a run."""
+    ours = [record for record in results.records if record.implementation == OURS and record.executed_tflops]
+    if not ours:
+        return "The library itself was not measured."
+    best = max(ours, key=lambda record: record.executed_tflops)
+    case = best.case
+    return (
+        f"Highest rate of this library: {best.executed_tflops:.4g} executed TFLOP/s "
+        f"({best.dense_equivalent_tflops:.4g} dense-equivalent) at {case.m} x {case.n} x {case.k}, "
+        f"block {case.block}, density {case.density:.3f}."
+    )

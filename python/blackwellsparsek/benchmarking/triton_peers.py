@@ -1,0 +1,132 @@
+"""Block-sparse products in Triton: PyTorch's, with default and tuned parameters, and stk's."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from .._measure import interleaved_medians
+from .cases import Problem
+from .implementations import Implementation, Unavailable
+
+_FIRST_TUNING_SECONDS, _TUNING_SECONDS = 5.0, 0.6  #: for the first case of a kind, and for each later one
+_QUICK_SECONDS = 0.01  #: a candidate that is slower is timed once
+_TUNED: dict[
+    tuple, dict[str, int]
+] = {}  #: best parameters so far by block and dtype; SPLIT_N as columns of a tile
+
+
+def _triton_ops() -> tuple:
+    try:
+        importlib.import_module("triton")
+        operators = importlib.import_module("torch.sparse._triton_ops")
+        meta = importlib.import_module("torch.sparse._triton_ops_meta")
+    except ImportError as error:
+        raise Unavailable(f"PyTorch's Triton kernels cannot be imported: {error}.") from error
+    if operators.bsr_dense_mm is None:
+        raise Unavailable("PyTorch finds no Triton for this device.")
+    return operators, meta
+
+
+class TorchTritonBsr(Implementation):
+    """What `A @ B` calls for a torch.sparse_bsr A."""
+
+    kernel = "torch.sparse._triton_ops.bsr_dense_addmm"
+    meta: dict | None = None
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self._operators, self._meta_module = _triton_ops()
+
+    def launch(self) -> torch.Tensor:
+        out = self.problem.out
+        return self._operators.bsr_dense_addmm(
+            out, self.problem.A, self.problem.B, beta=0, alpha=1, out=out, meta=self.meta
+        )
+
+
+class TorchTritonBsrTuned(TorchTritonBsr):
+    """The same with parameters found by PyTorch's own tuner, within a time limit."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        kind = (problem.spec.block, problem.dtype)
+        seconds = _TUNING_SECONDS if kind in _TUNED else _FIRST_TUNING_SECONDS
+        meta = self._tune(seconds, _TUNED.get(kind))
+        if not meta:
+            raise Unavailable("PyTorch's tuner found no parameters that run.")
+        self.meta = meta
+        _TUNED[kind] = {**meta, "SPLIT_N": problem.spec.n // meta["SPLIT_N"]}
+        self.settings = ", ".join(f"{name}={value}" for name, value in sorted(meta.items()))
+
+    def _tune(self, seconds: float, start: dict[str, int] | None) -> dict:
+        problem, meta_module = self.problem, self._meta_module
+        n, (m, k) = problem.spec.n, problem.A.shape
+        if start is not None:  # the tuner starts from what its table holds for sparsity 0.5
+            start = {**start, "SPLIT_N": max(1, n // start["SPLIT_N"])}
+            meta_module.update(
+                "bsr_dense_addmm",
+                meta_module._get_device_name(),
+                (0, problem.dtype, 0.5),
+                (m, k, n, problem.spec.block, problem.spec.block, True, False, True),
+                tuple(start[name] for name in sorted(start)),
+            )
+        with _limited_tuner(seconds):
+            return meta_module.tune_bsr_dense_addmm(
+                problem.out, problem.A, problem.B, beta=0, alpha=1, out=problem.out, force=True
+            )
+
+
+@contextmanager
+def _limited_tuner(seconds: float) -> Iterator[None]:
+    """Let the tuner time each candidate for milliseconds, and refuse all candidates after `seconds`.
+
+    The tuner times by triton.testing.do_bench, 0.6 s a candidate, and passes over candidates that fail.
+    """
+    import triton
+
+    original = triton.testing.do_bench
+    end = time.monotonic() + seconds
+
+    def do_bench(function: Callable[[], object], **_: object) -> float:
+        if time.monotonic() > end:
+            raise TimeoutError("the time for tuning is over")
+        (seconds,) = interleaved_medians([function], 1, torch.device("cuda"))  # its warm-up compiles
+        if seconds < _QUICK_SECONDS:
+            (seconds,) = interleaved_medians([function], 7, torch.device("cuda"))
+        return 1e3 * seconds
+
+    triton.testing.do_bench = do_bench
+    try:
+        yield
+    finally:
+        triton.testing.do_bench = original
+
+
+class StkTriton(Implementation):
+    """stk.ops.dsd, whose kernels know blocks of 128 only."""
+
+    kernel = "stk.ops.dsd"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        try:
+            self._stk = importlib.import_module("stk")
+        except ImportError as error:
+            raise Unavailable(f"stk cannot be imported ({error}); pip install stanford-stk.") from error
+        if problem.spec.block != 128:
+            raise Unavailable(f"stk's kernels know blocks of 128 only, not {problem.spec.block}.")
+        if problem.dtype is torch.float32:
+            raise Unavailable("stk's kernels take 16-bit values only.")
+        A = problem.A
+        index_type = torch.int16 if max(A.shape) <= 128 * (2**15 - 1) else torch.int32
+        crow = A.crow_indices()
+        rows = torch.repeat_interleave(crow.long().diff())
+        self._a = self._stk.Matrix(
+            A.shape, A.values(), rows.to(index_type), A.col_indices().to(index_type), crow.int()
+        )
+
+    def launch(self) -> torch.Tensor:
+        return self._stk.ops.dsd(self._a, self.problem.B)

@@ -1,0 +1,99 @@
+"""What the templates draw: everything that is said about one run, computed once."""
+
+from pathlib import Path
+
+import jinja2
+
+from ..records import OURS, Case, Results
+from . import tables
+from .arithmetic import check_of_projection
+from .criteria import Criteria
+from .diagnosis import diagnose
+from .judge import judge
+from .names import case_name, implementation_name, short_gpu_name, size_name
+from .profile import find_profile
+from .selection import cases, has, matching, of_case, ours, speedup
+from .staleness import published, sentence
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "pictures": "Pictures",
+    "peers": "Every implementation on the headline product",
+    "projections": "Projections and what the arithmetic says",
+    "profile": "What the hardware counted",
+    "cases": "All cases",
+    "missing": "What was not measured",
+    "environment": "Environment",
+}
+
+
+def report_context(results: Results, criteria: Criteria, repository: Path) -> dict[str, object]:
+    """All but the pictures."""
+    judgement = judge(results, criteria)
+    headline = next(iter(matching(ours(results), criteria.cases["headline"])), None)
+    same_product = {k: v for k, v in criteria.cases["headline"].items() if k not in ("block", "layout")}
+    any_dtype = {k: v for k, v in same_product.items() if k != "dtype"}
+    found = cases(results)
+    by_size: dict[str, list[Case]] = {}
+    for case in found:
+        by_size.setdefault(size_name(case), []).append(case)
+    minimum = judgement.levels[0][1]
+    profile = find_profile(Path(results.source)) if results.source else None
+    return {
+        "gpu": short_gpu_name(results.environment.gpu),
+        "results": results,
+        "environment": results.environment,
+        "criteria": criteria,
+        "judgement": judgement,
+        "open": [f"{v.title}: {v.found} ({v.outcome})" for v in minimum if v.counts and v.outcome != "met"],
+        "headline": headline,
+        "headline_name": case_name(headline.case) if headline else "",
+        "headline_ratios": _ratios(results, headline.case) if headline else [],
+        "headline_cases": [case for case in found if has(case, same_product)],
+        "published_cases": [case for case in found if has(case, any_dtype)],
+        "launches": headline.time_ms.warm.count if headline and headline.time_ms.warm else 0,
+        "slower": _slower_than_dense(results, found),
+        "own_tables": {size: tables.cases_table(results, group) for size, group in by_size.items()},
+        "projection_checks": [(p, check_of_projection(criteria, p)) for p in criteria.projections],
+        "profile": profile,
+        "steps": diagnose(results, criteria, profile) if judgement.decision == "NO-GO" else [],
+        "stale": sentence(results.environment.kernels_sha256, repository),
+        "published": published(repository),
+        "tables": tables,
+        "sections": SECTIONS,
+    }
+
+
+def render(template: str, context: dict[str, object]) -> str:
+    """Render one template of this package; a name that is missing is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("blackwellsparsek.report"),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(context)
+
+
+def _ratios(results: Results, case: Case) -> list[tuple[str, float]]:
+    """Name of each peer and the speed-up over it, the least flattering first."""
+    run = of_case(results, case)
+    ratios = [(implementation_name(name), speedup(run[OURS], peer)) for name, peer in run.items()]
+    return sorted((entry for entry in ratios[1:] if entry[1] is not None), key=lambda entry: entry[1])
+
+
+def _slower_than_dense(results: Results, found: list[Case]) -> str:
+    """In how many cases cuBLAS on A expanded is faster, and where most; empty where nowhere."""
+    runs = ((case, of_case(results, case)) for case in found)
+    ratios = [(speedup(run.get(OURS), run.get("cublas_dense")), case) for case, run in runs]
+    compared = [(ratio, case) for ratio, case in ratios if ratio is not None]
+    slower = [entry for entry in compared if entry[0] < 1]
+    if not slower:
+        return ""
+    ratio, worst = min(slower, key=lambda entry: entry[0])
+    return (
+        f"cuBLAS on A expanded is faster in {len(slower)} of {len(compared)} cases; the worst is "
+        f"{case_name(worst)}, {ratio:.2f}×"
+    )

@@ -1,0 +1,249 @@
+"""The tables of the report, as text cells; the templates draw them as Markdown and HTML."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ..records import OURS, Case, Clocks, Record, Results, Spread
+from .comparison import Comparison
+from .criteria import Criteria
+from .names import (
+    case_name,
+    dtype_name,
+    implementation_name,
+    layout_name,
+    order_of,
+    short_gpu_name,
+)
+from .profile import Profile
+from .selection import cases, default_records, matching, of_case, ours, speedup
+from .staleness import Published
+
+NONE = "-"
+SHARES = ("executed, share of cuBLAS's dense rate", "that share back to back")
+UNJUDGED_RATE = "cublas_dense_random"  #: cuBLAS's rate on data without zeros, which take less power
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading row and rows of as many cells."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        lines = [self.header, ("---",) * len(self.header), *self.rows]
+        return "\n".join("| " + " | ".join(map(_markdown_cell, row)) + " |" for row in lines)
+
+
+def _markdown_cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def cases_table(results: Results, chosen: list[Case]) -> Table:
+    """Ours on each case with the speed-up over every peer: one row a case."""
+    runs = [of_case(results, case) for case in chosen]
+    peers = sorted(
+        {name for run in runs for name, r in run.items() if r.implementation != OURS}, key=order_of
+    )
+    judged = [name for name in peers if not all(run[name].other_pattern for run in runs if name in run)]
+    header = (
+        *("m×n×k", "block", "density", "dtype", "layout", "median ms", "executed TFLOP/s"),
+        "dense-equivalent TFLOP/s",
+        *(
+            ("executed, share of cuBLAS's dense rate", "that share back to back")
+            if UNJUDGED_RATE in peers
+            else ()
+        ),
+        *(f"× {implementation_name(name)}" for name in judged),
+    )
+    rows = tuple(_case_row(run, judged, UNJUDGED_RATE in peers) for run in runs if OURS in run)
+    return Table(header, rows)
+
+
+def _case_row(run: dict[str, Record], peers: list[str], with_share: bool) -> tuple[str, ...]:
+    own = run[OURS]
+    case = own.case
+    figures = (
+        (NONE,) * 3
+        if own.status != "ok"
+        else (
+            f"{own.warm_ms:.3f}",
+            rate(own.executed_tflops),
+            rate(own.dense_equivalent_tflops),
+        )
+    )
+    return (
+        f"{case.m}×{case.n}×{case.k}",
+        str(case.block),
+        f"{case.density:.2f}",
+        dtype_name(case.dtype),
+        layout_name(case.layout),
+        *figures,
+        *(_shares(own, run.get(UNJUDGED_RATE)) if with_share else ()),
+        *(_ratio(own, run.get(name)) for name in peers),
+    )
+
+
+def _shares(own: Record, dense: Record | None) -> tuple[str, str]:
+    """Executed rate over cuBLAS's dense rate, isolated and back to back."""
+    if own.status != "ok" or dense is None or dense.status != "ok":
+        return NONE, NONE
+    flop = own.executed_flop / dense.executed_flop
+    isolated = flop * dense.warm_ms / own.warm_ms
+    if own.time_ms.back_to_back is None or dense.time_ms.back_to_back is None:
+        return f"{isolated:.2f}", NONE
+    return f"{isolated:.2f}", f"{flop * dense.time_ms.back_to_back / own.time_ms.back_to_back:.2f}"
+
+
+def _ratio(own: Record, peer: Record | None) -> str:
+    ratio = speedup(own, peer)
+    return NONE if ratio is None else f"{ratio:.2f}"
+
+
+def implementations_table(results: Results, case: Case) -> Table:
+    """Everything measured on one case: times cold, warm and back to back, rates, error, clocks."""
+    run = of_case(results, case)
+    header = (
+        *("implementation", "warm ms (p10 to p90)", "cold ms", "back to back ms", "executed TFLOP/s"),
+        *("dense-equivalent TFLOP/s", "ours is × as fast", "max_diff", "under load", "settings"),
+    )
+    return Table(header, tuple(_implementation_row(record, run.get(OURS)) for record in run.values()))
+
+
+def _implementation_row(record: Record, own: Record | None) -> tuple[str, ...]:
+    name = implementation_name(record.implementation)
+    if record.other_pattern:
+        name += " (another product)"
+    if record.status != "ok":
+        return (name, f"{record.status}: {record.reason}", *(NONE,) * 8)
+    times = record.time_ms
+    return (
+        name,
+        _with_range(times.warm),
+        f"{times.cold.median:.3f}" if times.cold else NONE,
+        f"{times.back_to_back:.3f}" if times.back_to_back else NONE,
+        rate(record.executed_tflops) + (" of dense work" if record.work == "dense" else ""),
+        rate(record.dense_equivalent_tflops),
+        NONE if record.implementation == OURS else _ratio(own, record),
+        f"{record.error.max_diff:.1e}" if record.error else NONE,
+        _load(record.clocks),
+        record.settings or NONE,
+    )
+
+
+def _load(clocks: Clocks | None) -> str:
+    """Clock, power and what held the clock down."""
+    if clocks is None:
+        return NONE
+    parts = [f"{clocks.sm_mhz:.0f} MHz"] if clocks.sm_mhz else []
+    parts += [f"{clocks.power_w:.0f} W"] if clocks.power_w else []
+    return ", ".join([*parts, *clocks.throttle_reasons]) or NONE
+
+
+def _with_range(spread: Spread) -> str:
+    return f"{spread.median:.3f} ({spread.p10:.3f} to {spread.p90:.3f})"
+
+
+def environment_table(results: Results) -> Table:
+    environment = results.environment
+    rows = []
+    for name, value in vars(environment).items():
+        text = "not known" if value is None else f"{value:,.0f}" if isinstance(value, float) else str(value)
+        rows.append((name.replace("_", " "), text))
+    options = ", ".join(f"{name} {value}" for name, value in results.options.items())
+    return Table(("", ""), (*rows, ("options", options or "none")))
+
+
+def projections_table(results: Results, criteria: Criteria) -> Table:
+    """What the plan expected, beside what this GPU did where it is the same chip."""
+    header = (
+        *("case", "projected for", "TFLOP/s projected", "executed here", "dense-equivalent here"),
+        *("ms projected", "ms here"),
+    )
+    rows = []
+    environment = results.environment
+    for projection in criteria.projections:
+        same_gpu = projection.gpu == short_gpu_name(environment.gpu)
+        same_chip = environment.compute_capability == criteria.compute_capability
+        comparable = same_gpu or (same_chip and projection.gpu in criteria.chip.name)
+        found = [r for r in matching(ours(results), criteria.cases[projection.case]) if r.status == "ok"]
+        here = min(found, key=lambda r: r.executed_tflops) if found and comparable else None
+        rows.append(
+            (
+                size_of(criteria, projection.case),
+                projection.gpu,
+                span(projection.tflops),
+                rate(here.executed_tflops) if here else NONE,
+                rate(here.dense_equivalent_tflops) if here else NONE,
+                span(projection.time_ms) if projection.time_ms else NONE,
+                f"{here.warm_ms:.3f}" if here else NONE,
+            )
+        )
+    return Table(header, tuple(rows))
+
+
+def baselines_table(results: Results, criteria: Criteria) -> Table:
+    """The rates that the plan expected of peers, beside those measured on the headline case."""
+    rows = []
+    for baseline in criteria.baselines:
+        alike = matching(default_records(results), criteria.cases["headline"])
+        found = [r for r in alike if r.implementation == baseline.implementation and r.status == "ok"]
+        measured = rate(found[0].executed_tflops) if found else "not measured"
+        rows.append((baseline.name, f"{baseline.tflops:g}", measured))
+    return Table(("peer", "expected TFLOP/s", "executed TFLOP/s here"), tuple(rows))
+
+
+def profile_tables(profile: Profile) -> tuple[Table, Table]:
+    """Figures beside the plan's expectations for an H100, and what warps waited for."""
+    figures = Table(("figure", "measured", "expected of an H100", "why"), tuple(profile.figures()))
+    stalls = Table(("stall reason", "share of waiting", "meaning"), tuple(profile.stalls()))
+    return figures, stalls
+
+
+def size_of(criteria: Criteria, name: str) -> str:
+    wanted = criteria.cases[name]
+    return f"{wanted['m']}³ at {wanted['sparsity']:.0%} sparsity"
+
+
+def rate(tflops: float) -> str:
+    """Whole TFLOP/s; three digits of small rates."""
+    return f"{tflops:.0f}" if tflops >= 10 else f"{tflops:.3g}"
+
+
+def span(values: tuple[float, ...]) -> str:
+    return f"{values[0]:g}" if values[0] == values[-1] else f"{values[0]:g} to {values[-1]:g}"
+
+
+def unmeasured_table(results: Results) -> Table:
+    """What did not run or was wrong, with its reason; alike cases counted together."""
+    found = Counter(
+        (r.implementation, r.status, r.reason) for r in default_records(results) if r.status != "ok"
+    )
+    rows = tuple(
+        (implementation_name(name), status, str(count), reason)
+        for (name, status, reason), count in sorted(found.items(), key=lambda e: (e[0][1], order_of(e[0][0])))
+    )
+    return Table(("implementation", "status", "cases", "reason"), rows)
+
+
+def staleness_table(published: list[Published]) -> Table:
+    rows = tuple((str(entry.path), entry.state) for entry in published)
+    return Table(("file", "figures"), rows)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    header = ("case", "implementation", "A: ms (p10 to p90)", "B: ms (p10 to p90)", "B is × as fast", "B is")
+    order = {case: index for index, case in enumerate(cases(comparison.before))}
+    pairs = sorted(comparison.pairs, key=lambda p: (order[p.case], order_of(p.implementation)))
+    rows = tuple(
+        (
+            case_name(pair.case),
+            implementation_name(pair.implementation),
+            _with_range(pair.before),
+            _with_range(pair.after),
+            f"{pair.ratio:.3f}",
+            pair.finding,
+        )
+        for pair in pairs
+    )
+    return Table(header, rows)

@@ -1,0 +1,167 @@
+"""Two runs side by side, and figures of other kernel sources."""
+
+import json
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import synthetic_records as synthetic
+
+from blackwellsparsek.kernel_sources import kernels_sha256
+from blackwellsparsek.records import OURS, Results, write_results
+from blackwellsparsek.report import readme
+from blackwellsparsek.report.__main__ import main
+from blackwellsparsek.report.comparison import Finding, compare
+from blackwellsparsek.report.criteria import Criteria
+from blackwellsparsek.report.staleness import published, sentence
+
+
+def run_of(ms: float, width: float = 0.01, **environment: object) -> Results:
+    """One record of ours."""
+    record = synthetic.record(synthetic.case(), OURS, ms, width)
+    return Results(synthetic.environment(**environment), {}, (record,))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "width", "finding"),
+    [
+        (1.0, 0.9, 0.01, "FASTER"),
+        (1.0, 1.1, 0.01, "SLOWER"),
+        (1.0, 1.01, 0.01, "SAME"),
+        (1.0, 1.0, 0.01, "SAME"),
+        (1.0, 0.985, 0.001, "SAME"),  # the ranges do not meet, but nobody acts on 1.5 %
+        (1.0, 1.1, 0.2, "AMBIGUOUS"),  # the ranges meet
+        (1.0, 1.0, 0.2, "AMBIGUOUS"),  # equal medians of a wide spread prove nothing
+    ],
+)
+def test_findings_follow_from_the_spread(before: float, after: float, width: float, finding: Finding) -> None:
+    comparison = compare(run_of(before, width), run_of(after, width))
+    (pair,) = comparison.pairs
+    assert pair.finding == finding
+    assert pair.ratio == pytest.approx(before / after)
+
+
+def test_only_what_both_measured_right_is_compared() -> None:
+    before, after = synthetic.results(), synthetic.results()
+    wrong = synthetic.not_measured(after.records[0].case, OURS, "An element is off by 3.", "wrong")
+    after = replace(after.with_records((wrong,)), records=after.with_records((wrong,)).records[:-20])
+    comparison = compare(before, after)
+    assert after.records[0].status == "wrong"
+    assert all(
+        pair.case != wrong.case for pair in comparison.pairs if pair.implementation == wrong.implementation
+    )
+    assert len(comparison.pairs) + len(comparison.only_before) == sum(
+        r.status == "ok" for r in before.records
+    )
+
+
+@pytest.mark.parametrize(("ms", "code"), [(0.9, 0), (1.0, 0), (1.2, 1)])
+def test_the_command_fails_where_this_library_got_slower(
+    tmp_path: Path, capsys, ms: float, code: int
+) -> None:
+    write_results(run_of(1.0, commit="1" * 40), tmp_path / "a.json")
+    write_results(run_of(ms, commit="2" * 40, gpu="NVIDIA H100 80GB HBM3"), tmp_path / "b.json")
+    assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == code
+    output = capsys.readouterr().out
+    assert "| GPU | NVIDIA H200 | NVIDIA H100 80GB HBM3 |" in output
+    assert "| commit | 111111111111 | 222222222222 |" in output
+
+
+def test_nothing_in_common_is_said(tmp_path: Path, capsys) -> None:
+    write_results(synthetic.results(sizes=(4096,)), tmp_path / "a.json")
+    write_results(synthetic.results(sizes=(8192,)), tmp_path / "b.json")
+    assert main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
+    assert "no case in common" in capsys.readouterr().out
+
+
+# Staleness. A small tree stands for the repository, so that its kernels can be changed.
+
+
+@pytest.fixture
+def tree(repository: Path, tmp_path: Path) -> Path:
+    (tmp_path / "src" / "kernels").mkdir(parents=True)
+    (tmp_path / "src" / "kernels" / "a.cu").write_text("// a kernel\n")
+    shutil.copy(repository / "README.md", tmp_path)
+    return tmp_path
+
+
+def publish(tree: Path, results: Results) -> None:
+    path = tree / "results" / "h200" / "h200_results.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_results(results, path)
+
+
+def test_figures_turn_stale_when_a_kernel_changes(tree: Path, criteria: Criteria) -> None:
+    publish(tree, synthetic.results(kernels_sha256=kernels_sha256(tree)))
+    assert [entry.stale for entry in published(tree)] == [False]
+    assert "belong to the present kernel sources" in readme.rendered(tree, criteria)
+
+    (tree / "src" / "kernels" / "a.cu").write_text("// a better kernel\n")
+    (entry,) = published(tree)
+    assert entry.stale and entry.state == "of other kernel sources"
+    assert "**The kernel sources have changed since**" in readme.rendered(tree, criteria)
+
+
+def test_a_renamed_kernel_is_another_one(tree: Path) -> None:
+    before = kernels_sha256(tree)
+    (tree / "src" / "kernels" / "a.cu").rename(tree / "src" / "kernels" / "b.cu")
+    assert kernels_sha256(tree) != before
+
+
+def test_records_without_a_digest_are_named(tree: Path) -> None:
+    publish(tree, synthetic.results(kernels_sha256=None))
+    (entry,) = published(tree)
+    assert entry.stale and entry.state == "names no kernel sources"
+    assert "do not name the kernel sources" in sentence(None, tree)
+
+
+def test_the_readme_claims_no_speed_below_the_minimum(tree: Path, criteria: Criteria) -> None:
+    publish(tree, synthetic.results(0.5))
+    text = readme.rendered(tree, criteria)
+    section = text[text.index(readme.BEGIN) : text.index(readme.END)]
+    assert "the minimum was not met, so no speed is claimed" in section
+    assert "executed TFLOP/s at 8192³, 78 %: 325" in section
+    assert "| ---" not in section
+
+    publish(tree, synthetic.results(1.0))
+    text = readme.rendered(tree, criteria)
+    section = text[text.index(readme.BEGIN) : text.index(readme.END)]
+    assert "Minimum: met" in section
+    assert "| 8192×8192×8192 | 128 | 0.22 | fp16 |" in section
+    assert "4.50" in section
+
+
+def test_the_readme_shows_every_gpu_and_results_files_before_lines(
+    tree: Path, repository: Path, criteria: Criteria
+) -> None:
+    publish(tree, synthetic.results())
+    shutil.copy(repository / "results" / "h200" / "bench.jsonl", tree / "results" / "h200")
+    (tree / "results" / "l4").mkdir()
+    l4 = synthetic.results(gpu="NVIDIA L4", compute_capability="8.9", architectures="89")
+    write_results(l4, tree / "results" / "l4" / "l4_results.json")
+    text = readme.rendered(tree, criteria)
+    assert text.count("**NVIDIA H200**") == text.count("**NVIDIA L4**") == 1
+    assert text.count("commit synthetic") == 2
+
+
+def test_the_readme_says_which_of_its_figures_are_stale(repository: Path) -> None:
+    shown = {source.relative_to(repository) for source in readme.published_results(repository)}
+    stale = [entry for entry in published(repository) if entry.stale]
+    text = (repository / "README.md").read_text()
+    says_so = "The kernel sources have changed since" in text
+    assert says_so == any(entry.path in shown for entry in stale), (
+        "README.md is silent about its figures' kernels: run `python -m blackwellsparsek.report readme`"
+    )
+    for entry in stale:
+        warnings.warn(f"{entry.path}: {entry.state}", stacklevel=1)
+
+
+def test_every_published_file_is_examined(repository: Path) -> None:
+    examined = {str(entry.path) for entry in published(repository)}
+    files = {p.relative_to(repository) for p in (repository / "results").rglob("*.json*")}
+    assert examined == {str(path) for path in files}
+    bench = next(entry for entry in published(repository) if entry.path.name == "bench.jsonl")
+    first = json.loads((repository / bench.path).read_text().splitlines()[0])
+    assert first["source"]["kernels_sha256"] in bench.digests
