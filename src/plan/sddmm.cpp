@@ -155,11 +155,12 @@ void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::i
     plan.schedule = make_sddmm_schedule(tiles, steps, device.sm_count, sm90_step_seconds(kHopperTile, device),
                                         sm90_tile_seconds(kHopperTile));
     plan.predicted_seconds = plan.schedule.makespan;
-    const double units = static_cast<double>(a.nnzb) * (a.block_m / kSddmmUnit) * (a.block_k / kSddmmUnit);
-    plan.reasons.push_back(fmt::format(
-        "{} tiles of {} x {} units of {}x{}; {:.0f} % of what they compute is kept.", tiles, kSddmmTileRows,
-        kSddmmTileCols, kSddmmUnit, kSddmmUnit,
-        100 * units / std::max(static_cast<double>(tiles * kSddmmTileRows * kSddmmTileCols), 1.0)));
+    const std::int64_t units = a.nnzb * (a.block_m / kSddmmUnit) * (a.block_k / kSddmmUnit);
+    plan.reasons.push_back(
+        fmt::format("{} tiles of {} x {} units of {}x{}; {:.0f} % of what they compute is kept.", tiles,
+                    kSddmmTileRows, kSddmmTileCols, kSddmmUnit, kSddmmUnit,
+                    100 * static_cast<double>(units) /
+                        std::max(static_cast<double>(tiles * kSddmmTileRows * kSddmmTileCols), 1.0)));
     if (plan.schedule.split_tiles > 0) {
         plan.reasons.push_back(fmt::format(
             "The last {} tiles are split into {} parts along n, whose sums are added in a fixed order.",
@@ -207,7 +208,7 @@ Schedule make_sddmm_schedule(std::int64_t tiles, std::int64_t steps, int streams
                              double tile_seconds) {
     const RoundCosts costs{steps, streams, step_seconds, tile_seconds};
     // Before the last two rounds' worth of tiles all are whole.
-    std::int64_t whole_rounds = std::max<std::int64_t>(tiles / streams - 1, 0);
+    const std::int64_t whole_rounds = std::max<std::int64_t>(tiles / streams - 1, 0);
     const Rounds last = best_rounds(tiles - whole_rounds * streams, costs, kMostSplitRounds);
     std::vector<int> parts_of_rounds(static_cast<std::size_t>(whole_rounds), 1);
     parts_of_rounds.insert(parts_of_rounds.end(), last.parts.begin(), last.parts.end());

@@ -22,9 +22,9 @@ struct SddmmTile {
 };
 
 /// Every unit of the pattern in one tile. Block rows of 128 and more fill both rows of a tile by themselves; block rows of
-/// 64 are paired, again and again, with the row that has the most to share: first those tiles that are full, then those that
-/// keep 7 units, 6, and so on. On a uniform random pattern of 128 x 128 blocks at density 0.22 this keeps 90 % of what is
-/// computed.
+/// 64 are paired, again and again, with the row that has the most to share, within groups of 64 of them: first those tiles
+/// that are full, then those that keep 7 units, 6, and so on. On a uniform random pattern of 128 x 128 blocks at density 0.22
+/// this keeps 89 % of what is computed (docs/worklog/training.md).
 ///
 /// @param a     sizes; block sides are multiples of 64; its pointers are not read
 /// @param crow  crow_indices [block_rows + 1]

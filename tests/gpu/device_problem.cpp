@@ -2,12 +2,11 @@
 
 #include <utility>
 
+#include "plan/schedule_hopper.h"
+
 namespace bsk::test {
 
 namespace {
-
-/// Of the explanation of a plan whose kernel rounds products to C's type before an epilogue applies.
-constexpr const char* kRoundsProduct = "apply to alpha*A*B plus the bias rounded to";
 
 void upload_bytes(const DeviceBuffer& to, const std::vector<std::byte>& from) {
     if (!from.empty()) {
