@@ -185,3 +185,15 @@ def test_two_devices_in_one_process(cuda):
     x = random_dense(64, 96, torch.float32, "cuda:0")
     other = [t.to("cuda:0") for t in step(second, second, x.to("cuda:1"))]
     assert_same(other, step(first, first, x))
+
+
+def test_compiled_layers_follow_a_new_mask(device):
+    torch.compiler.reset()
+    layer = bsk.nn.BlockSparseLinear(96, 128, block_size=32, density=0.5, device=device)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    x = random_dense(8, 96, torch.float32, device)
+    for stored in (6, 6, 3):
+        mask = torch.zeros(12, dtype=torch.bool, device=device)
+        mask[torch.randperm(12)[:stored]] = True
+        bsk.nn.set_mask_(layer, mask.view(4, 3))
+        torch.testing.assert_close(compiled(x), layer.to_dense()(x), rtol=1e-4, atol=1e-4)

@@ -1,7 +1,7 @@
 """Modules with block-sparse weights, and what makes them from dense ones."""
 
 from .linear import BlockSparseLinear
-from .masks import block_scores, grow_and_drop_, prune_, top_mask
+from .masks import block_scores, grow_and_drop_, prune_, set_mask_, top_mask
 from .schedule import cubic_sparsity
 from .sparsify import sparsify_
 
@@ -11,6 +11,7 @@ __all__ = [
     "cubic_sparsity",
     "grow_and_drop_",
     "prune_",
+    "set_mask_",
     "sparsify_",
     "top_mask",
 ]
