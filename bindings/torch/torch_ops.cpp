@@ -143,26 +143,28 @@ struct Shape {
     std::int64_t stride;
 };
 
-/// A tensor as the matrix, or the first of the batch, that the plan was made for; View is MatrixView or
-/// ConstMatrixView.
+/// A tensor as the matrix, or the first of the batch, that the plan was made for, or as the transpose of that; View is
+/// MatrixView or ConstMatrixView.
 template <class View, class Pointer>
-View matrix_of(const Tensor& tensor, Pointer data, const Shape& shape, const char* argument) {
+View matrix_of(const Tensor& tensor, Pointer data, const Shape& shape, const char* argument,
+               bool transposed = false) {
     const bool batched = tensor.dim() == 3;
     require(batched || tensor.dim() == 2, ErrorCode::invalid_argument,
             "{} has {} dimensions; expected a matrix, or a batch of them.", argument, tensor.dim());
     const std::int64_t batch = batched ? tensor.size(0) : 1;
-    const int row = batched ? 1 : 0;
+    const int row = (batched ? 1 : 0) + (transposed ? 1 : 0);
+    const int col = (batched ? 1 : 0) + (transposed ? 0 : 1);
     const auto [rows, cols, layout, ld, planned_batch, stride] = shape;
-    require(batch == planned_batch && tensor.size(row) == rows && tensor.size(row + 1) == cols,
+    require(batch == planned_batch && tensor.size(row) == rows && tensor.size(col) == cols,
             ErrorCode::invalid_argument, "{} is {} of {} x {}; the plan expects {} of {} x {}.", argument,
-            batch, tensor.size(row), tensor.size(row + 1), planned_batch, rows, cols);
+            batch, tensor.size(row), tensor.size(col), planned_batch, rows, cols);
     const bool row_major = layout == bsk::Layout::row_major;
     const std::int64_t row_stride = row_major ? ld : 1;
     const std::int64_t col_stride = row_major ? 1 : ld;
-    require((rows <= 1 || tensor.stride(row) == row_stride) &&
-                (cols <= 1 || tensor.stride(row + 1) == col_stride),
-            ErrorCode::invalid_argument, "{} has strides ({}, {}); the plan expects ({}, {}).", argument,
-            tensor.stride(row), tensor.stride(row + 1), row_stride, col_stride);
+    require(
+        (rows <= 1 || tensor.stride(row) == row_stride) && (cols <= 1 || tensor.stride(col) == col_stride),
+        ErrorCode::invalid_argument, "{} has strides ({}, {}); the plan expects ({}, {}).", argument,
+        tensor.stride(row), tensor.stride(col), row_stride, col_stride);
     require(batch == 1 || tensor.stride(0) == stride, ErrorCode::invalid_argument,
             "The matrices of {} are {} elements apart; the plan expects {}.", argument, tensor.stride(0),
             stride);
@@ -302,10 +304,11 @@ void require_values(const Tensor& values, const bsk::BsrView& a) {
 }
 
 /// out = activation(alpha*A*b + beta*residual + bias) on the current stream of the plan's device; `out` is the residual
-/// where none is given.
+/// where none is given. Tensors that are given as transposes of b or out spare Python a view of each.
 void spmm_fused(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
                 double beta, const std::optional<Tensor>& bias, std::int64_t bias_axis,
-                const std::optional<Tensor>& residual, std::int64_t activation) {
+                const std::optional<Tensor>& residual, std::int64_t activation, bool b_transposed,
+                bool out_transposed) {
     const auto planned = PlanRegistry::instance().find<bsk::Plan>(plan);
     bsk::BsrView a = planned->pattern;
     const bsk::SpmmProblem& problem = planned->plan.problem();
@@ -318,8 +321,9 @@ void spmm_fused(std::int64_t plan, const Tensor& values, const Tensor& b, const 
     const Shape b_shape{b_rows, problem.n, problem.b_layout, problem.ldb, problem.batch, problem.stride_b};
     const Shape out_shape{out_rows,    problem.n,     problem.c_layout,
                           problem.ldc, problem.batch, problem.stride_c};
-    const auto b_view = matrix_of<bsk::ConstMatrixView>(b, b.const_data_ptr(), b_shape, "b");
-    const auto out_view = matrix_of<bsk::MatrixView>(out, out.mutable_data_ptr(), out_shape, "out");
+    const auto b_view = matrix_of<bsk::ConstMatrixView>(b, b.const_data_ptr(), b_shape, "b", b_transposed);
+    const auto out_view =
+        matrix_of<bsk::MatrixView>(out, out.mutable_data_ptr(), out_shape, "out", out_transposed);
     bsk::Epilogue epilogue;
     epilogue.activation = static_cast<bsk::Activation>(activation);
     if (bias) {
@@ -330,21 +334,22 @@ void spmm_fused(std::int64_t plan, const Tensor& values, const Tensor& b, const 
         epilogue.bias = bias->const_data_ptr();
     }
     if (residual) {
-        epilogue.residual =
-            matrix_of<bsk::ConstMatrixView>(*residual, residual->const_data_ptr(), out_shape, "residual");
+        epilogue.residual = matrix_of<bsk::ConstMatrixView>(*residual, residual->const_data_ptr(), out_shape,
+                                                            "residual", out_transposed);
     }
     bsk::spmm(planned->plan, a, b_view, out_view, static_cast<float>(alpha), static_cast<float>(beta),
               current_stream(planned->plan.device()), epilogue);
 }
 
 void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
-          double beta) {
-    spmm_fused(plan, values, b, out, alpha, beta, std::nullopt, 0, std::nullopt, 0);
+          double beta, bool b_transposed, bool out_transposed) {
+    spmm_fused(plan, values, b, out, alpha, beta, std::nullopt, 0, std::nullopt, 0, b_transposed,
+               out_transposed);
 }
 
 /// values = alpha*(d1*d2) + beta*values at the stored blocks, on the current stream of the plan's device.
 void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, double alpha,
-           double beta) {
+           double beta, bool d1_transposed, bool d2_transposed) {
     const auto planned = PlanRegistry::instance().find<bsk::SddmmPlan>(plan);
     const bsk::BsrView& a = planned->pattern;
     const bsk::SddmmProblem& problem = planned->plan.problem();
@@ -353,8 +358,9 @@ void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& 
             ErrorCode::invalid_argument, "values differs from what the plan writes in dtype or device.");
     const Shape d1_shape{a.m, problem.n, problem.d1_layout, problem.ld1, 1, 0};
     const Shape d2_shape{problem.n, a.k, problem.d2_layout, problem.ld2, 1, 0};
-    bsk::sddmm(planned->plan, matrix_of<bsk::ConstMatrixView>(d1, d1.const_data_ptr(), d1_shape, "d1"),
-               matrix_of<bsk::ConstMatrixView>(d2, d2.const_data_ptr(), d2_shape, "d2"),
+    bsk::sddmm(planned->plan,
+               matrix_of<bsk::ConstMatrixView>(d1, d1.const_data_ptr(), d1_shape, "d1", d1_transposed),
+               matrix_of<bsk::ConstMatrixView>(d2, d2.const_data_ptr(), d2_shape, "d2", d2_transposed),
                values.mutable_data_ptr(), static_cast<float>(alpha), static_cast<float>(beta),
                current_stream(a.device));
 }
@@ -371,16 +377,21 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "make_sddmm_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, "
         "ScalarType "
         "out_dtype, bool d1_col_major, bool d2_col_major, int ld1, int ld2, str kernel) -> int");
-    m.def("sddmm(int plan, Tensor d1, Tensor d2, Tensor(a!) values, float alpha, float beta) -> ()");
+    m.def(
+        "sddmm(int plan, Tensor d1, Tensor d2, Tensor(a!) values, float alpha, float beta, "
+        "bool d1_transposed=False, bool d2_transposed=False) -> ()");
     m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
     m.def("describe_plan(int plan) -> (str, str, float, int)");
-    m.def("spmm(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta) -> ()");
+    m.def(
+        "spmm(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta, "
+        "bool b_transposed=False, bool out_transposed=False) -> ()");
     m.def(
         "spmm_fused(int plan, Tensor values, Tensor b, Tensor(a!) out, float alpha, float beta, Tensor? "
         "bias, "
-        "int bias_axis, Tensor? residual, int activation) -> ()");
+        "int bias_axis, Tensor? residual, int activation, bool b_transposed=False, bool "
+        "out_transposed=False) -> ()");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // no tensor says which device

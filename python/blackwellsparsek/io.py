@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .plan import require_bsr
+from .bsr import BSRMatrix, as_bsr
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -60,14 +60,14 @@ def from_scipy(
     )
 
 
-def to_scipy(A: torch.Tensor) -> "scipy.sparse.bsr_matrix":
+def to_scipy(A: torch.Tensor | BSRMatrix) -> "scipy.sparse.bsr_matrix":
     """Convert to a SciPy BSR matrix of float32 (SciPy knows no 16-bit values), whose arrays are copies."""
     import scipy.sparse
 
-    require_bsr(A)
-    arrays = (A.values().float(), A.col_indices(), A.crow_indices())
+    stored = as_bsr(A).contiguous()
+    arrays = (stored.values.float(), stored.col_indices, stored.crow_indices)
     data, indices, indptr = (array.detach().cpu().numpy() for array in arrays)
-    return scipy.sparse.bsr_matrix((data, indices, indptr), shape=tuple(A.shape), copy=True)
+    return scipy.sparse.bsr_matrix((data, indices, indptr), shape=stored.shape, copy=True)
 
 
 def load(
@@ -106,13 +106,13 @@ def load(
         raise ValueError(f"{path}: {error}") from error
 
 
-def save(path: str | os.PathLike, A: torch.Tensor) -> None:
-    """Write a torch.sparse_bsr matrix by file extension: .mtx, .npz or .safetensors.
+def save(path: str | os.PathLike, A: torch.Tensor | BSRMatrix) -> None:
+    """Write a torch.sparse_bsr matrix or a BSRMatrix by file extension: .mtx, .npz or .safetensors.
 
     The file gets a temporary name and is renamed once complete. Only .safetensors keeps 16-bit values; .npz
     has them as float32, .mtx the nonzero ones as text.
     """
-    require_bsr(A)
+    A = as_bsr(A).contiguous()
     path = Path(path)
     writers = {".mtx": _write_mtx, ".npz": _write_npz, ".safetensors": _write_safetensors}
     if path.suffix not in writers:
@@ -162,7 +162,7 @@ def _read_mtx(path: Path) -> "scipy.sparse.spmatrix":
         raise ValueError(f"{path}: {error}") from error
 
 
-def _write_mtx(path: Path, A: torch.Tensor) -> None:
+def _write_mtx(path: Path, A: BSRMatrix) -> None:
     import scipy.io
 
     csr = to_scipy(A).tocsr()
@@ -198,7 +198,7 @@ def _read_npz(path: Path) -> "scipy.sparse.spmatrix":
     return matrix
 
 
-def _write_npz(path: Path, A: torch.Tensor) -> None:
+def _write_npz(path: Path, A: BSRMatrix) -> None:
     import scipy.sparse
 
     scipy.sparse.save_npz(path, to_scipy(A))
@@ -285,16 +285,16 @@ def _pair(path: Path, metadata: dict[str, str], field: str) -> tuple[int, int]:
     return int(words[0]), int(words[1])
 
 
-def _write_safetensors(path: Path, A: torch.Tensor) -> None:
+def _write_safetensors(path: Path, A: BSRMatrix) -> None:
     from safetensors.torch import save_file
 
     m, k = A.shape
-    block_m, block_k = A.values().shape[1:]
+    block_m, block_k = A.block
     save_file(
         {
-            "crow_indices": A.crow_indices().to(torch.int32).contiguous(),
-            "col_indices": A.col_indices().to(torch.int32).contiguous(),
-            "values": A.values().detach().contiguous(),
+            "crow_indices": A.crow_indices.to(torch.int32).contiguous(),
+            "col_indices": A.col_indices.to(torch.int32).contiguous(),
+            "values": A.values.detach().contiguous(),
         },
         path,
         metadata={"format": "bsr", "shape": f"{m},{k}", "block": f"{block_m},{block_k}"},

@@ -1,17 +1,16 @@
-"""Plans: how one sparse pattern is multiplied by dense matrices, and the cache that sparse_mm uses."""
+"""Plans: how one sparse pattern is multiplied by dense matrices."""
 
 import weakref
-from functools import partial
 from typing import Literal
 
 import torch
 
 from ._ops import ops
+from .bsr import Arrays, BSRMatrix, as_bsr
+from .plan_cache import host_copies
 
 Layout = Literal["row_major", "col_major"]
 Policy = Literal["sparse", "auto"]
-
-_PLANS_PER_MATRIX = 16
 
 
 class Plan:
@@ -32,11 +31,17 @@ class Plan:
         Leading dimensions of B and of the result, in elements.
     batch : int
         Matrices B that a product takes, and results that it gives.
+    transpose_a : bool
+        Whether products are those of the transpose of the sparse matrix: [m, n] to [k, n].
+    dynamic : bool
+        Whether `replan` may replace the pattern.
+    indices : tuple[torch.Tensor, torch.Tensor]
+        crow_indices and col_indices that were planned, on the CPU; nobody else writes to them.
     """
 
     def __init__(
         self,
-        A: torch.Tensor,
+        arrays: Arrays,
         n: int,
         out_dtype: torch.dtype,
         b_col_major: bool,
@@ -49,10 +54,14 @@ class Plan:
         stride_c: int = 0,
         policy: Policy = "sparse",
         dynamic: bool = False,
+        transpose_a: bool = False,
     ) -> None:
-        m, k = A.shape
+        crow_indices, col_indices, values, (m, k) = arrays
         self.shape = (m, k)
-        self._values_shape = A.values().shape
+        self.transpose_a = transpose_a
+        self.dynamic = dynamic
+        self.indices = (crow_indices, col_indices)
+        self._values_shape = values.shape
         self.n = n
         self.out_dtype = out_dtype
         self.b_col_major = b_col_major
@@ -60,13 +69,10 @@ class Plan:
         self.ldb = ldb
         self.ldc = ldc
         self.batch = batch
-        if A.is_cuda:
-            # The library reads the indices on the default stream; torch may have written them on another.
-            torch.cuda.current_stream(A.device).synchronize()
         self.number: int = ops.make_plan(
-            A.crow_indices().contiguous(),
-            A.col_indices().contiguous(),
-            A.values(),
+            crow_indices,
+            col_indices,
+            values,
             m,
             k,
             n,
@@ -81,23 +87,24 @@ class Plan:
             kernel,
             policy == "auto",
             dynamic,
+            transpose_a,
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
-    def replan(self, A: torch.Tensor) -> None:
+    def replan(self, A: torch.Tensor | BSRMatrix) -> None:
         """Replace the pattern of a plan made with ``dynamic=True`` by that of `A`, of equal sizes and blocks.
 
         On CUDA it only launches, on the current stream: nothing synchronises, and a graph may capture it.
         Products on that stream then have the new pattern; none may run on another stream meanwhile. Indices
         are not checked there: one out of range is replaced by the nearest in range.
         """
-        require_bsr(A)
-        if tuple(A.shape) != self.shape or A.values().shape != self._values_shape:
+        crow_indices, col_indices, values, shape = as_bsr(A).arrays
+        if shape != self.shape or values.shape != self._values_shape:
             raise ValueError(
-                f"A is {tuple(A.shape)} with values {tuple(A.values().shape)}; expected {self.shape} with "
+                f"A is {shape} with values {tuple(values.shape)}; expected {self.shape} with "
                 f"values {tuple(self._values_shape)}, as the plan was made for."
             )
-        ops.replan(self.number, A.crow_indices().contiguous(), A.col_indices().contiguous())
+        ops.replan(self.number, crow_indices.contiguous(), col_indices.contiguous())
 
     def explain(self) -> str:
         """What was chosen and why, in several lines."""
@@ -119,23 +126,12 @@ class Plan:
         return ops.describe_plan(self.number)[3]
 
     def __repr__(self) -> str:
-        m, k = self.shape
-        return f"Plan({m} x {k} times {k} x {self.n}, kernel={self.kernel!r})"
-
-
-def require_bsr(A: torch.Tensor) -> None:
-    """Raise TypeError unless `A` is one block-sparse matrix."""
-    if not isinstance(A, torch.Tensor):
-        raise TypeError(f"A is a {type(A).__name__}; expected a torch.sparse_bsr tensor.")
-    if A.layout is not torch.sparse_bsr or A.dim() != 2:
-        raise TypeError(
-            f"A is a {A.dim()}-dimensional tensor of layout {A.layout}; expected a matrix of layout "
-            "torch.sparse_bsr: convert it with A.to_sparse_bsr((block_m, block_k))."
-        )
+        rows, inner = reversed(self.shape) if self.transpose_a else self.shape
+        return f"Plan({rows} x {inner} times {inner} x {self.n}, kernel={self.kernel!r})"
 
 
 def make_plan(
-    A: torch.Tensor,
+    A: torch.Tensor | BSRMatrix,
     n: int,
     *,
     out_dtype: torch.dtype | None = None,
@@ -155,8 +151,8 @@ def make_plan(
 
     Parameters
     ----------
-    A : torch.Tensor
-        torch.sparse_bsr matrix [m, k]. Its values are not read.
+    A : torch.Tensor or BSRMatrix
+        torch.sparse_bsr matrix [m, k], or a BSRMatrix, which may be transposed. Its values are not read.
     n : int
         Columns of B.
     out_dtype : torch.dtype, optional
@@ -184,20 +180,20 @@ def make_plan(
     RuntimeError
         The pattern is malformed, or no kernel computes this case; the message says which.
     """
-    require_bsr(A)
+    matrix = as_bsr(A)
     out_layout = out_layout or b_layout
     if policy not in ("sparse", "auto"):
         raise ValueError(f'policy is {policy!r}; expected "sparse" or "auto".')
     for argument, layout in (("b_layout", b_layout), ("out_layout", out_layout)):
         if layout not in ("row_major", "col_major"):
             raise ValueError(f'{argument} is {layout!r}; expected "row_major" or "col_major".')
-    m, k = A.shape
+    m, k = matrix.shape
     b_col_major = b_layout == "col_major"
     out_col_major = out_layout == "col_major"
     return Plan(
-        A,
+        (*host_copies(matrix.arrays), *matrix.arrays[2:]),
         n,
-        out_dtype or A.dtype,
+        out_dtype or matrix.dtype,
         b_col_major,
         out_col_major,
         ldb or max(1, k if b_col_major else n),
@@ -206,56 +202,5 @@ def make_plan(
         batch,
         policy=policy,
         dynamic=dynamic,
+        transpose_a=matrix.transposed,
     )
-
-
-class _MatrixPlans:
-    """The plans of one living matrix and the pattern that they were made from."""
-
-    def __init__(self, A: torch.Tensor) -> None:
-        self.ref = weakref.ref(A, partial(_forget, id(A)))
-        self.version = _version(A)
-        self.crow_indices = A.crow_indices().clone()
-        self.col_indices = A.col_indices().clone()
-        self.plans: dict[tuple, Plan] = {}
-
-    def has_pattern_of(self, A: torch.Tensor) -> bool:
-        return torch.equal(self.crow_indices, A.crow_indices()) and torch.equal(
-            self.col_indices, A.col_indices()
-        )
-
-
-_matrices: dict[int, _MatrixPlans] = {}
-
-
-def _forget(key: int, dead: weakref.ref) -> None:
-    matrix = _matrices.get(key)
-    if matrix is not None and matrix.ref is dead:
-        del _matrices[key]
-
-
-def _version(A: torch.Tensor) -> int | None:
-    """Counts in-place changes of A's indices and values together; inference tensors do not count."""
-    return None if A.is_inference() else A._version
-
-
-def cached_plan(A: torch.Tensor, *key) -> Plan:
-    """The plan of `A` for `key`, the arguments of `Plan` after `A`; made on the first call, freed with `A`.
-
-    After an in-place change of `A` its pattern is compared with the planned one, which synchronises on CUDA.
-    """
-    matrix = _matrices.get(id(A))
-    if matrix is None or matrix.ref() is not A:
-        matrix = _matrices[id(A)] = _MatrixPlans(A)
-    elif matrix.version != (version := _version(A)):
-        if matrix.has_pattern_of(A):
-            matrix.version = version
-        else:
-            matrix = _matrices[id(A)] = _MatrixPlans(A)
-    plan = matrix.plans.get(key)
-    if plan is None:
-        plan = Plan(A, *key)
-        if len(matrix.plans) >= _PLANS_PER_MATRIX:
-            matrix.plans.pop(next(iter(matrix.plans)), None)
-        matrix.plans[key] = plan
-    return plan

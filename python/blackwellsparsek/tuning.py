@@ -10,8 +10,9 @@ import torch
 
 from ._measure import interleaved_medians
 from ._ops import ops
+from .bsr import BSRMatrix, as_bsr
 from .io import _replacing
-from .plan import Layout, Plan, Policy, make_plan, require_bsr
+from .plan import Layout, Plan, Policy, make_plan
 
 KERNELS = ("spmm_sm90", "spmm_sm90_small", "spmm_skinny", "spmm_sm80", "spmm_simt", "spmm_cpu")
 _SCHEMA = "bsk.autotune/1"
@@ -27,7 +28,7 @@ def autotune_cache_path() -> Path:
 
 
 def autotune(
-    A: torch.Tensor,
+    A: torch.Tensor | BSRMatrix,
     n: int,
     *,
     out_dtype: torch.dtype | None = None,
@@ -57,11 +58,11 @@ def autotune(
     TypeError, ValueError, RuntimeError
         As `make_plan`.
     """
-    require_bsr(A)
+    matrix = as_bsr(A)
     options = {"out_dtype": out_dtype, "b_layout": b_layout, "out_layout": out_layout, "policy": policy}
     chosen_by_prediction = make_plan(A, n, **options)  # also checks the arguments
     names = KERNELS + (("dense_cublas",) if policy == "auto" else ())
-    key = _key(A, chosen_by_prediction, policy)
+    key = _key(matrix, chosen_by_prediction, policy)
     path = autotune_cache_path()
     choices = _read(path)
     kernel = (choices or {}).get(key)
@@ -74,24 +75,24 @@ def autotune(
     return make_plan(A, n, kernel=kernel, **options)
 
 
-def _key(A: torch.Tensor, plan: Plan, policy: str) -> str:
+def _key(matrix: BSRMatrix, plan: Plan, policy: str) -> str:
     """Digest of everything that the choice depends on."""
-    device = torch.cuda.get_device_name(A.device) if A.is_cuda else "CPU"
-    block = tuple(A.values().shape[1:])
+    device = torch.cuda.get_device_name(matrix.device) if matrix.device.type == "cuda" else "CPU"
     layouts = (plan.b_col_major, plan.out_col_major, plan.ldb, plan.ldc)
     about = (
         ops.version(),
         device,
         plan.shape,
         plan.n,
-        block,
-        str(A.dtype),
+        matrix.block,
+        str(matrix.dtype),
         str(plan.out_dtype),
         layouts,
+        plan.transpose_a,
         policy,
     )
     digest = hashlib.sha256(repr(about).encode())
-    for indices in (A.crow_indices(), A.col_indices()):
+    for indices in (matrix.crow_indices, matrix.col_indices):
         digest.update(indices.cpu().long().numpy().tobytes())
     return digest.hexdigest()
 
@@ -125,7 +126,7 @@ def _write(path: Path, choices: dict[str, str]) -> None:
         warnings.warn(f"{path} cannot be written ({error}); the choice is not kept.", stacklevel=3)
 
 
-def _fastest(A: torch.Tensor, n: int, names: tuple[str, ...], options: dict) -> str:
+def _fastest(A: torch.Tensor | BSRMatrix, n: int, names: tuple[str, ...], options: dict) -> str:
     """Measure the kernels that compute the product, launched in turns."""
     from .spmm import sparse_mm
 

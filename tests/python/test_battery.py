@@ -10,6 +10,8 @@ from conftest import REPOSITORY
 import blackwellsparsek as bsk
 from support import assert_product, bsr_of_mask, random_dense, strided_copy
 
+GRADIENT_TOLERANCE = 1e-2  # relative; alpha * dC is rounded before the products
+
 
 def cases() -> list[SimpleNamespace]:
     document = json.loads((REPOSITORY / "tests" / "battery" / "cases.json").read_text())
@@ -106,3 +108,30 @@ def test_case(device, case):
         bias = bias[:, None]
     for got, b, r in zip(*(x if x.dim() == 3 else x[None] for x in (out, B, R)), strict=True):
         assert_product(got, A, b, case.alpha, case.beta, r, bias, case.activation)
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_gradients_of_case(device, case):
+    """Of the values and of B, beside dense autograd in double precision."""
+    if device == "cpu" and case.gpu_only:
+        pytest.skip("too slow for the oracle without a GPU")
+    if case.batch > 1:
+        pytest.skip("a batch is flattened before the operator")
+    dtype = getattr(torch, case.dtype)
+    A = bsk.BSRMatrix.from_torch(bsr_of_mask(mask_of(case), (case.block_m, case.block_k), dtype, case.seed))
+    A = bsk.BSRMatrix(A.crow_indices, A.col_indices, A.values, (case.m, case.k)).to(device)
+    A = A.with_values(A.values.requires_grad_())
+    B = strided_copy(padded(case.k, case.n, case.b_layout, case.b_pad, dtype, case.seed + 2), device)
+    C = bsk.sparse_mm(A, B.requires_grad_(), alpha=case.alpha)
+    seed = padded(case.m, case.n, "row_major", 0, dtype, case.seed + 3).to(device)
+    got = torch.autograd.grad(C, (A.values, B), seed)
+
+    wide = A.with_values(A.values.detach().double().requires_grad_())
+    wide_B = B.detach().double().requires_grad_()
+    expected = torch.autograd.grad(
+        case.alpha * (wide.to_dense() @ wide_B), (wide.values, wide_B), seed.double()
+    )
+    for one, other in zip(got, expected, strict=True):
+        assert one.shape == other.shape and one.dtype is dtype
+        error = (one.double() - other).norm() / other.norm().clamp(min=1e-30)
+        assert error <= GRADIENT_TOLERANCE, f"relative error {error:.2e}"

@@ -60,7 +60,6 @@ def test_dtypes_without_a_kernel(A, B, dtype):
 def test_what_is_no_bsr_matrix(A, B):
     assert_refused(TypeError, r"A is a list", [[1.0]], B)
     assert_refused(TypeError, r"layout torch.strided.*to_sparse_bsr", A.to_dense(), B)
-    assert_refused(TypeError, r"layout torch.sparse_csr", A.to_dense().to_sparse_csr(), B)
     batch = torch.stack([A.to_dense()] * 2).to_sparse_bsr((16, 16))
     assert_refused(TypeError, r"A is a 3-dimensional", batch, B)
 

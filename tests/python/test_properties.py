@@ -39,3 +39,23 @@ def test_any_product(device, product):
     out = strided_copy(C0, device)
     result = bsk.sparse_mm(A.to(device), strided_copy(B, device), out=out, alpha=alpha, beta=beta)
     assert_product(result, A, B, alpha, beta, C0)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(product=products(), transposed=st.booleans())
+def test_any_gradient(device, product, transposed):
+    A, B, C0, alpha, _ = product
+    matrix = bsk.BSRMatrix.from_torch(A).to(device)
+    if transposed:  # the same product, of a matrix that is stored transposed
+        matrix = matrix.T.contiguous().T
+    values = matrix.values.clone().requires_grad_()
+    right = strided_copy(B, device).requires_grad_()
+    seed = C0.to(B.dtype).to(device)
+    C = bsk.sparse_mm(matrix.with_values(values), right, alpha=alpha)
+    got = torch.autograd.grad(C, (values, right), seed)
+    wide, wide_B = values.detach().double().requires_grad_(), B.double().to(device).requires_grad_()
+    dense = matrix.with_values(wide).to_dense()
+    expected = torch.autograd.grad(alpha * (dense @ wide_B), (wide, wide_B), seed.double())
+    for one, other in zip(got, expected, strict=True):
+        error = (one.double() - other).norm() / other.norm().clamp(min=1e-30)
+        assert error <= 1e-2, f"relative error {error:.2e}"

@@ -154,13 +154,41 @@ def test_inference_mode(device):
     assert_product(C, A, B)
 
 
-def test_gradients_are_refused_in_words(device):
-    A = random_bsr(64, 64, dtype=torch.float32, device=device)
-    B = random_dense(64, 24, torch.float32, device).requires_grad_()
-    with pytest.raises(NotImplementedError, match="no backward"):
-        bsk.sparse_mm(A, B)
+@pytest.mark.parametrize("batch", [(), (3,)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_gradients_of_every_operand(device, batch, transposed):
+    """activation(2 A B + 0.5 R + bias) beside the same by torch, with A a torch.sparse_bsr leaf."""
+    A = random_bsr(64, 96, dtype=torch.float32, device=device)
+    A.values().div_(8)
+    A.requires_grad_()
+    B = random_dense(1, 3 * 96 * 24, torch.float32, device)[0][: len(batch) * 2 * 96 * 24 + 96 * 24] / 8
+    B = (B.view(*batch, 24, 96).mT if transposed else B.view(*batch, 96, 24)).detach().requires_grad_()
+    R = random_dense(1, 64 * 24, torch.float32, device).view(64, 24).expand(*batch, 64, 24).clone()
+    R, bias = R.requires_grad_(), random_dense(1, 64, torch.float32, device)[0].requires_grad_()
+    C = bsk.sparse_mm(A, B, alpha=2.0, beta=0.5, residual=R, bias=bias, activation="silu")
+    assert not transposed or C.mT.is_contiguous()
+    dense = A.detach().to_dense().requires_grad_()
+    expected = torch.nn.functional.silu(2 * (dense @ B) + 0.5 * R + bias[:, None])
+    torch.testing.assert_close(C, expected, rtol=1e-4, atol=1e-4)
+    seed = torch.randn_like(C)
+    got_A, *got = torch.autograd.grad(C, (A, B, R, bias), seed)
+    expected_A, *others = torch.autograd.grad(expected, (dense, B, R, bias), seed)
+    for one, other in zip(got, others, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    assert got_A.layout is torch.sparse_bsr
+    stored = A.detach().to_dense() != 0
+    torch.testing.assert_close(got_A.to_dense(), expected_A * stored, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("argument", ["out", "plan", "out_dtype"])
+def test_what_no_gradient_passes_through_is_refused(argument):
+    A = random_bsr(64, 64, dtype=torch.float32)
+    B = random_dense(64, 24, torch.float32).requires_grad_()
+    given = {"out": torch.zeros(64, 24), "plan": bsk.make_plan(A, 24), "out_dtype": torch.float32}
+    with pytest.raises(ValueError, match=f"{argument} is for a product.*without gradients"):
+        bsk.sparse_mm(A, B, **{argument: given[argument]})
     with torch.no_grad():
-        assert_product(bsk.sparse_mm(A, B), A, B)
+        assert_product(bsk.sparse_mm(A, B, **{argument: given[argument]}), A, B)
 
 
 def test_the_comparison_fails_for_one_wrong_element():

@@ -1,0 +1,239 @@
+"""BSRMatrix: a block-sparse matrix as the plain tensors that operators, modules and checkpoints hold."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+Arrays = tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple[int, int]]
+"""crow_indices, col_indices, values, (m, k): a matrix as it is stored, not transposed."""
+
+
+@dataclass(eq=False)
+class BSRMatrix:
+    """A block-sparse matrix in BSR form; `values` may require a gradient.
+
+    Making one checks nothing: what uses it does.
+
+    Attributes
+    ----------
+    crow_indices : torch.Tensor
+        [block_rows + 1] of int32 or int64.
+    col_indices : torch.Tensor
+        [nnzb], rising within each block row.
+    values : torch.Tensor
+        [nnzb, block_m, block_k].
+    stored_shape : tuple[int, int]
+        (m, k) as stored; no multiple of the block is needed, the padding of edge blocks counts for nothing.
+    transposed : bool
+        Whether this is the transpose of what is stored.
+    """
+
+    crow_indices: torch.Tensor
+    col_indices: torch.Tensor
+    values: torch.Tensor
+    stored_shape: tuple[int, int]
+    transposed: bool = False
+
+    @classmethod
+    def from_torch(cls, A: torch.Tensor) -> "BSRMatrix":
+        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included."""
+        return as_bsr(A)
+
+    @classmethod
+    def from_dense(
+        cls, dense: torch.Tensor, block: tuple[int, int], mask: torch.Tensor | None = None
+    ) -> "BSRMatrix":
+        """Take the blocks of `mask` [block_rows, block_cols] from `dense`, by default those with a nonzero.
+
+        Differentiable in `dense`. Reading the mask synchronises on CUDA.
+        """
+        if dense.dim() != 2:
+            raise ValueError(f"dense has {dense.dim()} dimensions; expected a matrix.")
+        blocks = split(dense, block)  # [block_rows, block_cols, block_m, block_k]
+        if mask is None:
+            mask = (blocks != 0).any(dim=3).any(dim=2)
+        elif mask.shape != blocks.shape[:2]:
+            raise ValueError(f"mask is {tuple(mask.shape)}; expected {tuple(blocks.shape[:2])} blocks.")
+        crow_indices, col_indices = pattern_of(mask)
+        return cls(crow_indices, col_indices, blocks[mask], tuple(dense.shape))
+
+    @classmethod
+    def from_arrays(cls, crow_indices, col_indices, values, shape: tuple[int, int]) -> "BSRMatrix":
+        """Of arrays of any library that speaks DLPack or `__cuda_array_interface__`, without a copy."""
+        arrays = (tensor_of(array) for array in (crow_indices, col_indices, values))
+        return cls(*arrays, tuple(shape))
+
+    @classmethod
+    def from_scipy(cls, matrix, block: tuple[int, int] | None = None, dtype: torch.dtype = torch.float16):
+        """Of a SciPy matrix, as `blackwellsparsek.from_scipy`, on the CPU."""
+        from .io import from_scipy
+
+        return as_bsr(from_scipy(matrix, block, dtype))
+
+    def to_scipy(self):
+        """A SciPy BSR matrix of float32."""
+        from .io import to_scipy
+
+        return to_scipy(self)
+
+    def to_torch(self) -> torch.Tensor:
+        """A torch.sparse_bsr tensor of the same memory; a transposed matrix is copied."""
+        stored = self.contiguous()
+        m, k = stored.shape
+        if m % self.values.shape[1] or k % self.values.shape[2]:
+            raise ValueError(f"The matrix is {m} x {k}; torch.sparse_bsr needs multiples of {stored.block}.")
+        return torch.sparse_bsr_tensor(*stored.arrays[:3], size=(m, k), check_invariants=False)
+
+    def to_dense(self) -> torch.Tensor:
+        """A dense tensor; differentiable in `values`."""
+        m, k = self.stored_shape
+        block_m, block_k = self.block
+        rows, cols = self.crow_indices.shape[0] - 1, -(-k // block_k)
+        places = self.block_rows() * cols + self.col_indices
+        blocks = self.values.new_zeros(rows * cols, block_m, block_k).index_copy(0, places, self.values)
+        grid = blocks.view(rows, cols, block_m, block_k).transpose(1, 2)
+        dense = grid.reshape(rows * block_m, cols * block_k)[:m, :k]
+        return dense.t() if self.transposed else dense
+
+    def block_rows(self) -> torch.Tensor:
+        """The block row, as stored, of each stored block: [nnzb] of int64."""
+        return block_rows_of(self.crow_indices, self.col_indices.shape[0])
+
+    def mask(self) -> torch.Tensor:
+        """Which blocks are stored: bool [block_rows, block_cols] as stored."""
+        rows, cols = self.crow_indices.shape[0] - 1, -(-self.stored_shape[1] // self.block[1])
+        mask = torch.zeros(rows, cols, dtype=torch.bool, device=self.col_indices.device)
+        mask[self.block_rows(), self.col_indices.long()] = True
+        return mask
+
+    def contiguous(self) -> "BSRMatrix":
+        """Itself, or where it is transposed a copy that is stored so."""
+        if not self.transposed:
+            return self
+        order = self.col_indices.argsort(stable=True)
+        cols = -(-self.stored_shape[1] // self.block[1])
+        crow_indices = torch.zeros(cols + 1, dtype=self.crow_indices.dtype, device=self.crow_indices.device)
+        crow_indices[1:] = torch.bincount(self.col_indices, minlength=cols).cumsum(0)
+        values = self.values[order].transpose(1, 2).contiguous()
+        col_indices = self.block_rows()[order].to(self.col_indices.dtype)
+        return BSRMatrix(crow_indices, col_indices, values, self.shape)
+
+    def to(self, *args, **kwargs) -> "BSRMatrix":
+        """As torch.Tensor.to: another device or dtype; indices keep their dtype."""
+        values = self.values.to(*args, **kwargs)
+        crow_indices, col_indices = self.crow_indices.to(values.device), self.col_indices.to(values.device)
+        return BSRMatrix(crow_indices, col_indices, values, self.stored_shape, self.transposed)
+
+    def with_values(self, values: torch.Tensor) -> "BSRMatrix":
+        """The same pattern with other values."""
+        return replace(self, values=values)
+
+    @property
+    def arrays(self) -> Arrays:
+        """crow_indices, col_indices, values and the shape as stored."""
+        return self.crow_indices, self.col_indices, self.values, self.stored_shape
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns), after transposition."""
+        m, k = self.stored_shape
+        return (k, m) if self.transposed else (m, k)
+
+    @property
+    def T(self) -> "BSRMatrix":
+        """The transpose, as a view."""
+        return replace(self, transposed=not self.transposed)
+
+    def t(self) -> "BSRMatrix":
+        """The transpose, as a view."""
+        return self.T
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """(block_m, block_k) as stored."""
+        return tuple(self.values.shape[1:])
+
+    @property
+    def density(self) -> float:
+        """Share of the blocks that are stored."""
+        rows, cols = self.crow_indices.shape[0] - 1, -(-self.stored_shape[1] // max(1, self.block[1]))
+        return self.col_indices.shape[0] / max(1, rows * cols)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the values."""
+        return self.values.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of the values."""
+        return self.values.device
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the values require a gradient."""
+        return self.values.requires_grad
+
+    def __matmul__(self, other):
+        """Product with a dense or a block-sparse matrix; in code for torch.compile write `sparse_mm`."""
+        from .spmm import sparse_mm
+
+        return sparse_mm(self, other)
+
+    def __rmatmul__(self, other):
+        """Product of a dense matrix with this."""
+        from .spmm import sparse_mm
+
+        return sparse_mm(other, self)
+
+    def __repr__(self) -> str:
+        m, k = self.shape
+        return (
+            f"BSRMatrix({m} x {k}, block={self.block}, nnzb={self.values.shape[0]}, dtype={self.dtype}, "
+            f"device={self.device}{', transposed' if self.transposed else ''})"
+        )
+
+
+def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
+    """Take a torch.sparse_bsr matrix apart, sharing its tensors; TypeError for anything else."""
+    if isinstance(A, BSRMatrix):
+        return A
+    if not isinstance(A, torch.Tensor):
+        raise TypeError(
+            f"{argument} is a {type(A).__name__}; expected a torch.sparse_bsr tensor or a BSRMatrix."
+        )
+    if A.layout is not torch.sparse_bsr or A.dim() != 2:
+        raise TypeError(
+            f"{argument} is a {A.dim()}-dimensional tensor of layout {A.layout}; expected a matrix of layout "
+            "torch.sparse_bsr: convert it with A.to_sparse_bsr((block_m, block_k))."
+        )
+    return BSRMatrix(A.crow_indices(), A.col_indices(), A.values(), tuple(A.shape))
+
+
+def pattern_of(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(crow_indices, col_indices), int32, of a bool matrix of blocks."""
+    crow_indices = torch.zeros(mask.shape[0] + 1, dtype=torch.int32, device=mask.device)
+    crow_indices[1:] = mask.sum(1).cumsum(0)
+    return crow_indices, mask.nonzero()[:, 1].int()
+
+
+def tensor_of(array: object) -> torch.Tensor:
+    """An array of another library as a tensor of the same memory."""
+    if isinstance(array, torch.Tensor):
+        return array
+    return torch.from_dlpack(array) if hasattr(array, "__dlpack__") else torch.as_tensor(array)
+
+
+def block_rows_of(crow_indices: torch.Tensor, nnzb: int) -> torch.Tensor:
+    """The block row of each of `nnzb` stored blocks, as int64; does not synchronise."""
+    rows = torch.arange(crow_indices.shape[0] - 1, device=crow_indices.device)
+    return rows.repeat_interleave(crow_indices.diff(), output_size=nnzb)
+
+
+def split(dense: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
+    """A matrix as [block_rows, block_cols, block_m, block_k], padded with zeros to whole blocks."""
+    padding = [-size % side for size, side in zip(dense.shape, block, strict=True)]
+    if any(padding):
+        dense = torch.nn.functional.pad(dense, (0, padding[1], 0, padding[0]))
+    rows, cols = (size // side for size, side in zip(dense.shape, block, strict=True))
+    return dense.reshape(rows, block[0], cols, block[1]).transpose(1, 2)

@@ -1,0 +1,84 @@
+"""Differentiable products of sparse and dense matrices, as functions of matrices."""
+
+import torch
+
+from . import activations, operators
+from .activations import Activation
+from .autocast import cast
+from .bsr import Arrays, BSRMatrix, as_bsr
+
+
+def linear(
+    x: torch.Tensor,
+    W: torch.Tensor | BSRMatrix,
+    bias: torch.Tensor | None = None,
+    activation: Activation = "none",
+) -> torch.Tensor:
+    """``activation(x @ W.T + bias)``, as torch.nn.functional.linear, in one kernel.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        [..., in_features].
+    W : torch.Tensor or BSRMatrix
+        Block-sparse [out_features, in_features].
+    bias : torch.Tensor, optional
+        [out_features].
+    activation : {"none", "relu", "gelu", "gelu_tanh", "silu"}
+        Where a gradient is recorded, all but "relu" take a kernel of their own: they need what goes in.
+
+    Returns
+    -------
+    torch.Tensor
+        [..., out_features], contiguous.
+    """
+    W = as_bsr(W, "W")
+    if not W.transposed:
+        return linear_of_arrays(x, W.arrays, bias, activation)
+    x, values, bias = cast(x, W.values, bias)
+    rows = x.reshape(-1, x.shape[-1])
+    y = operators.dds(rows, W.crow_indices, W.col_indices, values, W.stored_shape, False, False)
+    y = activations.apply(activation, y if bias is None else y + bias)
+    return y.view(*x.shape[:-1], W.shape[0])
+
+
+def linear_of_arrays(
+    x: torch.Tensor, arrays: Arrays, bias: torch.Tensor | None, activation: Activation
+) -> torch.Tensor:
+    """`linear` with the arrays of W."""
+    crow_indices, col_indices, values, shape = arrays
+    x, values, bias = cast(x, values, bias)
+    rows = x if x.dim() == 2 else x.reshape(-1, x.shape[-1])
+    arrays = (crow_indices, col_indices, values, shape)
+    if activation in ("none", "relu") or not _needs_gradient(x, values, bias):
+        y = operators.linear(rows, *arrays, bias, activation)
+    else:
+        activations.number_of(activation)
+        y = activations.apply(activation, operators.linear(rows, *arrays, bias, "none"))
+    return y if x.dim() == 2 else y.view(*x.shape[:-1], shape[0])
+
+
+def matmul(A: BSRMatrix, B: torch.Tensor) -> torch.Tensor:
+    """A @ B for [k, n] or [batch, k, n]; for ``B = X.t()`` the result's ``.t()`` is contiguous."""
+    if B.dim() == 3:
+        if B.transpose(1, 2).is_contiguous():
+            flat = B.transpose(1, 2).reshape(-1, B.shape[1])
+            product = operators.dds(flat, *A.arrays, False, not A.transposed)
+            return product.view(B.shape[0], B.shape[2], A.shape[0]).transpose(1, 2)
+        flat = B.transpose(0, 1).reshape(B.shape[1], -1)
+        return matmul(A, flat).view(A.shape[0], B.shape[0], B.shape[2]).transpose(0, 1)
+    if B.t().is_contiguous() and not B.is_contiguous():
+        return operators.dds(B.t(), *A.arrays, False, not A.transposed).t()
+    return operators.dsd(*A.arrays, B, A.transposed, False)
+
+
+def sampled_matmul(left: torch.Tensor, right: torch.Tensor, pattern: torch.Tensor | BSRMatrix) -> BSRMatrix:
+    """The blocks of ``left @ right`` that `pattern` stores; its values are not read."""
+    S = as_bsr(pattern, "pattern")
+    if S.transposed:
+        left, right = right.t(), left.t()
+    return S.with_values(operators.sdd(left, right, *S.arrays, False, False))
+
+
+def _needs_gradient(*tensors: torch.Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)

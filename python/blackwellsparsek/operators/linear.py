@@ -1,0 +1,66 @@
+"""torch.ops.bsk.linear: activation(x W^T + bias) in one kernel, with W sparse."""
+
+from .. import activations
+from .library import register
+from .multiply import check_matrix, check_operands, multiply
+from .products import dds
+from .sampled import sdd
+
+
+def _new_linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
+    out_features, in_features = shape
+    check_operands((crow_indices, col_indices, values, shape), x=x)
+    check_matrix("x", x, 1, in_features)
+    _check_epilogue(values, shape, bias, activation)
+    return x.new_empty(x.shape[0], out_features)
+
+
+def _check_epilogue(values, shape, bias, activation):
+    activations.number_of(activation)
+    if bias is not None and (bias.dim() != 1 or bias.shape[0] != shape[0]):
+        raise ValueError(f"bias is {tuple(bias.shape)}; expected ({shape[0]},).")
+    if bias is not None and bias.dtype is not values.dtype:
+        raise TypeError(f"bias is {bias.dtype} and values {values.dtype}; expected one dtype.")
+    if bias is not None and bias.device != values.device:
+        raise ValueError(f"bias is on {bias.device} and values on {values.device}.")
+
+
+def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
+    arrays = (crow_indices, col_indices, values, tuple(shape))
+    if bias is not None or activation != "none":
+        _check_epilogue(values, shape, bias, activation)
+        bias = None if bias is None else bias.contiguous()
+    return multiply(  # Y^T = W X^T
+        arrays, x, True, False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation
+    )
+
+
+def _save(ctx, inputs, output):
+    x, crow_indices, col_indices, values, shape, bias, ctx.activation = inputs
+    ctx.pattern = (crow_indices, col_indices, shape)
+    # ReLU's result tells where its input was positive; of others the input is computed anew.
+    ctx.save_for_backward(x, values, output if ctx.activation == "relu" else bias)
+
+
+def _gradients(ctx, grad, needed):
+    x, values, kept = ctx.saved_tensors
+    crow_indices, col_indices, shape = ctx.pattern
+    arrays = (crow_indices, col_indices, values, shape)
+    if ctx.activation != "none":
+        z = kept if ctx.activation == "relu" else linear(x, *arrays, kept, "none")
+        grad = activations.gradient(ctx.activation, grad, z)
+    d_x = dds(grad, *arrays, False, False) if needed[0] else None
+    d_values = sdd(grad, x, *arrays, True, False) if needed[1] else None
+    d_bias = grad.sum(0) if needed[2] else None
+    return d_x, d_values, d_bias
+
+
+linear = register(
+    "linear(Tensor x, Tensor crow_indices, Tensor col_indices, Tensor values, SymInt[2] shape, "
+    'Tensor? bias=None, str activation="none") -> Tensor',
+    (0, 3, 5),
+    _linear,
+    _new_linear,
+    _save,
+    _gradients,
+)

@@ -1,0 +1,176 @@
+"""Modules: drop-in for nn.Linear, checkpoints, pruning of models, masks that change while training."""
+
+import copy
+import gc
+
+import pytest
+import torch
+from torch import nn
+
+import blackwellsparsek as bsk
+from blackwellsparsek import plan_cache
+from blackwellsparsek.nn import BlockSparseLinear, cubic_sparsity, grow_and_drop_, prune_, top_mask
+from blackwellsparsek.nn.masks import block_scores, set_mask_
+from support import random_dense
+
+
+def model() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(96, 128), nn.GELU(), nn.Linear(128, 100), nn.LayerNorm(100), nn.Linear(100, 8)
+    )
+
+
+def assert_like_dense(layer: BlockSparseLinear, x: torch.Tensor) -> None:
+    torch.testing.assert_close(layer(x), layer.to_dense()(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [(96, 128), (100, 70)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_from_and_to_dense(device, sizes, bias):
+    dense = nn.Linear(*sizes, bias=bias, device=device)
+    x = random_dense(5, sizes[0], torch.float32, device).view(5, 1, -1)
+    full = BlockSparseLinear.from_linear(dense, block_size=32)
+    assert full.density == 1
+    torch.testing.assert_close(full(x), dense(x), rtol=1e-4, atol=1e-4)
+    assert torch.equal(full.to_dense().weight, dense.weight)
+    mask = top_mask(block_scores(dense.weight, (32, 32)), 0.5)
+    half = BlockSparseLinear.from_linear(dense, mask, 32)
+    assert_like_dense(half, x)
+    kept = mask.repeat_interleave(32, 0).repeat_interleave(32, 1)[: sizes[1], : sizes[0]]
+    assert torch.equal(half.to_dense().weight, dense.weight * kept)
+
+
+def test_state_survives_saving_and_loading(device, tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    layer = BlockSparseLinear(96, 128, block_size=32, density=0.3, device=device)
+    other = BlockSparseLinear(96, 128, block_size=32, density=0.6, device=device)
+    x = random_dense(5, 96, torch.float32, device)
+    safetensors.save_file(layer.state_dict(), tmp_path / "layer.safetensors")
+    other.load_state_dict(safetensors.load_file(tmp_path / "layer.safetensors"))
+    assert torch.equal(other(x), layer(x)) and other.density == layer.density
+    torch.save(layer, tmp_path / "layer.pt")
+    again = torch.load(tmp_path / "layer.pt", weights_only=False)
+    assert torch.equal(again(x), layer(x))
+    assert torch.equal(copy.deepcopy(layer)(x), layer(x))
+
+
+def test_a_dense_checkpoint_loads(device):
+    dense = nn.Linear(96, 128, device=device)
+    layer = BlockSparseLinear(96, 128, block_size=32, density=0.3, device=device)
+    layer.load_state_dict(dense.state_dict())
+    stored = layer.matrix.with_values(torch.ones_like(layer.weight)).to_dense()
+    assert torch.equal(layer.to_dense().weight, dense.weight * stored)
+    assert torch.equal(layer.bias, dense.bias)
+
+
+def test_conversions_of_a_module(device):
+    layer = BlockSparseLinear(96, 128, block_size=32, density=0.3).to(device).half()
+    assert layer.weight.dtype is torch.float16 and layer.crow_indices.dtype is torch.int32
+    assert layer.crow_indices.device.type == device
+    assert layer(random_dense(5, 96, torch.float16, device)).dtype is torch.float16
+    assert set(layer.state_dict()) == {"weight", "bias", "crow_indices", "col_indices"}
+
+
+@pytest.mark.parametrize("method", ["magnitude", "wanda"])
+def test_sparsify(device, method):
+    dense = model().to(device)
+    sparse = copy.deepcopy(dense)
+    batches = [random_dense(64, 96, torch.float32, device, seed) for seed in range(2)]
+    names = bsk.sparsify_(
+        sparse, lambda name, layer: layer.out_features > 8, 32, 0.5, method, batches=batches
+    )
+    assert names == ["0", "2"] and isinstance(sparse[4], nn.Linear)
+    for name in names:
+        layer = sparse.get_submodule(name)
+        assert abs(layer.density - 0.5) < 0.05
+        assert_like_dense(layer, random_dense(5, layer.in_features, torch.float32, device))
+    loss = sparse(batches[0]).square().mean()
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in sparse.parameters())
+
+
+def test_wanda_drops_blocks_whose_inputs_are_small():
+    layers = nn.Sequential(nn.Linear(64, 64))
+    x = torch.ones(8, 64)
+    x[:, :32] = 1e-3
+    bsk.sparsify_(layers, None, 32, 0.5, "wanda", batches=[x])
+    assert layers[0].col_indices.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"method": "random"}, 'method is \'random\'; expected "magnitude" or "wanda"'),
+        ({"method": "wanda"}, "batches is None"),
+        ({"sparsity": 1.5}, "sparsity is 1.5"),
+    ],
+)
+def test_sparsify_refuses(arguments, message):
+    untouched = model()
+    with pytest.raises(ValueError, match=message):
+        bsk.sparsify_(untouched, **arguments)
+    assert isinstance(untouched[0], nn.Linear)
+
+
+def test_gradual_pruning_trains_and_keeps_the_moments_of_its_blocks(device):
+    torch.manual_seed(0)
+    layer = BlockSparseLinear.from_linear(nn.Linear(128, 128, device=device), block_size=32)
+    teacher = random_dense(128, 128, torch.float32, device) / 11
+    optimizer = torch.optim.Adam(layer.parameters(), lr=1e-2)
+    gc.collect()
+    patterns = len(plan_cache._patterns)
+    losses = []
+    for step in range(30):
+        x = random_dense(64, 128, torch.float32, device, seed=step)
+        loss = (layer(x) - x @ teacher.t()).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        if step % 5 == 4:
+            before = layer.to_dense().weight
+            moment = layer.matrix.with_values(optimizer.state[layer.weight]["exp_avg"]).to_dense()
+            prune_(layer, cubic_sparsity(step, 0, 20, 0.5), optimizer)
+            stored = layer.matrix.with_values(torch.ones_like(layer.weight)).to_dense()
+            assert torch.equal(layer.to_dense().weight, before * stored)
+            moved = layer.matrix.with_values(optimizer.state[layer.weight]["exp_avg"]).to_dense()
+            assert torch.equal(moved, moment * stored)
+    assert layer.density == 0.5 and losses[-1] < losses[0]
+    assert len(plan_cache._patterns) <= patterns + 1, "plans of old masks are kept"
+
+
+def test_grown_blocks_are_those_of_largest_gradient(device):
+    layer = BlockSparseLinear(128, 128, block_size=32, density=0.5, device=device)
+    x = random_dense(64, 128, torch.float32, device)
+    grad = random_dense(64, 128, torch.float32, device, seed=2)
+    mask, weight = layer.matrix.mask(), layer.to_dense().weight
+    gradient = block_scores(grad.t() @ x, (32, 32)).masked_fill(mask, 0)
+    norms = block_scores(weight, (32, 32)).masked_fill(~mask, torch.inf)
+    grow_and_drop_(layer, 0.25, [(x, grad)])
+    after = layer.matrix.mask()
+    assert after.sum() == mask.sum() and (after & ~mask).sum() == 2
+    assert (after & ~mask).flatten()[gradient.flatten().topk(2).indices].all()
+    assert not after.flatten()[norms.flatten().topk(2, largest=False).indices].any()
+    kept = (mask & after).repeat_interleave(32, 0).repeat_interleave(32, 1)
+    assert torch.equal(layer.to_dense().weight, weight * kept)
+
+
+def test_many_masks_leave_no_plans(device):
+    layer = BlockSparseLinear(128, 128, block_size=32, density=0.5, device=device)
+    x = random_dense(8, 128, torch.float32, device)
+    gc.collect()
+    before = len(plan_cache._patterns)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        set_mask_(layer, torch.rand(4, 4, device=device) < 0.5)
+        assert_like_dense(layer, x)
+    assert len(plan_cache._patterns) <= before + 1
+
+
+def test_cubic_sparsity():
+    assert cubic_sparsity(0, 5, 25, 0.8, 0.1) == pytest.approx(0.1)
+    assert cubic_sparsity(30, 5, 25, 0.8, 0.1) == 0.8
+    assert cubic_sparsity(15, 5, 25, 0.8) == pytest.approx(0.7)
+    with pytest.raises(ValueError, match="end is 5 and begin 5"):
+        cubic_sparsity(1, 5, 5, 0.5)

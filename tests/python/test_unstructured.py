@@ -1,0 +1,115 @@
+"""sparse_mm of CSR, CSC, COO, BSC and SciPy matrices: results, gradients, what is kept, explanations."""
+
+import gc
+
+import pytest
+import torch
+
+import blackwellsparsek as bsk
+from blackwellsparsek import convert
+from blackwellsparsek.reblock import DENSE
+from support import random_dense
+
+FORMS = {
+    "csr": lambda dense: dense.to_sparse_csr(),
+    "csc": lambda dense: dense.to_sparse_csc(),
+    "coo": lambda dense: dense.to_sparse_coo(),
+    "bsc": lambda dense: dense.to_sparse_bsc((10, 14)),
+}
+KINDS = ["clustered", "scattered", "empty"]
+
+
+def sparse(kind: str, device: str, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """A dense 300 x 420 matrix with few nonzeros: in two corners, everywhere, or none."""
+    dense = random_dense(300, 420, dtype, device)
+    if kind == "clustered":
+        keep = torch.zeros(300, 420, dtype=torch.bool, device=device)
+        keep[:37, :50] = keep[-20:, -30:] = True
+    else:
+        keep = random_dense(300, 420, torch.float32, device, seed=3) > (2.5 if kind == "scattered" else 99)
+    return torch.where(keep, dense, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_products(device, kind, form, dtype):
+    dense = sparse(kind, device, dtype)
+    A = FORMS[form](dense)
+    tolerance = 1e-4 if dtype is torch.float32 else 5e-2
+    B = random_dense(420, 40, dtype, device)
+    expected = dense.float() @ B.float()
+    torch.testing.assert_close(bsk.sparse_mm(A, B).float(), expected, rtol=tolerance, atol=tolerance)
+    X = random_dense(40, 300, dtype, device)
+    product = bsk.sparse_mm(X, A).float()
+    torch.testing.assert_close(product, X.float() @ dense.float(), rtol=tolerance, atol=tolerance)
+    bias = random_dense(1, 300, dtype, device)[0]
+    followed = bsk.sparse_mm(A, B, bias=bias, activation="relu").float()
+    expected = torch.relu(expected + bias.float()[:, None])
+    torch.testing.assert_close(followed, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_bsc(device):
+    dense = torch.zeros(64, 96, device=device)
+    dense[:16, 32:64] = dense[48:, :32] = 2.0
+    B = random_dense(96, 24, torch.float32, device)
+    torch.testing.assert_close(bsk.sparse_mm(dense.to_sparse_bsc((16, 32)), B), dense @ B)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+def test_gradients(device, form):
+    A = FORMS[form](sparse("clustered", device)).requires_grad_()
+    B = random_dense(420, 24, torch.float32, device).requires_grad_()
+    C = bsk.sparse_mm(A, B)
+    seed = torch.randn_like(C)
+    got_A, got_B = torch.autograd.grad(C, (A, B), seed)
+    dense = A.detach().to_dense()
+    torch.testing.assert_close(got_B, dense.t() @ seed, rtol=1e-4, atol=1e-3)
+    expected = torch.where(dense != 0, seed @ B.detach().t(), 0)
+    torch.testing.assert_close(got_A.to_dense(), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_scipy(device):
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    if device == "cuda":
+        pytest.skip("SciPy matrices lie on the CPU")
+    dense = sparse("clustered", device)
+    B = random_dense(420, 24, torch.float32)
+    for make in (scipy_sparse.csr_matrix, scipy_sparse.coo_array, scipy_sparse.lil_matrix):
+        torch.testing.assert_close(bsk.sparse_mm(make(dense.numpy()), B), dense @ B, rtol=1e-4, atol=1e-4)
+
+
+def test_the_conversion_is_kept_until_the_matrix_changes(monkeypatch):
+    taken = []
+    places_of = convert._places_of
+    monkeypatch.setattr(convert, "_places_of", lambda A: (taken.append(1), places_of(A))[1])
+    A = sparse("clustered", "cpu").to_sparse_csr()
+    B = random_dense(420, 24, torch.float32)
+    for _ in range(3):
+        bsk.sparse_mm(A, B)
+    assert len(taken) == 1
+    A.values().mul_(2)
+    torch.testing.assert_close(bsk.sparse_mm(A, B), A.to_dense() @ B, rtol=1e-4, atol=1e-4)
+    assert len(taken) == 2
+    key = id(A)
+    assert key in convert._cached
+    del A
+    gc.collect()
+    assert key not in convert._cached
+
+
+def test_explanations_name_the_choice_and_the_others():
+    text = bsk.explain(sparse("clustered", "cpu").to_sparse_csr(), 64)
+    assert "300 x 420 with" in text and "in no blocks" in text
+    for form in ("blocks of 16", "blocks of 32", "blocks of 64", "blocks of 128", "dense"):
+        assert form in text
+    fastest = text.splitlines()[1].split("  ")[1].strip()
+    assert f"{fastest} are fastest" in text.lower() or "dense product is fastest" in text
+    assert "spmm_" in bsk.explain(torch.eye(64).to_sparse_bsr((16, 16)), 8)
+
+
+def test_a_dense_matrix_in_sparse_form_is_multiplied_densely(device):
+    A = random_dense(512, 512, torch.float32, device).to_sparse_csr()
+    assert convert.unstructured(A).choice(256) in (DENSE, 128)
+    B = random_dense(512, 256, torch.float32, device)
+    torch.testing.assert_close(bsk.sparse_mm(A, B), A.to_dense() @ B, rtol=1e-3, atol=1e-2)
