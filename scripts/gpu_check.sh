@@ -91,27 +91,38 @@ check() {
     finish "$1"
 }
 
-# tests: the C++ tests in shards side by side with the Python tests; most of their time is the host's oracle.
-tests() {
-    local shard names=()
+# start_shards NAME FILTER COMMAND...: begins the C++ tests of FILTER in shards, each under COMMAND, and adds their names to
+# STARTED. Most of their time is the host's oracle.
+start_shards() {
+    local name=$1 filter=$2 shard
+    shift 2
     for ((shard = 0; shard < SHARDS; shard++)); do
-        names+=("gpu_tests_$shard")
-        start "gpu_tests_$shard" env GTEST_TOTAL_SHARDS=$SHARDS GTEST_SHARD_INDEX=$shard "$TESTS"
+        STARTED+=("${name}_$shard")
+        start "${name}_$shard" env GTEST_TOTAL_SHARDS=$SHARDS GTEST_SHARD_INDEX=$shard "$@" "$TESTS" \
+            --gtest_filter="$filter"
     done
+}
+
+# tests: the C++ tests side by side with the Python tests, then those that look at the device's free memory.
+tests() {
+    STARTED=()
+    start_shards gpu_tests '-Sanitize*:*AllocatesNothing*'
     start python_tests "$PYTHON" -m pytest -m gpu tests/python
-    finish "${names[@]}" python_tests
+    finish "${STARTED[@]}" python_tests
+    check allocations "$TESTS" --gtest_filter='*AllocatesNothing*'
 }
 
 # sanitizers TOOL...: compute-sanitizer's tools, side by side, over the tests that are made for them; a finding fails.
 # racecheck reports races inside cuBLAS, so it leaves out the tests that call it.
 sanitizers() {
     local tool filter
+    STARTED=()
     for tool in "$@"; do
-        filter='*Sanitize*'
+        filter='Sanitize*'
         [[ $tool != racecheck ]] || filter+='-*DenseCublas*'
-        start "$tool" compute-sanitizer --tool "$tool" --error-exitcode 99 "$TESTS" --gtest_filter="$filter"
+        start_shards "$tool" "$filter" compute-sanitizer --tool "$tool" --error-exitcode 99
     done
-    finish "$@"
+    finish "${STARTED[@]}"
 }
 
 main() {

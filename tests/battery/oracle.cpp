@@ -100,7 +100,7 @@ Expected oracle(const BsrView& a, const ConstMatrixView& b, float alpha, float b
         for (std::int64_t j = 0; j < n; ++j) {
             const double scaled = beta == 0.0F ? 0.0 : beta * element(r, i, j);
             const double added = epilogue.bias == nullptr ? 0.0 : element(bias, 0, row_bias ? i : j);
-            const double product = alpha * sums[j] + (row_bias ? added : 0.0);
+            const double product = alpha * sums[j] + added;
             sums[j] = activated(epilogue.activation, alpha * sums[j] + scaled + added);
             magnitudes[j] = std::abs(alpha) * magnitudes[j] + std::abs(scaled) + std::abs(added);
             result.products[static_cast<std::size_t>(i * n + j)] = std::abs(product);

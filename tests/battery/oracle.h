@@ -18,7 +18,7 @@ struct Expected {
     std::int64_t n = 0;
     std::vector<double> values;            ///< [m, n] row-major
     std::vector<double> magnitudes;        ///< [m, n]: |alpha|*sum|a*b| + |beta*r| + |bias|
-    std::vector<double> products;          ///< [m, n]: |alpha*sum a*b + a bias of rows|
+    std::vector<double> products;          ///< [m, n]: |alpha*sum a*b + bias|
     std::vector<std::int64_t> row_length;  ///< [m]: products summed for an element of this row
     Activation activation = Activation::none;
 };
@@ -48,7 +48,7 @@ struct Comparison {
 
 /// Passes if NaN and infinities are where they are expected and both bounds hold. Activations add to an element's bound
 /// what kernels/activation.cuh says; no slope of theirs is steeper than 1.13.
-/// @param rounds_product  the kernel rounds alpha*A*B + a bias of rows to the dtype of `got` before the rest applies
+/// @param rounds_product  the kernel rounds alpha*A*B + bias to the dtype of `got` before the rest applies
 Comparison compare(const Expected& expected, const ConstMatrixView& got, bool rounds_product = false);
 
 }  // namespace bsk::test
