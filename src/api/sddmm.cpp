@@ -16,6 +16,7 @@
 #include "api/span.h"
 #include "base/check.h"
 #include "base/cuda.h"
+#include "base/stream_buffer.h"
 #include "kernels/cpu/sddmm_cpu.h"
 #include "kernels/sddmm_launch.h"
 #include "kernels/sm80/sddmm_sm80.h"
@@ -99,6 +100,7 @@ void upload(SddmmState& state, const Indices& indices) {
     launch.streams = plan.schedule.offsets.empty() ? 0 : static_cast<int>(plan.schedule.offsets.size()) - 1;
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;
+    StreamBuffer::prepare();
     prepare(plan.kernel, launch);
 }
 

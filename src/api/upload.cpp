@@ -6,6 +6,7 @@
 #include "api/packer.h"
 #include "base/check.h"
 #include "base/math.h"
+#include "base/stream_buffer.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/lines/copy_lines.h"
 #include "kernels/lines/transpose_blocks.h"
@@ -171,6 +172,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
         place(state.sources, block_sources);
         launch.sources = state.host.transposes_values ? nullptr : state.sources;
     }
+    StreamBuffer::prepare();
     prepare(launch);
     if (state.host.transposes_values) {
         prepare_transpose_blocks();

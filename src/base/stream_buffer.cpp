@@ -36,6 +36,10 @@ cudaMemPool_t pool() {
 
 }  // namespace
 
+void StreamBuffer::prepare() {
+    pool();
+}
+
 StreamBuffer::StreamBuffer(std::size_t bytes, Stream stream) : stream_(stream) {
     if (bytes > 0) {
         check_cuda(cudaMallocFromPoolAsync(&data_, bytes, pool(), static_cast<cudaStream_t>(stream)),

@@ -13,6 +13,10 @@ namespace bsk {
 /// microseconds. Zero bytes allocate nothing.
 class StreamBuffer {
 public:
+    /// Makes the pool of the current device, which capture does not allow: once, before the first buffer.
+    /// @throws Error cuda_error
+    static void prepare();
+
     /// @throws Error out_of_memory, cuda_error
     StreamBuffer(std::size_t bytes, Stream stream);
     ~StreamBuffer();
