@@ -51,6 +51,18 @@ class Slow(Dense):
         return super().launch()
 
 
+class Compiles(Dense):
+    """Takes longer than the whole case for its first launch, as a kernel does that is compiled then."""
+
+    compiled = False
+
+    def launch(self):
+        if not self.compiled:
+            time.sleep(0.6)
+            self.compiled = True
+        return super().launch()
+
+
 class Absent(Dense):
     def __init__(self, problem):
         raise Unavailable("It is not installed.")
@@ -217,6 +229,11 @@ def test_an_estimate_that_was_disturbed_is_corrected():
     contender = Contender(lambda: None, 0.1)
     measure([contender], CpuClock(), iterations=50, seconds=1.0, sample=lambda: None)
     assert len(contender.warm) == 50
+
+
+def test_compiling_is_no_time_of_the_product():
+    times = records_of(Compiles, seconds=0.3)["Compiles"].time_ms
+    assert times.warm.max < 600 and times.warm.count >= 3
 
 
 def test_a_launch_that_would_last_too_long_is_not_tried():

@@ -81,7 +81,7 @@ def _tuning_from(start: dict[str, int] | None, problem: Problem, meta_module: Mo
     n, block, (m, k) = problem.spec.n, problem.spec.block, problem.A.shape
     operation, version = "bsr_dense_addmm", (0, problem.dtype, 0.5)
     table = meta_module._operation_device_version_data
-    row = (operation, meta_module._get_device_name(), version)
+    row = (operation, torch.cuda.get_device_name(), version)
     before = dict(table[row]) if row in table else None
     parameters = {**start, "SPLIT_N": max(1, n // start["SPLIT_N"])}
     values = tuple(parameters[name] for name in sorted(parameters))
