@@ -37,12 +37,14 @@ Json device_json(Device device) {
     const DeviceModel model = device_model(device);
     const bool cuda = device.type == DeviceType::cuda;
     Json kernels = Json::array();
-    for (const KernelSupport& kernel : kernel_support(model)) {
-        kernels.push_back({{"kernel", kernel.kernel},
-                           {"needs", kernel.needs},
-                           {"built", kernel.built},
-                           {"runs", kernel.runs},
-                           {"code", code_json(kernel.code)}});
+    for (const auto& supported : {kernel_support(model), sddmm_kernel_support(model)}) {
+        for (const KernelSupport& kernel : supported) {
+            kernels.push_back({{"kernel", kernel.kernel},
+                               {"needs", kernel.needs},
+                               {"built", kernel.built},
+                               {"runs", kernel.runs},
+                               {"code", code_json(kernel.code)}});
+        }
     }
     return {{"device", title(device)},
             {"name", model.name},

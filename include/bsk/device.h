@@ -51,7 +51,10 @@ struct KernelSupport {
 /// Published or measured figures by name: "h200", "h100", "a100", "l4", "cpu". @throws Error
 /// invalid_argument.
 [[nodiscard]] BSK_API DeviceModel device_model_by_name(const std::string& name);
+/// The kernels that PlanOptions::kernel names, whether they run on the device or not.
 [[nodiscard]] BSK_API std::vector<KernelSupport> kernel_support(const DeviceModel& device);
+/// The kernels of the sampled product, those that make_sddmm_plan() names.
+[[nodiscard]] BSK_API std::vector<KernelSupport> sddmm_kernel_support(const DeviceModel& device);
 /// "major.minor.patch" of the library.
 [[nodiscard]] BSK_API const char* version();
 

@@ -6,6 +6,7 @@
 #include "base/cuda.h"
 #include "plan/device_models.h"
 #include "plan/kernels.h"
+#include "plan/sddmm.h"
 
 namespace bsk {
 
@@ -25,6 +26,17 @@ DeviceQuery query_devices() {
         query.count = 0;
     }
     return query;
+}
+
+/// @param kernels  KernelIds or SddmmKernels
+template <class Kernels>
+std::vector<KernelSupport> support_of(const Kernels& kernels, const DeviceModel& device) {
+    std::vector<KernelSupport> support;
+    for (const auto kernel : kernels) {
+        const KernelCode code = code_for(kernel, device);
+        support.push_back({name(kernel), needs(kernel), is_built(kernel), code != KernelCode::none, code});
+    }
+    return support;
 }
 
 }  // namespace
@@ -84,12 +96,11 @@ DeviceModel device_model(Device device) {
 }
 
 std::vector<KernelSupport> kernel_support(const DeviceModel& device) {
-    std::vector<KernelSupport> support;
-    for (const KernelId kernel : kKernels) {
-        const KernelCode code = code_for(kernel, device);
-        support.push_back({name(kernel), needs(kernel), is_built(kernel), code != KernelCode::none, code});
-    }
-    return support;
+    return support_of(kKernels, device);
+}
+
+std::vector<KernelSupport> sddmm_kernel_support(const DeviceModel& device) {
+    return support_of(kSddmmKernels, device);
 }
 
 const char* version() {

@@ -128,8 +128,7 @@ const char* needs(KernelId kernel) {
                    "of B";
         case KernelId::dense_cublas:
             return "a CUDA device of compute capability 8.0 or later, cuBLAS 11 or later at run time and the "
-                   "policy "
-                   "auto; float16, bfloat16";
+                   "policy auto; float16, bfloat16";
     }
     return "";
 }

@@ -26,15 +26,19 @@ constexpr std::int64_t kLeastPartSteps = 8;  // not less than kMostParts, so tha
 constexpr KernelChoice kHopperTile{KernelId::spmm_sm90, kSddmmTileRows* kSddmmUnit,
                                    kSddmmTileCols* kSddmmUnit, 1};
 
-bool runs_on(SddmmKernel kernel, const DeviceModel& device) {
+/// The kernel of the product that asks the same of the build and the device.
+KernelId like(SddmmKernel kernel) {
     switch (kernel) {
-        case SddmmKernel::sddmm_cpu: return runs_on(KernelId::spmm_cpu, device);
-        case SddmmKernel::sddmm_simt: return runs_on(KernelId::spmm_simt, device);
-        case SddmmKernel::sddmm_sm80: return runs_on(KernelId::spmm_sm80, device);
-        case SddmmKernel::sddmm_sm90:
-            return is_built(KernelId::spmm_sm90) && runs_on(KernelId::spmm_sm90, device);
+        case SddmmKernel::sddmm_simt: return KernelId::spmm_simt;
+        case SddmmKernel::sddmm_sm80: return KernelId::spmm_sm80;
+        case SddmmKernel::sddmm_sm90: return KernelId::spmm_sm90;
+        case SddmmKernel::sddmm_cpu: break;
     }
-    return false;
+    return KernelId::spmm_cpu;
+}
+
+bool runs_on(SddmmKernel kernel, const DeviceModel& device) {
+    return is_built(kernel) && runs_on(like(kernel), device);
 }
 
 /// Whether the lines of a dense operand start and end where TMA asks for it: at multiples of 16 bytes.
@@ -178,6 +182,22 @@ const char* name(SddmmKernel kernel) {
         case SddmmKernel::sddmm_sm90: return "sddmm_sm90";
     }
     return "unknown";
+}
+
+const char* needs(SddmmKernel kernel) {
+    if (kernel == SddmmKernel::sddmm_sm90) {
+        return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that are "
+               "multiples of 64; lines of D1 and D2 that start and end at multiples of 16 bytes";
+    }
+    return needs(like(kernel));
+}
+
+bool is_built(SddmmKernel kernel) {
+    return is_built(like(kernel));
+}
+
+KernelCode code_for(SddmmKernel kernel, const DeviceModel& device) {
+    return code_for(like(kernel), device);
 }
 
 SddmmProblem check_problem(const BsrView& a, SddmmProblem problem) {

@@ -22,6 +22,10 @@ inline constexpr std::array kSddmmKernels{SddmmKernel::sddmm_sm90, SddmmKernel::
                                           SddmmKernel::sddmm_simt, SddmmKernel::sddmm_cpu};
 
 [[nodiscard]] const char* name(SddmmKernel kernel);
+/// As their namesakes in kernels.h.
+[[nodiscard]] const char* needs(SddmmKernel kernel);
+[[nodiscard]] bool is_built(SddmmKernel kernel);
+[[nodiscard]] KernelCode code_for(SddmmKernel kernel, const DeviceModel& device);
 
 inline constexpr int kSddmmStep = 64;  ///< of n that sddmm_sm90 multiplies at a time
 

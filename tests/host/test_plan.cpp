@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -408,6 +409,21 @@ TEST(Kernels, RunThroughPtxOnGpusNewerThanTheBuild) {
         EXPECT_EQ(code_for(KernelId::spmm_sm80, device_model_by_name("h200")), KernelCode::native);
         EXPECT_EQ(code_for(KernelId::spmm_sm90, device_model_by_name("h200")), KernelCode::native);
     }
+}
+
+TEST(Kernels, OfSampledProductsRunWhereTheirLikesDo) {
+    DeviceModel device = device_model_by_name("h200");
+    device.cc_major = 99;
+    std::map<std::string, KernelCode> code;
+    for (const KernelSupport& support : sddmm_kernel_support(device)) {
+        EXPECT_EQ(support.runs, support.code != KernelCode::none) << support.kernel;
+        code[support.kernel] = support.code;
+    }
+    const std::map<std::string, KernelCode> expected{{"sddmm_sm90", KernelCode::none},
+                                                     {"sddmm_sm80", KernelCode::ptx},
+                                                     {"sddmm_simt", KernelCode::ptx},
+                                                     {"sddmm_cpu", KernelCode::none}};
+    EXPECT_EQ(code, expected);
 }
 
 TEST(Kernels, RefuseGpusOlderThanAmpereInWords) {

@@ -55,9 +55,10 @@ def test_info_names_devices_and_kernels(bsk):
     cpu = info["devices"][0]
     assert cpu["device"] == "cpu"
     runs = {kernel["kernel"]: kernel["runs"] for kernel in cpu["kernels"]}
-    assert runs["spmm_cpu"] and not runs["spmm_sm90"]
+    assert {kernel for kernel in runs if runs[kernel]} == {"spmm_cpu", "sddmm_cpu"}
+    assert {"spmm_sm90", "sddmm_sm90", "sddmm_sm80", "sddmm_simt"} < set(runs)
     codes = {kernel["kernel"]: kernel["code"] for kernel in cpu["kernels"]}
-    assert codes.pop("spmm_cpu") == "native" and set(codes.values()) == {None}
+    assert all(codes[kernel] == ("native" if runs[kernel] else None) for kernel in runs)
     assert (info["cuda_unavailable"] is None) == (len(info["devices"]) > 1)
     text = bsk("info").stdout
     assert all(kernel["kernel"] in text for kernel in cpu["kernels"])
