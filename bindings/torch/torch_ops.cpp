@@ -227,17 +227,7 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
                        bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
                        std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
                        bool may_be_dense, bool dynamic, bool transpose_a) {
-    require(values.dim() == 3, ErrorCode::invalid_argument,
-            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
-    bsk::BsrView a;
-    a.m = m;
-    a.k = k;
-    a.nnzb = values.size(0);
-    a.block_m = static_cast<int>(values.size(1));
-    a.block_k = static_cast<int>(values.size(2));
-    a.dtype = dtype_of(values.scalar_type(), "values");
-    set_indices(a, crow_indices, col_indices);
-
+    const bsk::BsrView a = pattern_of(crow_indices, col_indices, values, m, k);
     const bsk::SpmmProblem problem{n,
                                    dtype_of(out_dtype, "out_dtype"),
                                    layout_of(b_col_major),

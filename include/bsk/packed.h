@@ -20,8 +20,8 @@ class BSK_API PackedValues {
 public:
     explicit PackedValues(std::shared_ptr<const PackedState> state) : state_(std::move(state)) {}
 
-    [[nodiscard]] std::int64_t memory_bytes()
-        const;  ///< held on the device; 0 where it refers to the caller's values
+    /// Held on the device; 0 where it refers to the caller's values.
+    [[nodiscard]] std::int64_t memory_bytes() const;
     [[nodiscard]] const PackedState& state() const { return *state_; }
 
 private:
@@ -30,7 +30,7 @@ private:
 
 /// Allocates and packs the values of `a` on `stream`; later changes of them do not show. May synchronise.
 /// Products on other streams must wait for it as for any launch on `stream`.
-/// @throws Error as spmm() for `a`, invalid_argument for a dynamic plan whose kernel packs, out_of_memory.
+/// @throws Error as spmm() for `a`, unsupported for a dynamic plan, out_of_memory.
 [[nodiscard]] BSK_API PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream = nullptr);
 
 /// spmm() with values that pack_values() packed for this plan or one of the same pattern and kernel. Memory of

@@ -7,6 +7,10 @@
 
 namespace bsk {
 
+// Bytes.
+inline constexpr int kTmaAlignment = 16;     ///< of dense operands that TMA reads or writes
+inline constexpr int kValuesAlignment = 16;  ///< of values: all kernels read and write them in pieces of that
+
 /// `a` has the sizes, the block and the number of blocks that the plan was made for.
 void check_sizes(const BsrView& planned, const BsrView& a);
 

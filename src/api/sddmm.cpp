@@ -39,8 +39,6 @@ struct SddmmState {
 
 namespace {
 
-constexpr int kValuesAlignment = 16;  // bytes: kernels write values in pieces of that
-
 std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
     std::int64_t longest = 0;
     for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
@@ -106,8 +104,9 @@ void upload(SddmmState& state, const Indices& indices) {
 
 void launch_cuda(const SddmmState& state, const void* d1, const void* d2, void* values, float alpha,
                  float beta, Stream stream) {
-    const int alignment =
-        state.host.kernel == SddmmKernel::sddmm_sm90 ? 16 : static_cast<int>(size_of(state.pattern.dtype));
+    const int alignment = state.host.kernel == SddmmKernel::sddmm_sm90
+                              ? kTmaAlignment
+                              : static_cast<int>(size_of(state.pattern.dtype));
     check_pointer("D1", d1, alignment, state.device);
     check_pointer("D2", d2, alignment, state.device);
     check_pointer("values", values, kValuesAlignment, state.device);

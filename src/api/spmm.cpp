@@ -25,9 +25,6 @@ namespace bsk {
 
 namespace {
 
-constexpr int kTmaAlignment = 16;     // bytes
-constexpr int kValuesAlignment = 16;  // bytes: all kernels read the values in pieces of that
-
 void check_pattern(const BsrView& planned, const BsrView& a) {
     check_sizes(planned, a);
     require(a.dtype == planned.dtype, ErrorCode::dtype_mismatch, "A is {}, but the plan was made for {}.",
@@ -193,10 +190,6 @@ PackedValues pack_values(const Plan& plan, const BsrView& a, Stream stream) {
     packed->kernel = state.host.choice.kernel;
     packed->signature = state.signature;
     if (state.host.packed_bytes > 0) {
-        require(
-            !state.dynamic, ErrorCode::invalid_argument,
-            "The plan is dynamic, so that values packed for one pattern would outlive it; pass the values to "
-            "spmm() as they are.");
         check_pointer("values", a.values, kValuesAlignment, state.device);
         const DeviceGuard guard(state.device.index);
         packed->values = DeviceBuffer(static_cast<std::size_t>(state.host.packed_bytes));
