@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "bench/cusparse_peer.h"
+#include "format/indices.h"
 
 namespace bsk::bench {
 namespace {
@@ -16,9 +17,7 @@ struct BlockedEll {
 BlockedEll pad(const BsrMatrix& a) {
     const auto block_rows = static_cast<std::int64_t>(a.crow_indices.size()) - 1;
     BlockedEll ell;
-    for (std::size_t row = 0; row + 1 < a.crow_indices.size(); ++row) {
-        ell.width = std::max<std::int64_t>(ell.width, a.crow_indices[row + 1] - a.crow_indices[row]);
-    }
+    ell.width = longest_row(a.crow_indices);
     const std::int64_t line = a.block_k * size_of(a.dtype);  // bytes of one row of one block
     ell.col_indices.assign(static_cast<std::size_t>(block_rows * ell.width), -1);
     ell.values.resize(static_cast<std::size_t>(block_rows * a.block_m * ell.width * line));

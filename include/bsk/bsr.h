@@ -62,10 +62,12 @@ struct CsrMatrix {
 /// @throws Error invalid_argument, invalid_pattern (names the first block row at fault) or too_large.
 BSK_API void validate(const BsrView& a);
 
-/// Blocks of `dense` (any layout, dtype kept) that hold a nonzero (NaN counts as nonzero).
+/// Blocks of `dense` (any layout, dtype kept) that hold a nonzero (NaN counts as nonzero). As every conversion here it
+/// reads host memory and throws Error invalid_argument, invalid_pattern or too_large for what validate() refuses,
+/// device_mismatch for a view on a CUDA device, out_of_memory.
 [[nodiscard]] BSK_API BsrMatrix bsr_from_dense(const ConstMatrixView& dense, int block_m, int block_k);
 
-/// Writes all m x k elements of `out`, zeros included. The dtypes must match.
+/// Writes all m x k elements of `out`, zeros included. @throws Error dtype_mismatch where the dtypes differ.
 BSK_API void bsr_to_dense(const BsrView& a, const MatrixView& out);
 
 /// Stored blocks are those that hold an entry with a nonzero value; sizes that are not multiples of the block
@@ -88,6 +90,7 @@ struct BsrStatistics {
     double imbalance = 0;  ///< max_row_blocks / mean_row_blocks; 0 for an empty matrix
 };
 
+/// @throws Error as validate().
 [[nodiscard]] BSK_API BsrStatistics statistics(const BsrView& a);
 
 enum class Pattern : int { uniform = 0, banded, block_diagonal, power_law, causal };

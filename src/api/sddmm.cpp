@@ -1,6 +1,5 @@
 #include <bsk/sddmm.h>
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "base/check.h"
 #include "base/cuda.h"
 #include "base/stream_buffer.h"
+#include "format/indices.h"
 #include "kernels/cpu/sddmm_cpu.h"
 #include "kernels/sddmm_launch.h"
 #include "kernels/sm80/sddmm_sm80.h"
@@ -38,14 +38,6 @@ struct SddmmState {
 };
 
 namespace {
-
-std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
-    std::int64_t longest = 0;
-    for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
-        longest = std::max<std::int64_t>(longest, crow[row + 1] - crow[row]);
-    }
-    return longest;
-}
 
 /// Loads the kernel that will run: a first launch that loads it may allocate and synchronise.
 void prepare(SddmmKernel kernel, const SddmmLaunch& launch) {

@@ -1,5 +1,6 @@
 #include "format/indices.h"
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -19,6 +20,14 @@ std::vector<std::int32_t> copy_indices(const void* data, IndexType type, std::in
         }
         return copy;
     });
+}
+
+std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
+    std::int64_t longest = 0;
+    for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
+        longest = std::max<std::int64_t>(longest, crow[row + 1] - crow[row]);
+    }
+    return longest;
 }
 
 Indices copy_indices(const BsrView& a) {

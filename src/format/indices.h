@@ -26,6 +26,9 @@ struct Indices {
     std::vector<std::int32_t> cols;  ///< [nnzb]
 };
 
+/// The most blocks that a block row stores; `crow` is [block_rows + 1].
+std::int64_t longest_row(const std::vector<std::int32_t>& crow);
+
 /// Copies the index arrays of a host view that validate() has accepted.
 Indices copy_indices(const BsrView& a);
 

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/math.h"
+#include "format/indices.h"
 #include "plan/cost_model.h"
 #include "plan/schedule_hopper.h"
 
@@ -103,15 +104,6 @@ void plan_transposition(HostPlan& plan, const BsrView& a, const DeviceModel& dev
     plan.reasons.push_back(fmt::format("The values' blocks are transposed to a copy in {:.4f} ms, {}.",
                                        1e3 * transposition,
                                        options.packed_values ? "once" : "in every product"));
-}
-
-/// The most blocks that a block row stores.
-std::int64_t longest_row(const std::vector<std::int32_t>& crow) {
-    std::int64_t longest = 0;
-    for (std::size_t row = 0; row + 1 < crow.size(); ++row) {
-        longest = std::max<std::int64_t>(longest, crow[row + 1] - crow[row]);
-    }
-    return longest;
 }
 
 /// Chooses the tile of C of spmm_sm80.
