@@ -228,6 +228,9 @@ void sweep(const SweepOptions& options, const std::function<void(const nlohmann:
         std::vector<Timing> timings = measure(implementations, options.device, *clock, options.timing, stop);
         for (std::size_t i = 0; i < kernels.size(); ++i) {
             result.measurements[i].timing = std::move(timings[i]);
+            if (!result.measurements[i].timed() && result.measurements[i].correct()) {
+                continue;  // interrupted before its first run
+            }
             nlohmann::ordered_json record = make_record(result, result.measurements[i]);
             record["plan"] = plan_json(*kernels[i]);
             sink(record);

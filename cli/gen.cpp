@@ -18,8 +18,6 @@ struct GenOptions {
     std::string pattern = "uniform";
     std::string block = "64";
     std::string dtype = "float16";
-    int block_m = 0;  ///< 0: as `block` says
-    int block_k = 0;
     GenerateOptions matrix;
 };
 
@@ -40,8 +38,8 @@ void write_matrix(const std::string& path, const BsrMatrix& a) {
 
 int run_gen(GenOptions options) {
     const BlockSize block = parse_block(options.block);
-    options.matrix.block_m = options.block_m > 0 ? options.block_m : block.m;
-    options.matrix.block_k = options.block_k > 0 ? options.block_k : block.k;
+    options.matrix.block_m = block.m;
+    options.matrix.block_k = block.k;
     options.matrix.pattern = patterns().at(options.pattern);
     options.matrix.dtype = dtypes().at(options.dtype);
     const BsrMatrix a = generate(options.matrix);
@@ -68,8 +66,6 @@ void add_gen(CLI::App& app, int& exit_code) {
     command->add_option("--block", options->block, "Block side, or block_m x block_k as in 128x64")
         ->check(kIsBlock)
         ->capture_default_str();
-    command->add_option("--block-m", options->block_m, "Rows of a block, in place of --block's");
-    command->add_option("--block-k", options->block_k, "Columns of a block, in place of --block's");
     command
         ->add_option("--density", matrix.density,
                      "Share of blocks stored; causal and block_diagonal ignore it")

@@ -39,11 +39,16 @@ int run_sweep(SweepArguments arguments) {
     watch_for_interrupt();
     std::int64_t wrong = 0;
     std::int64_t count = 0;
+    nlohmann::ordered_json product;
     bench::sweep(
         sweep,
         [&](const nlohmann::ordered_json& record) {
             bench::append_record(arguments.records, record);
             ++count;
+            if (record["case"] != product) {
+                product = record["case"];
+                fmt::print(stderr, "{} records, now of {}\n", count, product.dump());
+            }
             if (!record["error"].is_null() && !record["error"]["correct"].get<bool>()) {
                 ++wrong;
                 fmt::print(stderr, "wrong: {} {}\n", record["kernel"].dump(), record["case"].dump());
@@ -51,6 +56,9 @@ int run_sweep(SweepArguments arguments) {
         },
         interrupted());
     fmt::print("{} records, {} wrong\n", count, wrong);
+    if (interrupted()) {
+        fmt::print(stderr, "bsk: interrupted; what was measured until then is kept.\n");
+    }
     return wrong > 0 ? kExitWrongResult : interrupted() ? kExitInterrupted : kExitOk;
 }
 
@@ -67,33 +75,46 @@ void add_sweep(CLI::App& app, int& exit_code) {
     sweep.ns = {16, 64, 128, 512, 2048, 8192};
     sweep.densities = {0.05, 0.1, 0.22, 0.5, 0.9};
     sweep.timing.budget_seconds = 0.1;
-    command->add_option("--size", sweep.sizes, "m and k at once; a list")->delimiter(',')->check(kIsSize);
-    command->add_option("--n", sweep.ns, "Columns of B and C; a list")->delimiter(',')->check(kIsSize);
+    command->add_option("--size", sweep.sizes, "m and k at once; a list")
+        ->delimiter(',')
+        ->check(kIsSize)
+        ->capture_default_str();
+    command->add_option("--n", sweep.ns, "Columns of B and C; a list")
+        ->delimiter(',')
+        ->check(kIsSize)
+        ->capture_default_str();
     command->add_option("--density", sweep.densities, "Share of blocks stored; a list")
         ->delimiter(',')
-        ->check(CLI::Range(0.0, 1.0));
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
     command->add_option("--block", arguments->blocks, "Side of square blocks; a list")
         ->delimiter(',')
-        ->check(CLI::IsMember({"16", "32", "64", "128", "256"}).description(""));
+        ->check(CLI::IsMember({"16", "32", "64", "128", "256"}).description(""))
+        ->capture_default_str();
     command->add_option("--pattern", arguments->pattern_names, "As `bsk bench --pattern`; a list")
         ->delimiter(',')
-        ->check(CLI::IsMember(patterns()).description(""));
+        ->check(CLI::IsMember(patterns()).description(""))
+        ->capture_default_str();
     command->add_option("--layout", arguments->layouts, "nn or linear; a list")
         ->delimiter(',')
-        ->check(CLI::IsMember({"nn", "linear"}).description(""));
+        ->check(CLI::IsMember({"nn", "linear"}).description(""))
+        ->capture_default_str();
     command->add_option("--dtype", arguments->dtype, "float16 or bfloat16")
-        ->check(CLI::IsMember({"float16", "bfloat16"}).description(""));
+        ->check(CLI::IsMember({"float16", "bfloat16"}).description(""))
+        ->capture_default_str();
     command->add_option("--runs", sweep.timing.runs, "Launches timed of each kernel")
-        ->check(CLI::Range(1, 100000));
+        ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
     command->add_option("--time-budget", sweep.timing.budget_seconds, "Seconds to time a product")
-        ->check(CLI::PositiveNumber.description(""));
-    command->add_option("--seed", sweep.seed, "Seed of A and B");
+        ->check(CLI::PositiveNumber.description(""))
+        ->capture_default_str();
+    command->add_option("--seed", sweep.seed, "Seed of A and B")->capture_default_str();
     command->add_option("--records", arguments->records, "Append one JSON line a measurement to this file")
         ->required();
     command->footer(
         "Example:\n  bsk sweep --records crossover.jsonl && scripts/fit_cost_model.py crossover.jsonl\n"
-        "Exit codes: 0 fine, 1 failed (a file, CUDA, memory), 2 wrong argument, 3 kernels disagree, 130 "
-        "interrupted.");
+        "Exit codes: 0 fine, 1 failed (a file, CUDA, memory), 2 wrong argument, 3 kernels disagree,\n"
+        "130 interrupted by Ctrl-C (what was measured is kept).");
     command->callback([arguments, &exit_code] { exit_code = run_sweep(*arguments); });
 }
 

@@ -88,8 +88,7 @@ def test_check_reads_what_gen_wrote(bsk, extension):
 
 
 def test_check_takes_the_block_of_a_safetensors_file(bsk):
-    blocks = ["--block-m", "16", "--block-k", "128"]
-    bsk("gen", "a.safetensors", "--m", "128", "--k", "128", *blocks, "--dtype", "bfloat16")
+    bsk("gen", "a.safetensors", "--m", "128", "--k", "128", "--block", "16x128", "--dtype", "bfloat16")
     check = json.loads(bsk("check", "a.safetensors", "--json").stdout)
     assert (check["block_m"], check["block_k"], check["dtype"]) == (16, 128, "bfloat16")
 
@@ -111,7 +110,7 @@ def test_gen_depends_on_the_seed_only(bsk, tmp_path):
         (["gen", "a.txt", "--m", "64", "--k", "64"], ".smtx"),
         (["gen", "a.mtx", "--m", "0", "--k", "64"], "--m"),
         (["gen", "a.mtx", "--m", "64", "--k", "64", "--block", "48"], "48"),
-        (["gen", "a.mtx", "--m", "64", "--k", "64", "--block-m", "17"], "17"),
+        (["gen", "a.mtx", "--m", "64", "--k", "64", "--block", "17x16"], "17"),
         (["gen", "a.mtx", "--m", "64", "--k", "64", "--density", "1.5"], "--density"),
         (["gen", "a.mtx", "--m", "64", "--k", "64", "--pattern", "zigzag"], "power_law"),
         (["gen", "a.mtx", "--m", "64", "--k", "64", "--dtype", "float8"], "bfloat16"),
