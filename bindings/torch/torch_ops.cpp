@@ -1,19 +1,12 @@
-// PyTorch operators on LibTorch's stable ABI, so that one file serves every torch from 2.10 on and every
+// PyTorch operators on LibTorch's stable ABI, so that one library serves every torch from 2.10 on and every
 // Python. They take the plain tensors of a BSR matrix, never a sparse one, and refer to plans by number.
 // Errors leave as bsk::Error, which PyTorch shows as RuntimeError with the library's sentence.
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <tuple>
-#include <unordered_map>
-#include <utility>
-#include <variant>
 
 #include <torch/csrc/stable/library.h>
-#include <torch/csrc/stable/tensor.h>
-#include <torch/headeronly/core/ScalarType.h>
 
 #include <bsk/device.h>
 #include <bsk/plan.h>
@@ -21,196 +14,14 @@
 #include <bsk/spmm.h>
 
 #include "base/check.h"
-
-// Weak: a CPU-only LibTorch does not define it, and this file loads there too.
-extern "C" __attribute__((weak)) AOTITorchError aoti_torch_get_current_cuda_stream(std::int32_t device_index,
-                                                                                   void** ret_stream);
+#include "plan_registry.h"
+#include "tensors.h"
 
 namespace {
 
+using namespace bsk::torch_ops;
 using bsk::ErrorCode;
-using bsk::fail;
 using bsk::require;
-using torch::headeronly::ScalarType;
-using torch::stable::Tensor;
-
-/// AnyPlan is bsk::Plan or bsk::SddmmPlan.
-template <class AnyPlan>
-struct Planned {
-    AnyPlan plan;
-    bsk::BsrView
-        pattern;  ///< sizes and dtype only: the plan keeps its own indices, values come with each product
-};
-
-/// Plans by the number that Python holds. Never destroyed: at process exit the CUDA runtime may be gone
-/// already.
-class PlanRegistry {
-public:
-    static PlanRegistry& instance() {
-        static auto* registry = new PlanRegistry;
-        return *registry;
-    }
-
-    template <class AnyPlan>
-    std::int64_t add(Planned<AnyPlan> planned) {
-        Entry entry = std::make_shared<const Planned<AnyPlan>>(std::move(planned));
-        const std::lock_guard lock(mutex_);
-        plans_.emplace(++last_, std::move(entry));
-        return last_;
-    }
-
-    template <class AnyPlan>
-    std::shared_ptr<const Planned<AnyPlan>> find(std::int64_t number) {
-        const Entry entry = find_any(number);
-        const auto* planned = std::get_if<std::shared_ptr<const Planned<AnyPlan>>>(&entry);
-        require(planned != nullptr, ErrorCode::invalid_argument, "plan {} was made for another operator.",
-                number);
-        return *planned;
-    }
-
-    /// Calls `visitor` with the plan of that number.
-    template <class Visitor>
-    auto visit(std::int64_t number, Visitor&& visitor) {
-        return std::visit([&](const auto& planned) { return visitor(planned->plan); }, find_any(number));
-    }
-
-    void remove(std::int64_t number) {
-        Entry last_owner;  // frees device memory after the lock is released
-        const std::lock_guard lock(mutex_);
-        if (const auto found = plans_.find(number); found != plans_.end()) {
-            last_owner = std::move(found->second);
-            plans_.erase(found);
-        }
-    }
-
-private:
-    using Entry = std::variant<std::shared_ptr<const Planned<bsk::Plan>>,
-                               std::shared_ptr<const Planned<bsk::SddmmPlan>>>;
-
-    Entry find_any(std::int64_t number) {
-        const std::lock_guard lock(mutex_);
-        const auto found = plans_.find(number);
-        require(found != plans_.end(), ErrorCode::invalid_argument, "plan {} does not exist (any more).",
-                number);
-        return found->second;
-    }
-
-    std::mutex mutex_;
-    std::unordered_map<std::int64_t, Entry> plans_;
-    std::int64_t last_ = 0;
-};
-
-bsk::DType dtype_of(ScalarType type, const char* argument) {
-    switch (type) {
-        case ScalarType::Half: return bsk::DType::f16;
-        case ScalarType::BFloat16: return bsk::DType::bf16;
-        case ScalarType::Float: return bsk::DType::f32;
-        default: break;
-    }
-    fail(ErrorCode::dtype_mismatch, "{} is of type {}; expected float16, bfloat16 or float32.", argument,
-         torch::headeronly::toString(type));
-}
-
-bsk::IndexType index_type_of(const Tensor& indices, const char* argument) {
-    const ScalarType type = indices.scalar_type();
-    require(type == ScalarType::Int || type == ScalarType::Long, ErrorCode::dtype_mismatch,
-            "{} is of type {}; expected int32 or int64.", argument, torch::headeronly::toString(type));
-    return type == ScalarType::Int ? bsk::IndexType::i32 : bsk::IndexType::i64;
-}
-
-bsk::Device device_of(const Tensor& tensor) {
-    return tensor.is_cuda() ? bsk::Device{bsk::DeviceType::cuda, tensor.get_device_index()} : bsk::Device{};
-}
-
-bsk::Layout layout_of(bool col_major) {
-    return col_major ? bsk::Layout::col_major : bsk::Layout::row_major;
-}
-
-void require_vector(const Tensor& tensor, std::int64_t length, const char* argument) {
-    require(tensor.dim() == 1 && tensor.size(0) == length && tensor.is_contiguous(),
-            ErrorCode::invalid_argument,
-            "{} holds {} elements in {} dimensions; expected {} contiguous elements in one.", argument,
-            tensor.numel(), tensor.dim(), length);
-}
-
-/// What a plan expects of B or of C.
-struct Shape {
-    std::int64_t rows;
-    std::int64_t cols;
-    bsk::Layout layout;
-    std::int64_t ld;
-    std::int64_t batch;
-    std::int64_t stride;
-};
-
-/// A tensor as the matrix, or the first of the batch, that the plan was made for, or as the transpose of that; View is
-/// MatrixView or ConstMatrixView.
-template <class View, class Pointer>
-View matrix_of(const Tensor& tensor, Pointer data, const Shape& shape, const char* argument,
-               bool transposed = false) {
-    const bool batched = tensor.dim() == 3;
-    require(batched || tensor.dim() == 2, ErrorCode::invalid_argument,
-            "{} has {} dimensions; expected a matrix, or a batch of them.", argument, tensor.dim());
-    const std::int64_t batch = batched ? tensor.size(0) : 1;
-    const int row = (batched ? 1 : 0) + (transposed ? 1 : 0);
-    const int col = (batched ? 1 : 0) + (transposed ? 0 : 1);
-    const auto [rows, cols, layout, ld, planned_batch, stride] = shape;
-    require(batch == planned_batch && tensor.size(row) == rows && tensor.size(col) == cols,
-            ErrorCode::invalid_argument, "{} is {} of {} x {}; the plan expects {} of {} x {}.", argument,
-            batch, tensor.size(row), tensor.size(col), planned_batch, rows, cols);
-    const bool row_major = layout == bsk::Layout::row_major;
-    const std::int64_t row_stride = row_major ? ld : 1;
-    const std::int64_t col_stride = row_major ? 1 : ld;
-    require(
-        (rows <= 1 || tensor.stride(row) == row_stride) && (cols <= 1 || tensor.stride(col) == col_stride),
-        ErrorCode::invalid_argument, "{} has strides ({}, {}); the plan expects ({}, {}).", argument,
-        tensor.stride(row), tensor.stride(col), row_stride, col_stride);
-    require(batch == 1 || tensor.stride(0) == stride, ErrorCode::invalid_argument,
-            "The matrices of {} are {} elements apart; the plan expects {}.", argument, tensor.stride(0),
-            stride);
-    return {data, dtype_of(tensor.scalar_type(), argument), rows, cols, layout, ld, device_of(tensor)};
-}
-
-bsk::Stream current_stream(bsk::Device device) {
-    if (device.type == bsk::DeviceType::cpu) {
-        return nullptr;
-    }
-    require(aoti_torch_get_current_cuda_stream != nullptr, ErrorCode::unsupported,
-            "This PyTorch has no CUDA streams; install a CUDA build of PyTorch.");
-    void* stream = nullptr;
-    TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(device.index, &stream));
-    return stream;
-}
-
-/// Points `a`, whose sizes are set, to these index tensors.
-void set_indices(bsk::BsrView& a, const Tensor& crow_indices, const Tensor& col_indices) {
-    a.index_type = index_type_of(crow_indices, "crow_indices");
-    require(index_type_of(col_indices, "col_indices") == a.index_type, ErrorCode::dtype_mismatch,
-            "crow_indices and col_indices are of different types; expected both int32 or both int64.");
-    a.device = device_of(crow_indices);
-    require(device_of(col_indices) == a.device, ErrorCode::device_mismatch,
-            "crow_indices and col_indices are on different devices.");
-    require_vector(crow_indices, a.block_rows() + 1, "crow_indices");
-    require_vector(col_indices, a.nnzb, "col_indices");
-    a.crow_indices = crow_indices.const_data_ptr();
-    a.col_indices = col_indices.const_data_ptr();
-}
-
-/// The pattern of an m x k matrix with the block, dtype and number of blocks of `values` [nnzb, block_m, block_k].
-bsk::BsrView pattern_of(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
-                        std::int64_t m, std::int64_t k) {
-    require(values.dim() == 3, ErrorCode::invalid_argument,
-            "values has {} dimensions; expected [nnzb, block_m, block_k].", values.dim());
-    bsk::BsrView a;
-    a.m = m;
-    a.k = k;
-    a.nnzb = values.size(0);
-    a.block_m = static_cast<int>(values.size(1));
-    a.block_k = static_cast<int>(values.size(2));
-    a.dtype = dtype_of(values.scalar_type(), "values");
-    set_indices(a, crow_indices, col_indices);
-    return a;
-}
 
 /// What the registry keeps of it: no indices, and the device of the values.
 bsk::BsrView sizes_of(bsk::BsrView a, bsk::Device device) {
@@ -282,15 +93,6 @@ std::tuple<std::string, std::string, double, std::int64_t> describe_plan(std::in
         return std::tuple(any.explain(), std::string(any.kernel()), any.predicted_seconds(),
                           any.memory_bytes());
     });
-}
-
-/// `values` is the contiguous tensor that belongs to the pattern.
-void require_values(const Tensor& values, const bsk::BsrView& a) {
-    require(values.dim() == 3 && values.size(0) == a.nnzb && values.size(1) == a.block_m &&
-                values.size(2) == a.block_k && values.is_contiguous(),
-            ErrorCode::invalid_argument,
-            "values is not the contiguous [{}, {}, {}] tensor that the plan expects.", a.nnzb, a.block_m,
-            a.block_k);
 }
 
 /// out = activation(alpha*A*b + beta*residual + bias) on the current stream of the plan's device; `out` is the residual
