@@ -2,21 +2,17 @@
 
 #include <algorithm>
 
+#include "base/lines.h"
+
 namespace bsk::bench {
 namespace {
 
-/// generate_dense() stream of B; A draws from streams of its own.
-constexpr std::uint64_t kStreamOfB = 0xB;
 /// Every byte of this value makes a NaN of each dtype.
 constexpr int kPoison = 0xFF;
 
-std::int64_t tight_ld(Layout layout, std::int64_t rows, std::int64_t cols) {
-    return layout == Layout::row_major ? cols : rows;
-}
-
 ConstMatrixView host_b(const CaseOptions& options, const std::vector<std::byte>& b) {
     return {b.data(),  options.a.dtype,  options.a.k,
-            options.n, options.b_layout, tight_ld(options.b_layout, options.a.k, options.n),
+            options.n, options.b_layout, lines_of(options.b_layout, options.a.k, options.n).length,
             Device{}};
 }
 
@@ -63,7 +59,7 @@ ConstMatrixView Case::b() const {
 MatrixView Case::c() const {
     void* data = device_.type == DeviceType::cuda ? result_.as<void>() : c_.data();
     return {data,       options_.c_dtype,  options_.a.m,
-            options_.n, options_.c_layout, tight_ld(options_.c_layout, options_.a.m, options_.n),
+            options_.n, options_.c_layout, lines_of(options_.c_layout, options_.a.m, options_.n).length,
             device_};
 }
 

@@ -14,6 +14,9 @@
 
 namespace bsk::bench {
 
+/// generate_dense() stream of B; A draws from streams of its own.
+inline constexpr std::uint64_t kStreamOfB = 0xB;
+
 struct CaseOptions {
     GenerateOptions a;  ///< pattern, m, k, block, density, dtype (also of B), seed
     std::int64_t n = 0;

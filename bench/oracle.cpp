@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/element.h"
+#include "base/lines.h"
 
 namespace bsk::bench {
 namespace {
@@ -112,10 +113,10 @@ ErrorFigures Oracle::compare(const ConstMatrixView& c, double tolerance) const {
                 figures.max_abs = std::max(figures.max_abs, error);
             }
         }
-        const std::int64_t lines = c.layout == Layout::row_major ? c.rows : c.cols;
-        const std::int64_t length = c.layout == Layout::row_major ? c.cols : c.rows;
+        const auto [lines, length] = lines_of(c.layout, c.rows, c.cols);
         for (std::int64_t line = 0; line < lines && finite; ++line) {
-            finite = std::all_of(data + line * c.ld, data + line * c.ld + length,
+            const auto* begin = data + line * c.ld;
+            finite = std::all_of(begin, begin + length,
                                  [](auto element) { return std::isfinite(static_cast<float>(element)); });
         }
     });

@@ -1,7 +1,6 @@
 #include "bench/sweep.h"
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -14,16 +13,14 @@
 #include "api/plan_state.h"
 #include "base/check.h"
 #include "base/cuda.h"
-#include "base/element.h"
 #include "bench/nvml.h"
 #include "bench/record.h"
+#include "bench/sweep_operands.h"
 
 namespace bsk::bench {
 namespace {
 
-constexpr double kSlowest = 4;                             // times the fastest prediction
-constexpr std::int64_t kCompared = std::int64_t{1} << 20;  // elements of C, from its begin and its end
-constexpr std::uint64_t kStreamOfB = 0xB;
+constexpr double kSlowest = 4;  // times the fastest prediction
 
 /// One kernel on operands that are there.
 class PlannedProduct final : public Implementation {
@@ -55,89 +52,6 @@ private:
     ConstMatrixView b_;
     MatrixView c_;
 };
-
-/// B and C on the device, for the largest n.
-struct DenseOperands {
-    DenseOperands(std::int64_t size, std::int64_t most_n, DType dtype, std::uint64_t seed)
-        : c(static_cast<std::size_t>(size * most_n * size_of(dtype))) {
-        const std::vector<std::byte> host = generate_dense(size * most_n, dtype, seed, kStreamOfB);
-        b = DeviceBuffer(host.data(), host.size());
-    }
-    DeviceBuffer b;
-    DeviceBuffer c;
-};
-
-/// One pattern and its values on the device, beside B and C.
-class Operands {
-public:
-    Operands(const GenerateOptions& a, const DenseOperands& dense, Device device)
-        : a_(generate(a)),
-          crow_(a_.crow_indices.data(), a_.crow_indices.size() * sizeof(std::int32_t)),
-          col_(a_.col_indices.data(), a_.col_indices.size() * sizeof(std::int32_t)),
-          values_(a_.values.data(), a_.values.size()),
-          dense_(dense),
-          device_(device) {}
-
-    [[nodiscard]] const BsrMatrix& a_host() const { return a_; }
-    [[nodiscard]] BsrView a() const {
-        BsrView view = a_.view();
-        view.crow_indices = crow_.as<void>();
-        view.col_indices = col_.as<void>();
-        view.values = values_.as<void>();
-        view.device = device_;
-        return view;
-    }
-    [[nodiscard]] ConstMatrixView b(std::int64_t n, Layout layout) const {
-        return {
-            dense_.b.as<void>(), a_.dtype, a_.k, n, layout, layout == Layout::row_major ? n : a_.k, device_};
-    }
-    [[nodiscard]] MatrixView c(std::int64_t n, Layout layout) const {
-        return {
-            dense_.c.as<void>(), a_.dtype, a_.m, n, layout, layout == Layout::row_major ? n : a_.m, device_};
-    }
-
-private:
-    BsrMatrix a_;
-    DeviceBuffer crow_;
-    DeviceBuffer col_;
-    DeviceBuffer values_;
-    const DenseOperands& dense_;
-    Device device_;
-};
-
-/// The first and last elements of C.
-std::vector<float> sample(const MatrixView& c) {
-    const std::int64_t count = c.rows * c.cols;
-    const std::int64_t taken = std::min(count, kCompared);
-    std::vector<float> elements;
-    visit_dtype(c.dtype, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        std::vector<T> host(static_cast<std::size_t>(2 * taken));
-        const auto* data = static_cast<const T*>(c.data);
-        const auto bytes = static_cast<std::size_t>(taken) * sizeof(T);
-        check_cuda(cudaMemcpy(host.data(), data, bytes, cudaMemcpyDeviceToHost), "cudaMemcpy");
-        check_cuda(cudaMemcpy(host.data() + taken, data + count - taken, bytes, cudaMemcpyDeviceToHost),
-                   "cudaMemcpy");
-        elements.assign(host.begin(), host.end());
-    });
-    return elements;
-}
-
-ErrorFigures compare(const std::vector<float>& found, const std::vector<float>& expected, double tolerance) {
-    double error_squares = 0;
-    double squares = 0;
-    ErrorFigures figures;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        const double error = std::abs(static_cast<double>(found[i]) - static_cast<double>(expected[i]));
-        error_squares += error * error;
-        squares += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
-        figures.max_abs = std::max(figures.max_abs, error);
-    }
-    figures.rel_frobenius = error_squares == 0 ? 0 : std::sqrt(error_squares / squares);
-    figures.tolerance = tolerance;
-    figures.correct = figures.rel_frobenius <= tolerance;  // false for NaN
-    return figures;
-}
 
 /// Every kernel worth a measurement; dense_cublas a second time without packed values if `packing`.
 std::vector<std::unique_ptr<PlannedProduct>> products(const Operands& operands, std::int64_t n, Layout layout,
