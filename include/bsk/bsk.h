@@ -54,14 +54,14 @@ typedef struct bsk_bsr {
     int64_t nnzb;             /* number of stored blocks */
     const void* crow_indices; /* [ceil(m / block_m) + 1], non-decreasing from 0 to nnzb */
     const void* col_indices;  /* [nnzb], strictly increasing within a block row */
-    const void* values;       /* [nnzb, block_m, block_k] row-major; may be NULL for bsk_plan_create */
+    const void* values;       /* [nnzb, block_m, block_k] row-major; may be NULL but for products */
     int32_t index_type;
     int32_t dtype;
     bsk_device device;
 } bsk_bsr;
 
-/* A dense rows x cols matrix that the caller owns; ld is in elements. For B the library does not write to
- * data. */
+/* A dense rows x cols matrix that the caller owns; ld is in elements. Only C's data is written, whatever the type
+ * says. */
 typedef struct bsk_matrix {
     void* data;
     int64_t rows;
@@ -111,9 +111,8 @@ BSK_C_API bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* proble
 typedef struct bsk_plan_options {
     size_t struct_size; /* sizeof(bsk_plan_options) where the caller was compiled */
     const char* kernel; /* the kernel to use; NULL lets the planner choose */
-    int32_t
-        policy; /* BSK_POLICY_AUTO: cuBLAS on A expanded to a dense matrix is among the choices, see plan.h */
-    int32_t dynamic; /* not 0: bsk_replan may replace the pattern */
+    int32_t policy;     /* BSK_POLICY_AUTO: cuBLAS on A expanded is among the choices, see plan.h */
+    int32_t dynamic;    /* not 0: bsk_replan may replace the pattern */
 } bsk_plan_options;
 
 /* bsk_plan_create with options. */
