@@ -70,11 +70,12 @@ def fused_product(
         raise ValueError("plan is for the transpose of A: make it from the matrix that is multiplied.")
     elif not plan.dynamic:
         check_pattern(plan.indices, A.arrays)
+    values = A.values.contiguous()
     if bias is None and residual is None and number == 0:
-        ops.spmm(plan.number, A.values, B, out, alpha, beta)
+        ops.spmm(plan.number, values, B, out, alpha, beta)
     else:
         axis = _BIAS_AXES[bias_axis]
-        ops.spmm_fused(plan.number, A.values, B, out, alpha, beta, bias, axis, residual, number)
+        ops.spmm_fused(plan.number, values, B, out, alpha, beta, bias, axis, residual, number)
     return out
 
 

@@ -98,7 +98,12 @@ class Plan:
         Products on that stream then have the new pattern; none may run on another stream meanwhile. Indices
         are not checked there: one out of range is replaced by the nearest in range.
         """
-        crow_indices, col_indices, values, shape = as_bsr(A).arrays
+        matrix = as_bsr(A)
+        if matrix.transposed != self.transpose_a:
+            raise ValueError(
+                f"A.transposed is {matrix.transposed}; expected {self.transpose_a}, as the plan was made for."
+            )
+        crow_indices, col_indices, values, shape = matrix.arrays
         if shape != self.shape or values.shape != self._values_shape:
             raise ValueError(
                 f"A is {shape} with values {tuple(values.shape)}; expected {self.shape} with "

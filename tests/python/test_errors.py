@@ -123,11 +123,6 @@ def test_blocks_without_a_kernel(block):
     assert_refused(RuntimeError, r"16, 32, 64, 128", A, B, out=torch.zeros(block[0], 8, dtype=torch.float16))
 
 
-def test_values_that_are_not_contiguous(B):
-    values = torch.ones(3, 16, 16).half().transpose(1, 2)
-    assert_refused(RuntimeError, "values.*contiguous", bsr([0, 1, 3], [0, 1, 2], values), B)
-
-
 def test_out_with_other_strides(A, B):
     assert_refused(ValueError, r"out has strides \(32, 2\)", A, B, out=torch.zeros(32, 32).half()[:, :16:2])
 
