@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .bsr import BSRMatrix, as_bsr
+from .bsr import BSRMatrix, as_bsr, block_of
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -39,16 +39,20 @@ def from_scipy(
     """
     import numpy as np
 
+    if not hasattr(matrix, "tocsr"):
+        raise TypeError(f"matrix is a {type(matrix).__name__}; expected a SciPy sparse matrix.")
+    if block is not None:
+        block = block_of(block)
     if np.iscomplexobj(matrix):
         raise ValueError("The matrix is complex; expected real values.")
-    if matrix.format != "bsr" or (block is not None and tuple(block) != matrix.blocksize):
+    if matrix.format != "bsr" or (block is not None and block != matrix.blocksize):
         if block is None:
             raise ValueError(f"The matrix is in {matrix.format} form; pass block=(block_m, block_k).")
         csr = matrix.tocsr(copy=True).astype(np.float32)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         csr.resize(*(-(-size // side) * side for size, side in zip(csr.shape, block, strict=True)))
-        matrix = csr.tobsr(blocksize=tuple(block))
+        matrix = csr.tobsr(blocksize=block)
     matrix = matrix.copy()
     matrix.sum_duplicates()
     matrix.sort_indices()

@@ -117,11 +117,23 @@ def test_arrays_of_other_libraries_share_memory(device):
             lambda dense: bsk.BSRMatrix.from_dense(dense, (16, 16), torch.ones(4, 4) > 0),
             r"mask is \(4, 4\); expected \(4, 5\)",
         ),
+        (lambda dense: bsk.BSRMatrix.from_dense(dense, 0), "block is 0; expected a positive size"),
+        (lambda dense: bsk.BSRMatrix.from_dense(dense, (16, -1)), r"block is \(16, -1\)"),
+        (
+            lambda dense: bsk.from_scipy(pytest.importorskip("scipy.sparse").eye(4), (0, 16)),
+            r"block is \(0, 16\)",
+        ),
     ],
 )
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make(ragged()[1])
+
+
+@pytest.mark.parametrize("mask", [torch.ones(4, 5), torch.ones(4, 5, dtype=torch.int32)])
+def test_masks_are_bool(mask):
+    with pytest.raises(TypeError, match="expected torch.bool"):
+        bsk.BSRMatrix.from_dense(ragged()[1], 16, mask)
 
 
 @pytest.mark.parametrize("shape", [(0, 32), (32, 0), (0, 0)])
