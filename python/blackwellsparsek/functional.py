@@ -6,6 +6,7 @@ from . import activations, operators
 from .activations import Activation
 from .autocast import cast
 from .bsr import Arrays, BSRMatrix, as_bsr
+from .operators.linear import check_epilogue
 
 
 def linear(
@@ -31,11 +32,22 @@ def linear(
     -------
     torch.Tensor
         [..., out_features], contiguous.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An operand's type, dtype, shape or device does not fit, or the activation has another name.
     """
     W = as_bsr(W, "W")
+    for argument, given in (("x", x), ("bias", bias)):
+        if not isinstance(given, torch.Tensor) and (given is not None or argument == "x"):
+            raise TypeError(f"{argument} is a {type(given).__name__}; expected a dense torch.Tensor.")
+    if x.dim() == 0:
+        raise ValueError(f"x has no dimensions; expected [..., {W.shape[1]}].")
     if not W.transposed:
         return linear_of_arrays(x, W.arrays, bias, activation)
     x, values, bias = cast(x, W.values, bias)
+    check_epilogue(values, W.shape[0], bias, activation)
     rows = x.reshape(-1, x.shape[-1])
     y = operators.dds(rows, W.crow_indices, W.col_indices, values, W.stored_shape, False, False)
     y = activations.apply(activation, y if bias is None else y + bias)
@@ -73,7 +85,25 @@ def matmul(A: BSRMatrix, B: torch.Tensor) -> torch.Tensor:
 
 
 def sampled_matmul(left: torch.Tensor, right: torch.Tensor, pattern: torch.Tensor | BSRMatrix) -> BSRMatrix:
-    """The blocks of ``left @ right`` that `pattern` stores; its values are not read."""
+    """The blocks of ``left @ right`` that `pattern` stores.
+
+    Parameters
+    ----------
+    left, right : torch.Tensor
+        Dense [m, n] and [n, k] of the dtype and device of `pattern`; both may require a gradient.
+    pattern : torch.Tensor or BSRMatrix
+        Block-sparse [m, k]. Its values are not read.
+
+    Returns
+    -------
+    BSRMatrix
+        Of the pattern's index tensors, transposed where `pattern` is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Types, dtypes, shapes or devices do not fit.
+    """
     S = as_bsr(pattern, "pattern")
     if S.transposed:
         left, right = right.t(), left.t()

@@ -103,7 +103,7 @@ def sparse_mm(
     if _is_sparse(B) and (out is None and out_dtype is None and plan is None):
         product = _times_sparse(A, B)
         return _followed(product, alpha, beta, bias, bias_axis, activation, residual)
-    matrix = blocked(A, B.shape[-1])
+    matrix = blocked(A, B.shape[-1] if B.shape else 0)  # a scalar is refused below
     matrix, B = _autocast(matrix, B)
     require_dense("B", B, matrix, (2, 3))
     if isinstance(matrix, BSRMatrix) and not _differentiable(matrix, B, out, bias, residual):
@@ -132,6 +132,8 @@ def _times_sparse(
         A, B = blocked(A, B.shape[-1]), as_bsr(B, "B")
         if isinstance(A, BSRMatrix):
             return operators.dss(*A.arrays, *B.arrays, A.transposed, B.transposed)
+    if A.dim() not in (2, 3):
+        raise TypeError(f"A is a {A.dim()}-dimensional dense tensor; expected a matrix or a batch of them.")
     matrix, A = _autocast(blocked(B, A.shape[-2]), A)
     return A @ matrix if isinstance(matrix, torch.Tensor) else functional.matmul(matrix.T, A.mT).mT
 

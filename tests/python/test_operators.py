@@ -196,3 +196,29 @@ def test_wrong_operands_are_refused(change, error, message):
     arrays, B = change(A.arrays, dense(96, 24, A))
     with pytest.raises(error, match=message):
         operators.dsd(*arrays, B, False, False)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    "x, bias, activation, error, message",
+    [
+        ([1.0], None, "none", TypeError, "x is a list; expected a dense torch.Tensor"),
+        (torch.tensor(1.0), None, "none", ValueError, "x has no dimensions; expected"),
+        (torch.ones(2, 64), [1.0], "none", TypeError, "bias is a list"),
+        (torch.ones(2, 64), torch.ones(1), "none", ValueError, r"bias is \(1,\); expected \(64,\)"),
+        (torch.ones(2, 64), torch.ones(64).double(), "none", TypeError, "bias is torch.float64"),
+        (torch.ones(2, 64), None, "tanh", ValueError, "activation is 'tanh'; expected one of none"),
+        (torch.ones(2, 48), None, "none", ValueError, "has 48 columns; expected 64"),
+    ],
+)
+def test_linear_refuses(transposed, x, bias, activation, error, message):
+    W = matrix(64, 64, (16, 16), torch.float32)
+    with pytest.raises(error, match=message):
+        bsk.linear(x, W.T if transposed else W, bias, activation)
+
+
+def test_vectors_are_refused_beside_a_sparse_matrix():
+    A = matrix(64, 64, (16, 16), torch.float32)
+    for operands in ((torch.ones(64), A), (A, torch.tensor(1.0))):
+        with pytest.raises(TypeError, match="-dimensional"):
+            bsk.sparse_mm(*operands)
