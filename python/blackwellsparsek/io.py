@@ -5,13 +5,12 @@ knows no ragged edge, so sizes that are no multiple of the block are rounded up,
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from ._files import replacing
 from .bsr import BSRMatrix, as_bsr, block_of
 
 if TYPE_CHECKING:
@@ -121,19 +120,8 @@ def save(path: str | os.PathLike, A: torch.Tensor | BSRMatrix) -> None:
     writers = {".mtx": _write_mtx, ".npz": _write_npz, ".safetensors": _write_safetensors}
     if path.suffix not in writers:
         raise ValueError(f"{path} ends in {path.suffix!r}; expected .mtx, .npz or .safetensors.")
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         writers[path.suffix](temporary, A)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name beside `path`, with its suffix, that becomes `path` when the block ends without an error."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _bsr_tensor(
