@@ -1,6 +1,7 @@
 """BSRMatrix: a block-sparse matrix as the plain tensors that operators, modules and checkpoints hold."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import torch
 
@@ -214,7 +215,7 @@ def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
 def block_of(block: int | tuple[int, int]) -> tuple[int, int]:
     """(block_m, block_k), for a size that of squares; ValueError unless both are positive integers."""
     sides = tuple(block) if isinstance(block, (tuple, list)) else (block, block)
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
         raise ValueError(f"block is {block!r}; expected a positive size, or two of them (block_m, block_k).")
     return sides
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch.autograd import forward_ad
 
 from . import activations, functional, operators
 from .activations import Activation
@@ -146,8 +147,8 @@ def _autocast(A: BSRMatrix | torch.Tensor, B: torch.Tensor) -> tuple[BSRMatrix |
 
 
 def _differentiable(A: BSRMatrix, *others: torch.Tensor | None) -> bool:
-    """Whether the product is to be recorded, or traced: in one kernel it cannot be."""
-    if torch.compiler.is_compiling():
+    """Whether the product is to be differentiated, or traced: in one kernel it cannot be."""
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return True
     return torch.is_grad_enabled() and (
         A.requires_grad or any(x is not None and x.requires_grad for x in others)

@@ -119,10 +119,6 @@ def test_arrays_of_other_libraries_share_memory(device):
         ),
         (lambda dense: bsk.BSRMatrix.from_dense(dense, 0), "block is 0; expected a positive size"),
         (lambda dense: bsk.BSRMatrix.from_dense(dense, (16, -1)), r"block is \(16, -1\)"),
-        (
-            lambda dense: bsk.from_scipy(pytest.importorskip("scipy.sparse").eye(4), (0, 16)),
-            r"block is \(0, 16\)",
-        ),
     ],
 )
 def test_wrong_arguments(make, message):
@@ -132,7 +128,7 @@ def test_wrong_arguments(make, message):
 
 @pytest.mark.parametrize("mask", [torch.ones(4, 5), torch.ones(4, 5, dtype=torch.int32)])
 def test_masks_are_bool(mask):
-    with pytest.raises(TypeError, match="expected torch.bool"):
+    with pytest.raises(TypeError, match=r"expected torch\.bool"):
         bsk.BSRMatrix.from_dense(ragged()[1], 16, mask)
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
@@ -222,3 +222,15 @@ def test_vectors_are_refused_beside_a_sparse_matrix():
     for operands in ((torch.ones(64), A), (A, torch.tensor(1.0))):
         with pytest.raises(TypeError, match="-dimensional"):
             bsk.sparse_mm(*operands)
+
+
+@pytest.mark.parametrize("product", [bsk.linear, lambda x, W: bsk.sparse_mm(W, x.t())])
+def test_forward_mode_is_refused_instead_of_giving_zeros(product):
+    W = matrix(64, 64, (16, 16), torch.float32)
+    x = torch.ones(2, 64)
+    with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
+        torch.func.jvp(lambda x: product(x, W), (x,), (x,))
+    with forward_ad.dual_level():
+        assert torch.equal(product(x, W), product(x.clone().requires_grad_(), W))
+        with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
+            product(forward_ad.make_dual(x, x), W)

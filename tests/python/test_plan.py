@@ -45,7 +45,7 @@ def test_a_dynamic_plan_takes_new_patterns_of_equal_size(device):
     with pytest.raises(ValueError, match="as the plan was made for"):
         plan.replan(random_bsr(128, 64, (32, 16), device=device))
     square = bsk.BSRMatrix.from_torch(random_bsr(64, 64, device=device))
-    with pytest.raises(ValueError, match="A.transposed is True; expected False"):
+    with pytest.raises(ValueError, match=r"A\.transposed is True; expected False"):
         bsk.make_plan(square, 40, dynamic=True).replan(square.T)
     with pytest.raises(RuntimeError, match="dynamic"):
         bsk.make_plan(A, 40).replan(A)
