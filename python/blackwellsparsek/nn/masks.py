@@ -74,10 +74,7 @@ def set_mask_(
 
 def prune_(layer: BlockSparseLinear, sparsity: float, optimizer: torch.optim.Optimizer | None = None) -> None:
     """Drop stored blocks of lowest norm until the share `sparsity` of all blocks is not stored."""
-    matrix = layer.matrix
-    scores = torch.full(layer.grid, -1.0, device=layer.weight.device)
-    norms = layer.weight.detach().float().norm(dim=(1, 2))
-    scores[matrix.block_rows(), matrix.col_indices.long()] = norms
+    scores = _norms(layer, of_missing=-1.0)
     set_mask_(layer, top_mask(scores, sparsity) & (scores >= 0), optimizer)
 
 
@@ -104,11 +101,9 @@ def grow_and_drop_(
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share is {share}; expected one of the stored blocks between 0 and 1.")
-    matrix = layer.matrix
-    mask = matrix.mask()
+    mask = layer.matrix.mask()
     replaced = min(round(share * int(mask.sum())), int((~mask).sum()))
-    norms = torch.full(layer.grid, torch.inf, device=mask.device)
-    norms[matrix.block_rows(), matrix.col_indices.long()] = layer.weight.detach().float().norm(dim=(1, 2))
+    norms = _norms(layer, of_missing=torch.inf)
     gradient = None
     for x, grad in batches:
         product = grad.reshape(-1, layer.out_features).float().t() @ x.reshape(-1, layer.in_features).float()
@@ -120,3 +115,11 @@ def grow_and_drop_(
     mask[norms.flatten().topk(replaced, largest=False).indices] = False
     mask[growth.flatten().topk(replaced).indices] = True
     set_mask_(layer, mask.view(layer.grid), optimizer)
+
+
+def _norms(layer: BlockSparseLinear, of_missing: float) -> torch.Tensor:
+    """The norm of each stored block, and `of_missing` for the others: float32 [block_rows, block_cols]."""
+    norms = torch.full(layer.grid, of_missing, device=layer.weight.device)
+    stored = layer.matrix.block_rows(), layer.col_indices.long()
+    norms[stored] = layer.weight.detach().float().norm(dim=(1, 2))
+    return norms
