@@ -81,10 +81,8 @@ class BSRMatrix:
     def to_torch(self) -> torch.Tensor:
         """A torch.sparse_bsr tensor of the same memory; a transposed matrix is copied."""
         stored = self.contiguous()
-        m, k = stored.shape
-        if m % self.values.shape[1] or k % self.values.shape[2]:
-            raise ValueError(f"The matrix is {m} x {k}; torch.sparse_bsr needs multiples of {stored.block}.")
-        return torch.sparse_bsr_tensor(*stored.arrays[:3], size=(m, k), check_invariants=False)
+        stored.require_whole_blocks("torch.sparse_bsr")
+        return torch.sparse_bsr_tensor(*stored.arrays[:3], size=stored.shape, check_invariants=False)
 
     def to_dense(self) -> torch.Tensor:
         """A dense tensor; differentiable in `values`."""
@@ -129,6 +127,12 @@ class BSRMatrix:
     def with_values(self, values: torch.Tensor) -> "BSRMatrix":
         """The same pattern with other values."""
         return replace(self, values=values)
+
+    def require_whole_blocks(self, form: str) -> None:
+        """Raise ValueError where edge blocks are padded, which `form` does not know."""
+        if any(size % side for size, side in zip(self.stored_shape, self.block, strict=True)):
+            m, k = self.stored_shape
+            raise ValueError(f"The matrix is {m} x {k}; {form} needs multiples of {self.block}.")
 
     @property
     def arrays(self) -> Arrays:

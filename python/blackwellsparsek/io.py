@@ -68,6 +68,7 @@ def to_scipy(A: torch.Tensor | BSRMatrix) -> "scipy.sparse.bsr_matrix":
     import scipy.sparse
 
     stored = as_bsr(A).contiguous()
+    stored.require_whole_blocks("SciPy's BSR form")
     arrays = (stored.values.float(), stored.col_indices, stored.crow_indices)
     data, indices, indptr = (array.detach().cpu().numpy() for array in arrays)
     return scipy.sparse.bsr_matrix((data, indices, indptr), shape=stored.shape, copy=True)

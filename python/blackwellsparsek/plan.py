@@ -130,6 +130,9 @@ class Plan:
         """Memory that the plan holds on its device."""
         return ops.describe_plan(self.number)[3]
 
+    def __reduce__(self):
+        raise TypeError("A Plan belongs to its process, and is neither copied nor pickled: make it anew.")
+
     def __repr__(self) -> str:
         rows, inner = reversed(self.shape) if self.transpose_a else self.shape
         return f"Plan({rows} x {inner} times {inner} x {self.n}, kernel={self.kernel!r})"

@@ -1,6 +1,8 @@
 """Plans: explicit ones, the cache behind sparse_mm, new values, changed patterns, and who frees them."""
 
+import copy
 import gc
+import pickle
 
 import pytest
 import torch
@@ -199,6 +201,12 @@ def test_patterns_that_begin_at_the_same_address_have_plans_of_their_own(device)
     for col_indices in (pairs[:, 0], pairs.view(-1)[:2]):
         strided = bsk.BSRMatrix(crow_indices, col_indices, A.values[:2], (64, 64))
         assert_product(bsk.sparse_mm(strided, B), strided.to_torch(), B)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_plan_is_not_duplicated(duplicate):
+    with pytest.raises(TypeError, match="neither copied nor pickled"):
+        duplicate(bsk.make_plan(random_bsr(64, 64), 8))
 
 
 def test_values_with_strides_of_their_own(device):
