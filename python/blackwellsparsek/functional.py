@@ -48,7 +48,7 @@ def linear(
         return linear_of_arrays(x, W.arrays, bias, activation)
     x, values, bias = cast(x, W.values, bias)
     check_epilogue(values, W.shape[0], bias, activation)
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x.reshape(x.shape[:-1].numel(), x.shape[-1])
     y = operators.dds(rows, W.crow_indices, W.col_indices, values, W.stored_shape, False, False)
     y = activations.apply(activation, y if bias is None else y + bias)
     return y.view(*x.shape[:-1], W.shape[0])
@@ -60,7 +60,7 @@ def linear_of_arrays(
     """`linear` with the arrays of W."""
     crow_indices, col_indices, values, shape = arrays
     x, values, bias = cast(x, values, bias)
-    rows = x if x.dim() == 2 else x.reshape(-1, x.shape[-1])
+    rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), x.shape[-1])
     arrays = (crow_indices, col_indices, values, shape)
     if activation in ("none", "relu") or not _needs_gradient(x, values, bias):
         y = operators.linear(rows, *arrays, bias, activation)
@@ -73,12 +73,13 @@ def linear_of_arrays(
 def matmul(A: BSRMatrix, B: torch.Tensor) -> torch.Tensor:
     """A @ B for [k, n] or [batch, k, n]; for ``B = X.t()`` the result's ``.t()`` is contiguous."""
     if B.dim() == 3:
+        batch, k, n = B.shape
         if B.transpose(1, 2).is_contiguous():
-            flat = B.transpose(1, 2).reshape(-1, B.shape[1])
+            flat = B.transpose(1, 2).reshape(batch * n, k)
             product = operators.dds(flat, *A.arrays, False, not A.transposed)
-            return product.view(B.shape[0], B.shape[2], A.shape[0]).transpose(1, 2)
-        flat = B.transpose(0, 1).reshape(B.shape[1], -1)
-        return matmul(A, flat).view(A.shape[0], B.shape[0], B.shape[2]).transpose(0, 1)
+            return product.view(batch, n, A.shape[0]).transpose(1, 2)
+        flat = B.transpose(0, 1).reshape(k, batch * n)
+        return matmul(A, flat).view(A.shape[0], batch, n).transpose(0, 1)
     if B.t().is_contiguous() and not B.is_contiguous():
         return operators.dds(B.t(), *A.arrays, False, not A.transposed).t()
     return operators.dsd(*A.arrays, B, A.transposed, False)
@@ -107,7 +108,8 @@ def sampled_matmul(left: torch.Tensor, right: torch.Tensor, pattern: torch.Tenso
     S = as_bsr(pattern, "pattern")
     if S.transposed:
         left, right = right.t(), left.t()
-    return S.with_values(operators.sdd(left, right, *S.arrays, False, False))
+    left, right, values = cast(left, right, S.values)
+    return S.with_values(operators.sdd(left, right, *S.with_values(values).arrays, False, False))
 
 
 def _needs_gradient(*tensors: torch.Tensor | None) -> bool:

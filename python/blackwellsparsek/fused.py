@@ -38,7 +38,7 @@ def fused_product(
         )
     if plan is None and out is None and residual is None and bias_axis == "row" and _is_linear_input(B):
         # One product with batch * n columns fills tiles better than a batch.
-        flat = B.transpose(1, 2).reshape(-1, k).t()
+        flat = B.transpose(1, 2).reshape(B.shape[0] * n, k).t()
         product = fused_product(
             A, flat, None, out_dtype, alpha, None, bias, bias_axis, activation, None, None
         )

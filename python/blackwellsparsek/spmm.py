@@ -132,6 +132,7 @@ def _times_sparse(
     if not isinstance(A, torch.Tensor) or A.layout is not torch.strided:
         A, B = blocked(A, B.shape[-1]), as_bsr(B, "B")
         if isinstance(A, BSRMatrix):
+            A, B = map(BSRMatrix.with_values, (A, B), cast(A.values, B.values))
             return operators.dss(*A.arrays, *B.arrays, A.transposed, B.transposed)
     if A.dim() not in (2, 3):
         raise TypeError(f"A is a {A.dim()}-dimensional dense tensor; expected a matrix or a batch of them.")
@@ -151,7 +152,7 @@ def _differentiable(A: BSRMatrix, *others: torch.Tensor | None) -> bool:
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return True
     return torch.is_grad_enabled() and (
-        A.requires_grad or any(x is not None and x.requires_grad for x in others)
+        A.requires_grad or any(isinstance(x, torch.Tensor) and x.requires_grad for x in others)
     )
 
 

@@ -65,6 +65,7 @@ def test_what_is_no_bsr_matrix(A, B):
 
 
 def test_what_is_no_dense_matrix(A, B):
+    assert_refused(TypeError, r"bias is a list", A, B, bias=[1.0])
     assert_refused(TypeError, r"B is a ndarray", A, B.numpy())
     assert_refused(TypeError, r"B is a 1-dimensional", A, B[:, 0])
     assert_refused(TypeError, r"B is a 2-dimensional tensor of layout torch.sparse_csr", A, B.to_sparse_csr())

@@ -234,3 +234,19 @@ def test_forward_mode_is_refused_instead_of_giving_zeros(product):
         assert torch.equal(product(x, W), product(x.clone().requires_grad_(), W))
         with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
             product(forward_ad.make_dual(x, x), W)
+
+
+def test_autocast_of_products_of_two_matrices(device):
+    A = matrix(64, 64, (16, 16), torch.float32).to(device)
+    x = torch.randn(64, 8, device=device, requires_grad=True)
+    w = torch.randn(8, 64, device=device).bfloat16()
+    with torch.autocast(device, dtype=torch.bfloat16):
+        sampled = bsk.sampled_matmul(x, w, A)
+        product = bsk.sparse_mm(A, A.T)
+    assert sampled.dtype is product.dtype is torch.bfloat16
+    expected = bsk.BSRMatrix.from_dense(x.bfloat16() @ w, (16, 16), A.mask())
+    assert_near(sampled.values, expected.values, torch.bfloat16)
+    rounded = A.to_dense().bfloat16().double()
+    assert_near(product, rounded @ rounded.t(), torch.bfloat16)
+    sampled.values.sum().backward()
+    assert x.grad.dtype is torch.float32
