@@ -1,6 +1,7 @@
 """BSRMatrix: a block-sparse matrix as the plain tensors that operators, modules and checkpoints hold."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import torch
 
@@ -41,19 +42,20 @@ class BSRMatrix:
 
     @classmethod
     def from_dense(
-        cls, dense: torch.Tensor, block: tuple[int, int], mask: torch.Tensor | None = None
+        cls, dense: torch.Tensor, block: int | tuple[int, int], mask: torch.Tensor | None = None
     ) -> "BSRMatrix":
-        """Take the blocks of `mask` [block_rows, block_cols] from `dense`, by default those with a nonzero.
+        """Take the blocks of `mask` from `dense`, by default those with a nonzero.
 
-        Differentiable in `dense`. Reading the mask synchronises on CUDA.
+        `mask` is bool [block_rows, block_cols], and `block` a size or (block_m, block_k). Differentiable in
+        `dense`. Reading the mask synchronises on CUDA.
         """
         if dense.dim() != 2:
             raise ValueError(f"dense has {dense.dim()} dimensions; expected a matrix.")
-        blocks = split(dense, block)  # [block_rows, block_cols, block_m, block_k]
+        blocks = split(dense, block_of(block))  # [block_rows, block_cols, block_m, block_k]
         if mask is None:
             mask = (blocks != 0).any(dim=3).any(dim=2)
-        elif mask.shape != blocks.shape[:2]:
-            raise ValueError(f"mask is {tuple(mask.shape)}; expected {tuple(blocks.shape[:2])} blocks.")
+        else:
+            check_mask(mask, tuple(blocks.shape[:2]))
         crow_indices, col_indices = pattern_of(mask)
         return cls(crow_indices, col_indices, blocks[mask], tuple(dense.shape))
 
@@ -79,10 +81,8 @@ class BSRMatrix:
     def to_torch(self) -> torch.Tensor:
         """A torch.sparse_bsr tensor of the same memory; a transposed matrix is copied."""
         stored = self.contiguous()
-        m, k = stored.shape
-        if m % self.values.shape[1] or k % self.values.shape[2]:
-            raise ValueError(f"The matrix is {m} x {k}; torch.sparse_bsr needs multiples of {stored.block}.")
-        return torch.sparse_bsr_tensor(*stored.arrays[:3], size=(m, k), check_invariants=False)
+        stored.require_whole_blocks("torch.sparse_bsr")
+        return torch.sparse_bsr_tensor(*stored.arrays[:3], size=stored.shape, check_invariants=False)
 
     def to_dense(self) -> torch.Tensor:
         """A dense tensor; differentiable in `values`."""
@@ -127,6 +127,12 @@ class BSRMatrix:
     def with_values(self, values: torch.Tensor) -> "BSRMatrix":
         """The same pattern with other values."""
         return replace(self, values=values)
+
+    def require_whole_blocks(self, form: str) -> None:
+        """Raise ValueError where edge blocks are padded, which `form` does not know."""
+        if any(size % side for size, side in zip(self.stored_shape, self.block, strict=True)):
+            m, k = self.stored_shape
+            raise ValueError(f"The matrix is {m} x {k}; {form} needs multiples of {self.block}.")
 
     @property
     def arrays(self) -> Arrays:
@@ -208,6 +214,22 @@ def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
             "torch.sparse_bsr: convert it with A.to_sparse_bsr((block_m, block_k))."
         )
     return BSRMatrix(A.crow_indices(), A.col_indices(), A.values(), tuple(A.shape))
+
+
+def block_of(block: int | tuple[int, int]) -> tuple[int, int]:
+    """(block_m, block_k), for a size that of squares; ValueError unless both are positive integers."""
+    sides = tuple(block) if isinstance(block, (tuple, list)) else (block, block)
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+        raise ValueError(f"block is {block!r}; expected a positive size, or two of them (block_m, block_k).")
+    return sides
+
+
+def check_mask(mask: torch.Tensor, grid: tuple[int, int]) -> None:
+    """Raise unless `mask` is bool and of as many block rows and block columns as `grid`."""
+    if mask.dtype is not torch.bool:
+        raise TypeError(f"mask is {mask.dtype}; expected torch.bool: convert it with mask.bool().")
+    if tuple(mask.shape) != grid:
+        raise ValueError(f"mask is {tuple(mask.shape)}; expected {grid} blocks.")
 
 
 def pattern_of(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,6 +6,7 @@ from . import activations, operators
 from .activations import Activation
 from .autocast import cast
 from .bsr import Arrays, BSRMatrix, as_bsr
+from .operators.linear import check_epilogue
 
 
 def linear(
@@ -31,12 +32,23 @@ def linear(
     -------
     torch.Tensor
         [..., out_features], contiguous.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An operand's type, dtype, shape or device does not fit, or the activation has another name.
     """
     W = as_bsr(W, "W")
+    for argument, given in (("x", x), ("bias", bias)):
+        if not isinstance(given, torch.Tensor) and (given is not None or argument == "x"):
+            raise TypeError(f"{argument} is a {type(given).__name__}; expected a dense torch.Tensor.")
+    if x.dim() == 0:
+        raise ValueError(f"x has no dimensions; expected [..., {W.shape[1]}].")
     if not W.transposed:
         return linear_of_arrays(x, W.arrays, bias, activation)
     x, values, bias = cast(x, W.values, bias)
-    rows = x.reshape(-1, x.shape[-1])
+    check_epilogue(values, W.shape[0], bias, activation)
+    rows = x.reshape(x.shape[:-1].numel(), x.shape[-1])
     y = operators.dds(rows, W.crow_indices, W.col_indices, values, W.stored_shape, False, False)
     y = activations.apply(activation, y if bias is None else y + bias)
     return y.view(*x.shape[:-1], W.shape[0])
@@ -48,7 +60,7 @@ def linear_of_arrays(
     """`linear` with the arrays of W."""
     crow_indices, col_indices, values, shape = arrays
     x, values, bias = cast(x, values, bias)
-    rows = x if x.dim() == 2 else x.reshape(-1, x.shape[-1])
+    rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), x.shape[-1])
     arrays = (crow_indices, col_indices, values, shape)
     if activation in ("none", "relu") or not _needs_gradient(x, values, bias):
         y = operators.linear(rows, *arrays, bias, activation)
@@ -61,23 +73,43 @@ def linear_of_arrays(
 def matmul(A: BSRMatrix, B: torch.Tensor) -> torch.Tensor:
     """A @ B for [k, n] or [batch, k, n]; for ``B = X.t()`` the result's ``.t()`` is contiguous."""
     if B.dim() == 3:
+        batch, k, n = B.shape
         if B.transpose(1, 2).is_contiguous():
-            flat = B.transpose(1, 2).reshape(-1, B.shape[1])
+            flat = B.transpose(1, 2).reshape(batch * n, k)
             product = operators.dds(flat, *A.arrays, False, not A.transposed)
-            return product.view(B.shape[0], B.shape[2], A.shape[0]).transpose(1, 2)
-        flat = B.transpose(0, 1).reshape(B.shape[1], -1)
-        return matmul(A, flat).view(A.shape[0], B.shape[0], B.shape[2]).transpose(0, 1)
+            return product.view(batch, n, A.shape[0]).transpose(1, 2)
+        flat = B.transpose(0, 1).reshape(k, batch * n)
+        return matmul(A, flat).view(A.shape[0], batch, n).transpose(0, 1)
     if B.t().is_contiguous() and not B.is_contiguous():
         return operators.dds(B.t(), *A.arrays, False, not A.transposed).t()
     return operators.dsd(*A.arrays, B, A.transposed, False)
 
 
 def sampled_matmul(left: torch.Tensor, right: torch.Tensor, pattern: torch.Tensor | BSRMatrix) -> BSRMatrix:
-    """The blocks of ``left @ right`` that `pattern` stores; its values are not read."""
+    """The blocks of ``left @ right`` that `pattern` stores.
+
+    Parameters
+    ----------
+    left, right : torch.Tensor
+        Dense [m, n] and [n, k] of the dtype and device of `pattern`; both may require a gradient.
+    pattern : torch.Tensor or BSRMatrix
+        Block-sparse [m, k]. Its values are not read.
+
+    Returns
+    -------
+    BSRMatrix
+        Of the pattern's index tensors, transposed where `pattern` is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Types, dtypes, shapes or devices do not fit.
+    """
     S = as_bsr(pattern, "pattern")
     if S.transposed:
         left, right = right.t(), left.t()
-    return S.with_values(operators.sdd(left, right, *S.arrays, False, False))
+    left, right, values = cast(left, right, S.values)
+    return S.with_values(operators.sdd(left, right, *S.with_values(values).arrays, False, False))
 
 
 def _needs_gradient(*tensors: torch.Tensor | None) -> bool:

@@ -38,7 +38,7 @@ def fused_product(
         )
     if plan is None and out is None and residual is None and bias_axis == "row" and _is_linear_input(B):
         # One product with batch * n columns fills tiles better than a batch.
-        flat = B.transpose(1, 2).reshape(-1, k).t()
+        flat = B.transpose(1, 2).reshape(B.shape[0] * n, k).t()
         product = fused_product(
             A, flat, None, out_dtype, alpha, None, bias, bias_axis, activation, None, None
         )
@@ -70,11 +70,12 @@ def fused_product(
         raise ValueError("plan is for the transpose of A: make it from the matrix that is multiplied.")
     elif not plan.dynamic:
         check_pattern(plan.indices, A.arrays)
+    values = A.values.contiguous()
     if bias is None and residual is None and number == 0:
-        ops.spmm(plan.number, A.values, B, out, alpha, beta)
+        ops.spmm(plan.number, values, B, out, alpha, beta)
     else:
         axis = _BIAS_AXES[bias_axis]
-        ops.spmm_fused(plan.number, A.values, B, out, alpha, beta, bias, axis, residual, number)
+        ops.spmm_fused(plan.number, values, B, out, alpha, beta, bias, axis, residual, number)
     return out
 
 

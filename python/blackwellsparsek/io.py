@@ -5,14 +5,13 @@ knows no ragged edge, so sizes that are no multiple of the block are rounded up,
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from .bsr import BSRMatrix, as_bsr
+from ._files import replacing
+from .bsr import BSRMatrix, as_bsr, block_of
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -39,16 +38,20 @@ def from_scipy(
     """
     import numpy as np
 
+    if not hasattr(matrix, "tocsr"):
+        raise TypeError(f"matrix is a {type(matrix).__name__}; expected a SciPy sparse matrix.")
+    if block is not None:
+        block = block_of(block)
     if np.iscomplexobj(matrix):
         raise ValueError("The matrix is complex; expected real values.")
-    if matrix.format != "bsr" or (block is not None and tuple(block) != matrix.blocksize):
+    if matrix.format != "bsr" or (block is not None and block != matrix.blocksize):
         if block is None:
             raise ValueError(f"The matrix is in {matrix.format} form; pass block=(block_m, block_k).")
         csr = matrix.tocsr(copy=True).astype(np.float32)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         csr.resize(*(-(-size // side) * side for size, side in zip(csr.shape, block, strict=True)))
-        matrix = csr.tobsr(blocksize=tuple(block))
+        matrix = csr.tobsr(blocksize=block)
     matrix = matrix.copy()
     matrix.sum_duplicates()
     matrix.sort_indices()
@@ -65,6 +68,7 @@ def to_scipy(A: torch.Tensor | BSRMatrix) -> "scipy.sparse.bsr_matrix":
     import scipy.sparse
 
     stored = as_bsr(A).contiguous()
+    stored.require_whole_blocks("SciPy's BSR form")
     arrays = (stored.values.float(), stored.col_indices, stored.crow_indices)
     data, indices, indptr = (array.detach().cpu().numpy() for array in arrays)
     return scipy.sparse.bsr_matrix((data, indices, indptr), shape=stored.shape, copy=True)
@@ -117,19 +121,8 @@ def save(path: str | os.PathLike, A: torch.Tensor | BSRMatrix) -> None:
     writers = {".mtx": _write_mtx, ".npz": _write_npz, ".safetensors": _write_safetensors}
     if path.suffix not in writers:
         raise ValueError(f"{path} ends in {path.suffix!r}; expected .mtx, .npz or .safetensors.")
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         writers[path.suffix](temporary, A)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name beside `path`, with its suffix, that becomes `path` when the block ends without an error."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _bsr_tensor(

@@ -30,8 +30,8 @@ def patch_torch() -> None:
 
     From now on `A @ B`, torch.matmul, torch.mm, torch.sparse.mm and torch.nn.functional.linear use
     `sparse_mm` and `linear` where an operand is a torch.sparse_bsr tensor or a BSRMatrix, in all threads;
-    anything else goes to torch as before. Names that a module imported earlier (``from torch import mm``)
-    stay torch's.
+    anything else, and operands given by keyword, go to torch as before. Names that a module imported earlier
+    (``from torch import mm``) stay torch's.
     """
     if _originals:
         return

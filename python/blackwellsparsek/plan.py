@@ -98,7 +98,12 @@ class Plan:
         Products on that stream then have the new pattern; none may run on another stream meanwhile. Indices
         are not checked there: one out of range is replaced by the nearest in range.
         """
-        crow_indices, col_indices, values, shape = as_bsr(A).arrays
+        matrix = as_bsr(A)
+        if matrix.transposed != self.transpose_a:
+            raise ValueError(
+                f"A.transposed is {matrix.transposed}; expected {self.transpose_a}, as the plan was made for."
+            )
+        crow_indices, col_indices, values, shape = matrix.arrays
         if shape != self.shape or values.shape != self._values_shape:
             raise ValueError(
                 f"A is {shape} with values {tuple(values.shape)}; expected {self.shape} with "
@@ -124,6 +129,9 @@ class Plan:
     def memory_bytes(self) -> int:
         """Memory that the plan holds on its device."""
         return ops.describe_plan(self.number)[3]
+
+    def __reduce__(self):
+        raise TypeError("A Plan belongs to its process, and is neither copied nor pickled: make it anew.")
 
     def __repr__(self) -> str:
         rows, inner = reversed(self.shape) if self.transpose_a else self.shape

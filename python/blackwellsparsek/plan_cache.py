@@ -1,8 +1,8 @@
 """The plans of the patterns that are alive, found by where their index tensors lie.
 
-A pattern is known by the addresses of its index tensors, as long as their storages live: so views, detached
-tensors, and what torch.compile or a checkpointed region passes on all find the plan. With the storages the
-plans go. In-place changes are noticed by the tensors' version counters.
+A pattern is known by the addresses, strides and sizes of its index tensors, as long as their storages live:
+so views, detached tensors, and what torch.compile or a checkpointed region passes on all find the plan. With
+the storages the plans go. In-place changes are noticed by the tensors' version counters.
 """
 
 import weakref
@@ -40,24 +40,24 @@ def check_pattern(planned: tuple[torch.Tensor, torch.Tensor], arrays: Arrays) ->
 class _Pattern:
     """One pattern: copies of its indices on the CPU, to plan from and compare with, and its plans."""
 
-    def __init__(self, address: tuple[int, int], arrays: Arrays) -> None:
+    def __init__(self, place: tuple, arrays: Arrays) -> None:
         crow_indices, col_indices = arrays[:2]
         self.versions = _versions(arrays)
         self.indices = host_copies(arrays)
         self.plans: dict[tuple, object] = {}
-        forget = partial(_forget, address, weakref.ref(self))
+        forget = partial(_forget, place, weakref.ref(self))
         self.storages = [
             weakref.ref(indices.untyped_storage(), forget) for indices in (crow_indices, col_indices)
         ]
 
 
-_patterns: dict[tuple[int, int], _Pattern] = {}
+_patterns: dict[tuple, _Pattern] = {}
 
 
-def _forget(address: tuple[int, int], of: "weakref.ref[_Pattern]", _: object) -> None:
-    pattern = _patterns.get(address)
+def _forget(place: tuple, of: "weakref.ref[_Pattern]", _: object) -> None:
+    pattern = _patterns.get(place)
     if pattern is not None and pattern is of():
-        del _patterns[address]
+        del _patterns[place]
 
 
 def cached_plan(arrays: Arrays, key: tuple, make: Callable[[Arrays], object]) -> object:
@@ -67,19 +67,21 @@ def cached_plan(arrays: Arrays, key: tuple, make: Callable[[Arrays], object]) ->
     compared with the planned one, which synchronises on CUDA.
     """
     crow_indices, col_indices, values, shape = arrays
-    address = (crow_indices.data_ptr(), col_indices.data_ptr())
-    pattern = _patterns.get(address)
+    strides = (crow_indices.stride(), col_indices.stride())
+    # The sizes of both index tensors follow from those of the values and the matrix.
+    place = (crow_indices.data_ptr(), col_indices.data_ptr(), strides, values.shape, shape)
+    pattern = _patterns.get(place)
     if pattern is None:
-        pattern = _new_pattern(address, arrays)
+        pattern = _new_pattern(place, arrays)
     elif pattern.versions != (versions := _versions(arrays)):
         _refuse_while_capturing(arrays)
         if _equal(pattern.indices, arrays):
             pattern.versions = versions
         else:
-            pattern = _new_pattern(address, arrays)
+            pattern = _new_pattern(place, arrays)
     if _debug:
         check_pattern(pattern.indices, arrays)
-    key = (key, values.dtype, values.shape, shape)
+    key = (key, values.dtype)
     plan = pattern.plans.get(key)
     if plan is None:
         _refuse_while_capturing(arrays)
@@ -96,9 +98,9 @@ def host_copies(arrays: Arrays) -> tuple[torch.Tensor, torch.Tensor]:
     return crow_indices, col_indices
 
 
-def _new_pattern(address: tuple[int, int], arrays: Arrays) -> _Pattern:
+def _new_pattern(place: tuple, arrays: Arrays) -> _Pattern:
     _refuse_while_capturing(arrays)
-    pattern = _patterns[address] = _Pattern(address, arrays)
+    pattern = _patterns[place] = _Pattern(place, arrays)
     return pattern
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch.autograd import forward_ad
 
 from . import activations, functional, operators
 from .activations import Activation
@@ -103,7 +104,7 @@ def sparse_mm(
     if _is_sparse(B) and (out is None and out_dtype is None and plan is None):
         product = _times_sparse(A, B)
         return _followed(product, alpha, beta, bias, bias_axis, activation, residual)
-    matrix = blocked(A, B.shape[-1])
+    matrix = blocked(A, B.shape[-1] if B.shape else 0)  # a scalar is refused below
     matrix, B = _autocast(matrix, B)
     require_dense("B", B, matrix, (2, 3))
     if isinstance(matrix, BSRMatrix) and not _differentiable(matrix, B, out, bias, residual):
@@ -131,7 +132,10 @@ def _times_sparse(
     if not isinstance(A, torch.Tensor) or A.layout is not torch.strided:
         A, B = blocked(A, B.shape[-1]), as_bsr(B, "B")
         if isinstance(A, BSRMatrix):
+            A, B = map(BSRMatrix.with_values, (A, B), cast(A.values, B.values))
             return operators.dss(*A.arrays, *B.arrays, A.transposed, B.transposed)
+    if A.dim() not in (2, 3):
+        raise TypeError(f"A is a {A.dim()}-dimensional dense tensor; expected a matrix or a batch of them.")
     matrix, A = _autocast(blocked(B, A.shape[-2]), A)
     return A @ matrix if isinstance(matrix, torch.Tensor) else functional.matmul(matrix.T, A.mT).mT
 
@@ -144,11 +148,11 @@ def _autocast(A: BSRMatrix | torch.Tensor, B: torch.Tensor) -> tuple[BSRMatrix |
 
 
 def _differentiable(A: BSRMatrix, *others: torch.Tensor | None) -> bool:
-    """Whether the product is to be recorded, or traced: in one kernel it cannot be."""
-    if torch.compiler.is_compiling():
+    """Whether the product is to be differentiated, or traced: in one kernel it cannot be."""
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return True
     return torch.is_grad_enabled() and (
-        A.requires_grad or any(x is not None and x.requires_grad for x in others)
+        A.requires_grad or any(isinstance(x, torch.Tensor) and x.requires_grad for x in others)
     )
 
 

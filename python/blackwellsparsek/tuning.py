@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
+from ._files import replacing
 from ._measure import interleaved_medians
 from ._ops import ops
 from .bsr import BSRMatrix, as_bsr
-from .io import _replacing
 from .plan import Layout, Plan, Policy, make_plan
 
 KERNELS = ("spmm_sm90", "spmm_sm90_small", "spmm_skinny", "spmm_sm80", "spmm_simt", "spmm_cpu")
@@ -118,7 +118,7 @@ def _read(path: Path) -> dict[str, str] | None:
 def _write(path: Path, choices: dict[str, str]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             temporary.write_text(
                 json.dumps({"schema": _SCHEMA, "choices": choices}, indent=1), encoding="utf-8"
             )

@@ -117,11 +117,21 @@ def test_arrays_of_other_libraries_share_memory(device):
             lambda dense: bsk.BSRMatrix.from_dense(dense, (16, 16), torch.ones(4, 4) > 0),
             r"mask is \(4, 4\); expected \(4, 5\)",
         ),
+        (lambda dense: ragged()[0].to_torch(), "The matrix is 50 x 70; torch.sparse_bsr needs multiples"),
+        (lambda dense: ragged()[0].to_scipy(), "The matrix is 50 x 70; SciPy's BSR form needs multiples"),
+        (lambda dense: bsk.BSRMatrix.from_dense(dense, 0), "block is 0; expected a positive size"),
+        (lambda dense: bsk.BSRMatrix.from_dense(dense, (16, -1)), r"block is \(16, -1\)"),
     ],
 )
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make(ragged()[1])
+
+
+@pytest.mark.parametrize("mask", [torch.ones(4, 5), torch.ones(4, 5, dtype=torch.int32)])
+def test_masks_are_bool(mask):
+    with pytest.raises(TypeError, match=r"expected torch\.bool"):
+        bsk.BSRMatrix.from_dense(ragged()[1], 16, mask)
 
 
 @pytest.mark.parametrize("shape", [(0, 32), (32, 0), (0, 0)])
@@ -131,3 +141,8 @@ def test_empty_sizes(device, shape):
     assert A.to_dense().shape == shape and A.T.contiguous().to_dense().shape == shape[::-1]
     assert (A @ torch.ones(shape[1], 8, device=device)).shape == (shape[0], 8)
     assert not (torch.ones(8, shape[0], device=device) @ A).any()
+    A.values.requires_grad_()
+    x = torch.ones(3, 8, shape[1], device=device)
+    assert bsk.linear(x, A).shape == (3, 8, shape[0]) and not bsk.linear(x, A).any()
+    for B in (x.transpose(1, 2), x.transpose(1, 2).contiguous()):
+        assert bsk.sparse_mm(A, B).shape == (3, shape[0], 8) and not bsk.sparse_mm(A, B).any()

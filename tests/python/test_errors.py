@@ -65,6 +65,7 @@ def test_what_is_no_bsr_matrix(A, B):
 
 
 def test_what_is_no_dense_matrix(A, B):
+    assert_refused(TypeError, r"bias is a list", A, B, bias=[1.0])
     assert_refused(TypeError, r"B is a ndarray", A, B.numpy())
     assert_refused(TypeError, r"B is a 1-dimensional", A, B[:, 0])
     assert_refused(TypeError, r"B is a 2-dimensional tensor of layout torch.sparse_csr", A, B.to_sparse_csr())
@@ -121,11 +122,6 @@ def test_blocks_without_a_kernel(block):
     A = torch.ones(block).half().to_sparse_bsr(block)
     B = random_dense(block[1], 8)
     assert_refused(RuntimeError, r"16, 32, 64, 128", A, B, out=torch.zeros(block[0], 8, dtype=torch.float16))
-
-
-def test_values_that_are_not_contiguous(B):
-    values = torch.ones(3, 16, 16).half().transpose(1, 2)
-    assert_refused(RuntimeError, "values.*contiguous", bsr([0, 1, 3], [0, 1, 2], values), B)
 
 
 def test_out_with_other_strides(A, B):

@@ -245,6 +245,12 @@ def test_safetensors_without_metadata(tmp_path):
         bsk.load(tmp_path / "a.safetensors")
 
 
+@pytest.mark.parametrize("block", [0, (0, 16), (16, 16, 16), 16.0])
+def test_blocks_that_are_none(block):
+    with pytest.raises(ValueError, match="block is"):
+        bsk.from_scipy(scipy.sparse.eye(32, format="csr"), block)
+
+
 def test_other_blocks_and_extensions_are_refused(tmp_path):
     bsk.save(tmp_path / "a.safetensors", random_bsr(32, 32))
     with pytest.raises(ValueError, match=r"blocks of \(16, 16\), not \(32, 32\)"):

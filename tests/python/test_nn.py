@@ -64,6 +64,44 @@ def test_a_dense_checkpoint_loads(device):
     assert torch.equal(layer.bias, dense.bias)
 
 
+@pytest.mark.parametrize("sizes", [(90, 128), (96, 100)])
+def test_a_dense_checkpoint_of_another_size_is_refused(sizes):
+    layer = BlockSparseLinear(96, 128, block_size=128, density=1.0)
+    with pytest.raises(RuntimeError, match="size mismatch for weight"):
+        layer.load_state_dict(nn.Linear(*sizes).state_dict())
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"density": -0.5}, ValueError, "density is -0.5; expected a share"),
+        ({"density": 1.5}, ValueError, "density is 1.5"),
+        ({"activation": "tanh"}, ValueError, "activation is 'tanh'; expected one of none"),
+        ({"block_size": 0}, ValueError, "block is 0; expected a positive size"),
+        ({"block_size": (32, 32, 32)}, ValueError, r"block is \(32, 32, 32\)"),
+        (
+            {"mask": torch.ones(4, 3, dtype=torch.int32)},
+            TypeError,
+            "mask is torch.int32; expected torch.bool",
+        ),
+        ({"mask": torch.ones(3, 4, dtype=torch.bool)}, ValueError, r"mask is \(3, 4\); expected \(4, 3\)"),
+    ],
+)
+def test_a_layer_refuses(arguments, error, message):
+    with pytest.raises(error, match=message):
+        BlockSparseLinear(96, 128, **{"block_size": 32, **arguments})
+
+
+def test_what_is_frozen_stays_frozen():
+    dense = model().eval()
+    dense[0].requires_grad_(False)
+    dense[2].bias.requires_grad_(False)
+    bsk.sparsify_(dense, block_size=32)
+    frozen = [name for name, parameter in dense.named_parameters() if not parameter.requires_grad]
+    assert frozen == ["0.weight", "0.bias", "2.bias"] and not dense[0].training
+    assert not dense[0].to_dense().weight.requires_grad
+
+
 def test_conversions_of_a_module(device):
     layer = BlockSparseLinear(96, 128, block_size=32, density=0.3).to(device).half()
     assert layer.weight.dtype is torch.float16 and layer.crow_indices.dtype is torch.int32
@@ -154,6 +192,38 @@ def test_grown_blocks_are_those_of_largest_gradient(device):
     assert not after.flatten()[norms.flatten().topk(2, largest=False).indices].any()
     kept = (mask & after).repeat_interleave(32, 0).repeat_interleave(32, 1)
     assert torch.equal(layer.to_dense().weight, weight * kept)
+
+
+@pytest.mark.parametrize(
+    "share, batches, message",
+    [
+        (-0.5, [(torch.ones(64), torch.ones(64))], "share is -0.5"),
+        (2.0, [(torch.ones(64), torch.ones(64))], "share is 2.0"),
+        (0.5, [], "batches is empty"),
+    ],
+)
+def test_growing_refuses(share, batches, message):
+    layer = BlockSparseLinear(64, 64, block_size=32, density=0.5)
+    before = layer.matrix.mask()
+    with pytest.raises(ValueError, match=message):
+        grow_and_drop_(layer, share, batches)
+    assert torch.equal(layer.matrix.mask(), before)
+
+
+def test_a_single_sample_has_scores():
+    layers = nn.Sequential(BlockSparseLinear(64, 64, block_size=32, density=0.5), nn.Linear(64, 64))
+    x = torch.cat([torch.zeros(32), torch.ones(32)])
+    bsk.sparsify_(layers, None, 32, 0.5, "wanda", batches=[torch.ones(64)])
+    grow_and_drop_(layers[0], 0.5, [(x, torch.ones(64))])
+    assert layers[0].density == layers[1].density == 0.5
+
+
+def test_a_mask_is_set_beside_an_optimizer_of_other_parameters(device):
+    layer = BlockSparseLinear(64, 64, block_size=32, density=0.5, device=device)
+    optimizer = torch.optim.Adam(nn.Linear(4, 4, device=device).parameters())
+    set_mask_(layer, torch.ones(2, 2, dtype=torch.bool), optimizer)
+    assert layer.density == 1 and not optimizer.state
+    optimizer.state_dict()
 
 
 def test_many_masks_leave_no_plans(device):

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
@@ -196,3 +196,57 @@ def test_wrong_operands_are_refused(change, error, message):
     arrays, B = change(A.arrays, dense(96, 24, A))
     with pytest.raises(error, match=message):
         operators.dsd(*arrays, B, False, False)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    "x, bias, activation, error, message",
+    [
+        ([1.0], None, "none", TypeError, "x is a list; expected a dense torch.Tensor"),
+        (torch.tensor(1.0), None, "none", ValueError, "x has no dimensions; expected"),
+        (torch.ones(2, 64), [1.0], "none", TypeError, "bias is a list"),
+        (torch.ones(2, 64), torch.ones(1), "none", ValueError, r"bias is \(1,\); expected \(64,\)"),
+        (torch.ones(2, 64), torch.ones(64).double(), "none", TypeError, "bias is torch.float64"),
+        (torch.ones(2, 64), None, "tanh", ValueError, "activation is 'tanh'; expected one of none"),
+        (torch.ones(2, 48), None, "none", ValueError, "has 48 columns; expected 64"),
+    ],
+)
+def test_linear_refuses(transposed, x, bias, activation, error, message):
+    W = matrix(64, 64, (16, 16), torch.float32)
+    with pytest.raises(error, match=message):
+        bsk.linear(x, W.T if transposed else W, bias, activation)
+
+
+def test_vectors_are_refused_beside_a_sparse_matrix():
+    A = matrix(64, 64, (16, 16), torch.float32)
+    for operands in ((torch.ones(64), A), (A, torch.tensor(1.0))):
+        with pytest.raises(TypeError, match="-dimensional"):
+            bsk.sparse_mm(*operands)
+
+
+@pytest.mark.parametrize("product", [bsk.linear, lambda x, W: bsk.sparse_mm(W, x.t())])
+def test_forward_mode_is_refused_instead_of_giving_zeros(product):
+    W = matrix(64, 64, (16, 16), torch.float32)
+    x = torch.ones(2, 64)
+    with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
+        torch.func.jvp(lambda x: product(x, W), (x,), (x,))
+    with forward_ad.dual_level():
+        assert torch.equal(product(x, W), product(x.clone().requires_grad_(), W))
+        with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
+            product(forward_ad.make_dual(x, x), W)
+
+
+def test_autocast_of_products_of_two_matrices(device):
+    A = matrix(64, 64, (16, 16), torch.float32).to(device)
+    x = torch.randn(64, 8, device=device, requires_grad=True)
+    w = torch.randn(8, 64, device=device).bfloat16()
+    with torch.autocast(device, dtype=torch.bfloat16):
+        sampled = bsk.sampled_matmul(x, w, A)
+        product = bsk.sparse_mm(A, A.T)
+    assert sampled.dtype is product.dtype is torch.bfloat16
+    expected = bsk.BSRMatrix.from_dense(x.bfloat16() @ w, (16, 16), A.mask())
+    assert_near(sampled.values, expected.values, torch.bfloat16)
+    rounded = A.to_dense().bfloat16().double()
+    assert_near(product, rounded @ rounded.t(), torch.bfloat16)
+    sampled.values.sum().backward()
+    assert x.grad.dtype is torch.float32

@@ -1,6 +1,8 @@
 """Plans: explicit ones, the cache behind sparse_mm, new values, changed patterns, and who frees them."""
 
+import copy
 import gc
+import pickle
 
 import pytest
 import torch
@@ -44,6 +46,9 @@ def test_a_dynamic_plan_takes_new_patterns_of_equal_size(device):
         assert_product(bsk.sparse_mm(other, B, plan=plan), other, B)
     with pytest.raises(ValueError, match="as the plan was made for"):
         plan.replan(random_bsr(128, 64, (32, 16), device=device))
+    square = bsk.BSRMatrix.from_torch(random_bsr(64, 64, device=device))
+    with pytest.raises(ValueError, match=r"A\.transposed is True; expected False"):
+        bsk.make_plan(square, 40, dynamic=True).replan(square.T)
     with pytest.raises(RuntimeError, match="dynamic"):
         bsk.make_plan(A, 40).replan(A)
 
@@ -160,7 +165,7 @@ def test_plans_go_with_their_pattern(device):
     A = random_bsr(64, 64, device=device)
     bsk.sparse_mm(A, random_dense(64, 8, device=device))
     assert len(plan_cache._patterns) == before + 1
-    pattern = plan_cache._patterns[A.crow_indices().data_ptr(), A.col_indices().data_ptr()]
+    pattern = next(reversed(plan_cache._patterns.values()))
     (plan,) = pattern.plans.values()
     number = plan.number
     assert ops.describe_plan(number)[1]
@@ -181,6 +186,36 @@ def test_aliases_of_index_tensors_find_the_plan(monkeypatch, device):
     alias = bsk.BSRMatrix(A.crow_indices.detach(), A.col_indices.view(-1), A.values * 2, A.shape)
     assert_product(bsk.sparse_mm(alias, B), alias.to_torch(), B)
     assert len(made) == 1
+
+
+def test_patterns_that_begin_at_the_same_address_have_plans_of_their_own(device):
+    A = bsk.BSRMatrix.from_torch(random_bsr(128, 64, device=device))
+    B = random_dense(64, 8, device=device)
+    bsk.sparse_mm(A, B)
+    nnzb = int(A.crow_indices[4])
+    upper = bsk.BSRMatrix(A.crow_indices[:5], A.col_indices[:nnzb], A.values[:nnzb], (64, 64))
+    assert_product(bsk.sparse_mm(upper, B), upper.to_torch(), B)
+
+    pairs = torch.tensor([[0, 0], [2, 0]], device=device)  # columns 0 and 2, or 0 and 0, by their stride
+    crow_indices = torch.tensor([0, 1, 2, 2, 2], device=device)
+    for col_indices in (pairs[:, 0], pairs.view(-1)[:2]):
+        strided = bsk.BSRMatrix(crow_indices, col_indices, A.values[:2], (64, 64))
+        assert_product(bsk.sparse_mm(strided, B), strided.to_torch(), B)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_plan_is_not_duplicated(duplicate):
+    with pytest.raises(TypeError, match="neither copied nor pickled"):
+        duplicate(bsk.make_plan(random_bsr(64, 64), 8))
+
+
+def test_values_with_strides_of_their_own(device):
+    A = bsk.BSRMatrix.from_torch(random_bsr(64, 64, device=device))
+    B = random_dense(64, 8, device=device)
+    flipped = A.with_values(A.values.transpose(1, 2))
+    same = A.with_values(flipped.values.contiguous()).to_torch()
+    assert_product(bsk.sparse_mm(flipped, B), same, B)
+    assert_product(bsk.sparse_mm(flipped, B, plan=bsk.make_plan(A, 8)), same, B)
 
 
 @pytest.mark.parametrize("with_plan", [False, True])

@@ -116,7 +116,7 @@ class CaseRunner:
             entry.error, wrong = implementation.oracle().judge(result)
             if wrong is not None:
                 return entry.leave_out("wrong", wrong)
-            # The first launch may load or compile code, for seconds: only a second one is a time of the product.
+            # The first launch may load or compile code for seconds: only a second one times the product.
             if contender.seconds < max(self._seconds, _COMPILING_SECONDS):
                 contender.seconds = 1e-3 * self._clock.isolated(contender, flush=False)
             entry.contender = contender

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import nn
 
-from ..bsr import BSRMatrix, pattern_of
+from .. import activations
+from ..bsr import BSRMatrix, block_of, check_mask, pattern_of
 from ..functional import linear_of_arrays
 
 
@@ -27,6 +28,7 @@ class BlockSparseLinear(nn.Module):
     mask : torch.Tensor, optional
         bool [block_rows, block_cols]: which blocks are stored. By default a share `density`, drawn at random.
     density : float
+        From 0 to 1; not read where there is a mask.
     activation : {"none", "relu", "gelu", "gelu_tanh", "silu"}
     device, dtype
         As in torch.nn.Linear.
@@ -47,15 +49,18 @@ class BlockSparseLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.block_size = (block_size, block_size) if isinstance(block_size, int) else tuple(block_size)
+        self.block_size = block_of(block_size)
+        activations.number_of(activation)
         self.activation = activation
         blocks = self.grid
+        if not 0 <= density <= 1:
+            raise ValueError(f"density is {density}; expected a share of the blocks between 0 and 1.")
         if mask is None:
             stored = round(density * blocks[0] * blocks[1])
             mask = torch.zeros(blocks, dtype=torch.bool)
             mask.view(-1)[torch.randperm(mask.numel())[:stored]] = True
-        elif tuple(mask.shape) != blocks:
-            raise ValueError(f"mask is {tuple(mask.shape)}; expected {blocks} blocks.")
+        else:
+            check_mask(mask, blocks)
         crow_indices, col_indices = pattern_of(mask.to(device))
         self.register_buffer("crow_indices", crow_indices)
         self.register_buffer("col_indices", col_indices)
@@ -79,14 +84,16 @@ class BlockSparseLinear(nn.Module):
         block_size: int | tuple[int, int] = 128,
         activation: str = "none",
     ) -> "BlockSparseLinear":
-        """Take the blocks of `mask` from a dense layer; by default those that hold a nonzero."""
-        block = (block_size, block_size) if isinstance(block_size, int) else tuple(block_size)
-        stored = BSRMatrix.from_dense(layer.weight.detach(), block, mask)
+        """Take the blocks of `mask` from a dense layer; by default those that hold a nonzero.
+
+        What is frozen in the layer (``requires_grad=False``) stays so.
+        """
+        stored = BSRMatrix.from_dense(layer.weight.detach(), block_size, mask)
         made = cls(
             layer.in_features,
             layer.out_features,
             layer.bias is not None,
-            block_size=block,
+            block_size=stored.block,
             mask=stored.mask(),
             activation=activation,
             device=layer.weight.device,
@@ -96,8 +103,7 @@ class BlockSparseLinear(nn.Module):
             made.weight.copy_(stored.values)
             if layer.bias is not None:
                 made.bias.copy_(layer.bias)
-        made.train(layer.training)
-        return made
+        return _as_trained_as(layer, made)
 
     def to_dense(self) -> nn.Linear:
         """A torch.nn.Linear of the same weight, without the activation."""
@@ -112,7 +118,7 @@ class BlockSparseLinear(nn.Module):
             layer.weight.copy_(self.matrix.to_dense())
             if self.bias is not None:
                 layer.bias.copy_(self.bias)
-        return layer.train(self.training)
+        return _as_trained_as(self, layer)
 
     @property
     def matrix(self) -> BSRMatrix:
@@ -147,13 +153,20 @@ class BlockSparseLinear(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         """Take another number of blocks, or a dense weight, as they come."""
         weight = state_dict.get(prefix + "weight")
-        if weight is not None and weight.dim() == 2:
+        if weight is not None and weight.shape == (self.out_features, self.in_features):
             stored = BSRMatrix.from_dense(weight, self.block_size, self.matrix.mask().to(weight.device))
             state_dict[prefix + "weight"] = stored.values
             state_dict[prefix + "crow_indices"] = self.crow_indices
             state_dict[prefix + "col_indices"] = self.col_indices
-        elif weight is not None and weight.shape[0] != self.weight.shape[0]:
+        elif weight is not None and weight.dim() == 3 and weight.shape[0] != self.weight.shape[0]:
             sizes = (weight.shape[0], *self.block_size)
             self.weight = nn.Parameter(self.weight.detach().new_empty(sizes), self.weight.requires_grad)
             self.col_indices = self.col_indices.new_empty(weight.shape[0])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _as_trained_as(layer: nn.Module, made: nn.Module) -> nn.Module:
+    """`made`, in the mode of `layer`, and with what is frozen there frozen."""
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_(getattr(layer, name).requires_grad)
+    return made.train(layer.training)

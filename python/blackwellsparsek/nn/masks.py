@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import torch
 
-from ..bsr import block_rows_of, pattern_of, split
+from ..bsr import block_of, block_rows_of, check_mask, pattern_of, split
 from .linear import BlockSparseLinear
 
 
 def block_scores(
-    weight: torch.Tensor, block: tuple[int, int], input_norms: torch.Tensor | None = None
+    weight: torch.Tensor, block: int | tuple[int, int], input_norms: torch.Tensor | None = None
 ) -> torch.Tensor:
     """How much each block of a dense weight [out, in] matters: float32 [block_rows, block_cols].
 
@@ -19,7 +19,7 @@ def block_scores(
     scaled = weight.detach().float()
     if input_norms is not None:
         scaled = scaled * input_norms.float()
-    return split(scaled, block).norm(dim=(2, 3))
+    return split(scaled, block_of(block)).norm(dim=(2, 3))
 
 
 def top_mask(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
@@ -40,8 +40,8 @@ def set_mask_(
     blocks changes, `layer.weight` becomes a new parameter, which takes the place of the old one in the
     optimizer: without one, make the optimizer anew. Plans of the old pattern go with its index tensors.
     """
-    if tuple(mask.shape) != layer.grid:
-        raise ValueError(f"mask is {tuple(mask.shape)}; expected {layer.grid} blocks.")
+    check_mask(mask, layer.grid)
+    mask = mask.to(layer.weight.device)
     before = layer.matrix
     nnzb, cols = before.values.shape[0], layer.grid[1]
     place_of = torch.full((mask.numel(),), nnzb, device=mask.device)  # nnzb: a block that is not stored
@@ -62,21 +62,19 @@ def set_mask_(
             layer.weight = torch.nn.Parameter(moved(old), old.requires_grad)
     layer.crow_indices, layer.col_indices = crow_indices, col_indices
     if optimizer is not None:
-        state = optimizer.state.pop(old, {})
-        for name, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape == before.values.shape:
-                state[name] = moved(value)
-        optimizer.state[layer.weight] = state
+        if old in optimizer.state:
+            state = optimizer.state.pop(old)
+            for name, value in state.items():
+                if isinstance(value, torch.Tensor) and value.shape == before.values.shape:
+                    state[name] = moved(value)
+            optimizer.state[layer.weight] = state
         for group in optimizer.param_groups:
             group["params"] = [layer.weight if one is old else one for one in group["params"]]
 
 
 def prune_(layer: BlockSparseLinear, sparsity: float, optimizer: torch.optim.Optimizer | None = None) -> None:
     """Drop stored blocks of lowest norm until the share `sparsity` of all blocks is not stored."""
-    matrix = layer.matrix
-    scores = torch.full(layer.grid, -1.0, device=layer.weight.device)
-    norms = layer.weight.detach().float().norm(dim=(1, 2))
-    scores[matrix.block_rows(), matrix.col_indices.long()] = norms
+    scores = _norms(layer, of_missing=-1.0)
     set_mask_(layer, top_mask(scores, sparsity) & (scores >= 0), optimizer)
 
 
@@ -94,20 +92,34 @@ def grow_and_drop_(
     ----------
     layer : BlockSparseLinear
     share : float
+        From 0 to 1; fewer are replaced where fewer are not stored.
     batches : iterable of (x, grad)
-        What the layer was given [..., in_features] and the gradient of what it gave [..., out_features]
-        before its activation: the gradient of the whole weight is their product.
+        At least one: what the layer was given [..., in_features], and the gradient of what it gave
+        [..., out_features] before its activation. Their product is the gradient of the whole weight.
     optimizer : torch.optim.Optimizer, optional
         Whose state moves with the blocks.
     """
-    matrix = layer.matrix
-    mask = matrix.mask()
+    if not 0 <= share <= 1:
+        raise ValueError(f"share is {share}; expected one of the stored blocks between 0 and 1.")
+    mask = layer.matrix.mask()
     replaced = min(round(share * int(mask.sum())), int((~mask).sum()))
-    norms = torch.full(layer.grid, torch.inf, device=mask.device)
-    norms[matrix.block_rows(), matrix.col_indices.long()] = layer.weight.detach().float().norm(dim=(1, 2))
-    gradient = sum(grad.flatten(0, -2).float().t() @ x.flatten(0, -2).float() for x, grad in batches)
+    norms = _norms(layer, of_missing=torch.inf)
+    gradient = None
+    for x, grad in batches:
+        product = grad.reshape(-1, layer.out_features).float().t() @ x.reshape(-1, layer.in_features).float()
+        gradient = product if gradient is None else gradient + product
+    if gradient is None:
+        raise ValueError("batches is empty; expected at least one (x, grad).")
     growth = block_scores(gradient, layer.block_size).masked_fill(mask, -torch.inf)
     mask = mask.flatten()
     mask[norms.flatten().topk(replaced, largest=False).indices] = False
     mask[growth.flatten().topk(replaced).indices] = True
     set_mask_(layer, mask.view(layer.grid), optimizer)
+
+
+def _norms(layer: BlockSparseLinear, of_missing: float) -> torch.Tensor:
+    """The norm of each stored block, and `of_missing` for the others: float32 [block_rows, block_cols]."""
+    norms = torch.full(layer.grid, of_missing, device=layer.weight.device)
+    stored = layer.matrix.block_rows(), layer.col_indices.long()
+    norms[stored] = layer.weight.detach().float().norm(dim=(1, 2))
+    return norms

@@ -48,19 +48,17 @@ def sparsify_(
         for name, layer in model.named_modules()
         if type(layer) is nn.Linear and (filter is None or filter(name, layer))
     }
+    if "" in layers:
+        raise ValueError("model is an nn.Linear itself: use BlockSparseLinear.from_linear.")
     if method not in ("magnitude", "wanda"):
         raise ValueError(f'method is {method!r}; expected "magnitude" or "wanda".')
     if method == "wanda" and batches is None:
         raise ValueError('method is "wanda" and batches is None; expected batches to run the model with.')
-    block = (block_size, block_size) if isinstance(block_size, int) else tuple(block_size)
     norms = _input_norms(model, layers, batches) if method == "wanda" else {}
     for name, layer in layers.items():
-        mask = top_mask(block_scores(layer.weight, block, norms.get(name)), sparsity)
+        mask = top_mask(block_scores(layer.weight, block_size, norms.get(name)), sparsity)
         parent, _, child = name.rpartition(".")
-        sparse = BlockSparseLinear.from_linear(layer, mask, block)
-        if not name:
-            raise ValueError("model is an nn.Linear itself: use BlockSparseLinear.from_linear.")
-        setattr(model.get_submodule(parent), child, sparse)
+        setattr(model.get_submodule(parent), child, BlockSparseLinear.from_linear(layer, mask, block_size))
     return list(layers)
 
 
@@ -83,7 +81,8 @@ def _observed(layers: dict[str, nn.Linear], squares: dict[str, torch.Tensor]):
 
     def hook(name: str) -> Callable:
         def observe(_layer: nn.Module, inputs: tuple) -> None:
-            squares[name] += inputs[0].detach().float().flatten(0, -2).square().sum(0)
+            x = inputs[0].detach().float()
+            squares[name] += x.reshape(-1, x.shape[-1]).square().sum(0)
 
         return observe
 

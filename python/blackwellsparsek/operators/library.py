@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from torch.autograd import forward_ad
 
 _library = torch.library.Library("bsk", "FRAGMENT")  # kept alive: what it registered goes with it
 
@@ -60,9 +61,11 @@ def register(
             return None, *gradients(ctx, grad, ctx.needs_input_grad[1:])
 
     def call(*inputs):
+        operands = [inputs[position] for position in floating]
+        if forward_ad._current_level >= 0:
+            _refuse_tangents(name, operands)
         if _is_observed():
             return operator(*inputs)
-        operands = [inputs[position] for position in floating]
         records = False
         for operand in operands:
             kind = type(operand)
@@ -76,6 +79,14 @@ def register(
 
     call.__name__ = name
     return call
+
+
+def _refuse_tangents(name: str, operands: list[torch.Tensor | None]) -> None:
+    """Raise where forward-mode differentiation would get zeros: torch does not notice by itself."""
+    if any(x is not None and forward_ad.unpack_dual(x).tangent is not None for x in operands):
+        raise NotImplementedError(
+            f"bsk::{name} has no forward-mode derivative: use reverse mode (backward, torch.func.vjp)."
+        )
 
 
 def _is_observed() -> bool:

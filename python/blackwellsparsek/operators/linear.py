@@ -1,5 +1,7 @@
 """torch.ops.bsk.linear: activation(x W^T + bias) in one kernel, with W sparse."""
 
+import torch
+
 from .. import activations
 from .library import register
 from .multiply import check_matrix, check_operands, multiply
@@ -11,14 +13,17 @@ def _new_linear(x, crow_indices, col_indices, values, shape, bias=None, activati
     out_features, in_features = shape
     check_operands((crow_indices, col_indices, values, shape), x=x)
     check_matrix("x", x, 1, in_features)
-    _check_epilogue(values, shape, bias, activation)
+    check_epilogue(values, shape[0], bias, activation)
     return x.new_empty(x.shape[0], out_features)
 
 
-def _check_epilogue(values, shape, bias, activation):
+def check_epilogue(
+    values: torch.Tensor, out_features: int, bias: torch.Tensor | None, activation: str
+) -> None:
+    """Raise TypeError or ValueError unless `bias` fits as [out_features] and the activation is known."""
     activations.number_of(activation)
-    if bias is not None and (bias.dim() != 1 or bias.shape[0] != shape[0]):
-        raise ValueError(f"bias is {tuple(bias.shape)}; expected ({shape[0]},).")
+    if bias is not None and (bias.dim() != 1 or bias.shape[0] != out_features):
+        raise ValueError(f"bias is {tuple(bias.shape)}; expected ({out_features},).")
     if bias is not None and bias.dtype is not values.dtype:
         raise TypeError(f"bias is {bias.dtype} and values {values.dtype}; expected one dtype.")
     if bias is not None and bias.device != values.device:
@@ -28,7 +33,7 @@ def _check_epilogue(values, shape, bias, activation):
 def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
     arrays = (crow_indices, col_indices, values, tuple(shape))
     if bias is not None or activation != "none":
-        _check_epilogue(values, shape, bias, activation)
+        check_epilogue(values, shape[0], bias, activation)
         bias = None if bias is None else bias.contiguous()
     return multiply(  # Y^T = W X^T
         arrays, x, True, False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from ..io import _replacing
+from .._files import replacing
 from .decode import RecordsError, decode, parse_json
 from .schema import SCHEMA, Environment, Record, Results, Spread
 
@@ -58,7 +58,7 @@ def read_results(path: str | os.PathLike[str]) -> Results:
 def write_results(results: Results, path: Path) -> None:
     """Write a results file; whoever reads meanwhile sees the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         content = {**_header(results), "records": [asdict(record) for record in results.records]}
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -70,7 +70,7 @@ def partial_path(path: Path) -> Path:
 
 def start_partial(results: Results, path: Path) -> None:
     """Write a partial file with the records there are."""
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         lines = [_header(results), *(asdict(record) for record in results.records)]
         temporary.write_text(
             "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..io import _replacing
+from .._files import replacing
 from ..records import RecordsError, Results
 from .bench_lines import load
 from .context import render, report_context
@@ -47,5 +47,5 @@ def rendered(repository: Path, criteria: Criteria, results: Results | None = Non
 
 
 def update(repository: Path, text: str) -> None:
-    with _replacing(repository / "README.md") as temporary:
+    with replacing(repository / "README.md") as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..io import _replacing
+from .._files import replacing
 from . import plots
 from .arithmetic import roof_of
 from .context import render
@@ -39,6 +39,6 @@ def write_report(context: dict, out: Path) -> list[Path]:
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        with _replacing(out / name) as temporary:
+        with replacing(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [out / name for name in files]
