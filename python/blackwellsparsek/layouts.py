@@ -32,6 +32,11 @@ def is_aligned(tensor: torch.Tensor) -> bool:
     return tensor.data_ptr() % _ALIGNMENT == 0
 
 
+def aligned(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, or a row-major copy of it where kernels cannot load it where it is."""
+    return tensor if is_aligned(tensor) else tensor.clone(memory_format=torch.contiguous_format)
+
+
 def loadable(matrix: torch.Tensor) -> tuple[torch.Tensor, tuple[bool, int, int]]:
     """A matrix that kernels can load, itself or a row-major copy, and its layout."""
     layout = layout_of(matrix)

@@ -7,7 +7,7 @@ import torch
 from .._ops import ops
 from ..activations import NUMBERS
 from ..bsr import Arrays
-from ..layouts import is_aligned, layout_of
+from ..layouts import aligned, layout_of
 from ..plan import Plan
 from ..plan_cache import cached_plan
 from . import float64
@@ -68,8 +68,7 @@ def multiply(
                 activation,
             )
         return out
-    if not is_aligned(dense):
-        dense = dense.clone(memory_format=torch.contiguous_format)
+    dense = aligned(dense)
     flags = (transpose_dense, transpose_sparse, out_transposed)
     key = (dense.shape, dense.stride(), dense.dtype, dense.device, flags)
     plan = cached_plan(arrays, key, lambda planned: _plan(planned, dense, *flags, check))

@@ -7,7 +7,7 @@ import torch
 
 from .._ops import ops
 from ..bsr import Arrays
-from ..layouts import is_aligned, layout_of
+from ..layouts import aligned, layout_of
 from ..plan_cache import cached_plan
 from . import float64
 from .library import register
@@ -44,9 +44,7 @@ def sample(
             D1, D2 = left.t() if transpose_left else left, right.t() if transpose_right else right
             float64.sample(arrays, D1, D2, out)
         return out
-    left, right = (
-        x if is_aligned(x) else x.clone(memory_format=torch.contiguous_format) for x in (left, right)
-    )
+    left, right = aligned(left), aligned(right)
     flags = (transpose_left, transpose_right)
     of_left = (left.shape, left.stride(), left.dtype, left.device)
     key = (*of_left, right.shape, right.stride(), right.dtype, right.device, flags)
