@@ -1,10 +1,6 @@
 """The benchmark: its data and oracle; slow, wrong, absent and failing implementations; interruption."""
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from blackwellsparsek.benchmarking import cutlass, environment, native, one_case, run
+from blackwellsparsek.benchmarking import environment, one_case, run
 from blackwellsparsek.benchmarking.cases import BOUND, CaseSpec, Oracle, Problem, make_specs
 from blackwellsparsek.benchmarking.implementations import Bsk, Implementation, Unavailable
 from blackwellsparsek.benchmarking.one_case import CaseRunner, UnusableDevice, summary
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask
-from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
 from blackwellsparsek.benchmarking.timing import Contender, CpuClock, measure, spread
 from blackwellsparsek.records import partial_path, read_results
 
@@ -336,130 +331,3 @@ def test_records_of_another_gpu_or_other_kernels_are_not_mixed_in(tmp_path, monk
 
 def test_nothing_measured_yet_is_nothing_to_resume_from(tmp_path):
     assert len(run.run(options(tmp_path / "new" / "results.json", resume=True)).records) == 1
-
-
-# --- the command line --------------------------------------------------------------------------------------
-
-
-def command(repository: Path, *flags: str) -> list[str]:
-    return [sys.executable, str(repository / "benchmarks" / "comprehensive_benchmark.py"), *flags]
-
-
-def run_command(repository: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(repository / "python")}
-    return subprocess.run(
-        command(repository, *flags), env=environ, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
-SMALL = ["--device", "cpu", "--block-sizes", "16", "--dtypes", "float32", "--time-budget", "5"]
-
-
-def test_the_command_measures_what_its_flags_say(repository, tmp_path):
-    output = tmp_path / "results.json"
-    result = run_command(
-        repository,
-        *SMALL,
-        "--sizes",
-        "64",
-        "--sparsity",
-        "0.5",
-        "0.9",
-        "--iterations",
-        "5",
-        "--output",
-        str(output),
-    )
-    assert result.returncode == 0, result.stderr
-    assert "about" in result.stdout
-    results = read_results(output)
-    assert {record.case.sparsity for record in results.records} == {0.5, 0.9}
-    assert {record.implementation for record in results.records} == set(IMPLEMENTATIONS)
-    for record in results.records:
-        assert record.status == ("ok" if record.implementation == "bsk" else "skipped")
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (["--sizes", "100"], "multiple"),
-        (["--iterations", "0"], "positive"),
-        (["--peers", "mkl"], "cublas_dense"),
-    ],
-)
-def test_wrong_flags_are_refused_in_words(repository, tmp_path, flags, words):
-    result = run_command(repository, *SMALL, "--output", str(tmp_path / "results.json"), *flags)
-    assert result.returncode == 2
-    assert words in result.stderr
-    assert not list(tmp_path.iterdir())
-
-
-def test_ctrl_c_leaves_a_readable_file_and_exit_code_130(repository, tmp_path):
-    output = tmp_path / "results.json"
-    flags = [*SMALL, "--sizes", "64", "128", "256", "512", "--iterations", "5", "--output", str(output)]
-    process = subprocess.Popen(
-        command(repository, *flags),
-        env={**os.environ, "PYTHONPATH": str(repository / "python"), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        if line.startswith("[2/"):
-            process.send_signal(signal.SIGINT)
-            break
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "--resume" in errors
-    assert len(read_results(output).records) >= len(IMPLEMENTATIONS)
-
-
-# --- peers that are not there ------------------------------------------------------------------------------
-
-
-def test_cutlass_says_what_it_lacks(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
-    monkeypatch.setenv("BSK_PEERS", str(tmp_path))
-    with pytest.raises(Unavailable, match="float32"):
-        cutlass.library("cutlass_dense", torch.float32)
-    monkeypatch.setattr(cutlass, "cutlass_dir", tmp_path)
-    with pytest.raises(Unavailable, match="--cutlass-dir"):
-        cutlass.library("cutlass_dense", torch.float16)
-    for name in ("cutlass.h", "version.h"):
-        header = tmp_path / "include" / "cutlass" / name
-        header.parent.mkdir(parents=True, exist_ok=True)
-        header.write_text("#error no CUTLASS\n")
-    monkeypatch.setenv("CUDACXX", str(tmp_path / "nvcc"))
-    with pytest.raises(Unavailable, match="no nvcc"):
-        cutlass.library("cutlass_dense", torch.float16)
-    assert not list(tmp_path.glob("*.so"))
-
-
-def test_peers_that_are_not_built_say_how_to_build_them(monkeypatch, tmp_path):
-    monkeypatch.setenv("BSK_PEERS", str(tmp_path))
-    with pytest.raises(Unavailable, match="bsk_peers"):
-        native._own_library()
-    assert native.telemetry(0) == (None, None)
-    assert native.build_identity() == {}
-
-
-def test_the_native_library_knows_its_build_and_reports_errors():
-    path = native.peers_folder() / "libbsk_peers.so"
-    if not path.exists():
-        pytest.skip(f"{path} is not built")
-    assert set(native.build_identity()) == {"commit", "kernels_sha256", "architectures", "cuda"}
-    library = native.load(path)
-    assert library.bsk_peer_create(b"coo", native.Product(m=16, n=16, k=16, block=16)) is None
-    assert len(library.bsk_peer_error()) > 10
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("block", [16, 32, 64, 128])
-def test_every_peer_that_is_there_is_right(block):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    spec = CaseSpec(1024, 512, block, 0.7, "float16", "power_law")
-    records = CaseRunner(IMPLEMENTATIONS, torch.device("cuda"), 5, 2.0).run(spec)
-    assert [(r.implementation, r.reason) for r in records if r.status in ("wrong", "failed")] == []
-    assert records[0].status == "ok"
-    assert records[0].time_ms.cold.median > 0

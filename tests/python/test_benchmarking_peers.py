@@ -1,0 +1,58 @@
+"""The benchmark's peers: those that are not there say what they lack, those that are there are right."""
+
+import pytest
+import torch
+
+from blackwellsparsek.benchmarking import cutlass, native
+from blackwellsparsek.benchmarking.cases import CaseSpec
+from blackwellsparsek.benchmarking.implementations import Unavailable
+from blackwellsparsek.benchmarking.one_case import CaseRunner
+from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
+
+
+def test_cutlass_says_what_it_lacks(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setenv("BSK_PEERS", str(tmp_path))
+    with pytest.raises(Unavailable, match="float32"):
+        cutlass.library("cutlass_dense", torch.float32)
+    monkeypatch.setattr(cutlass, "cutlass_dir", tmp_path)
+    with pytest.raises(Unavailable, match="--cutlass-dir"):
+        cutlass.library("cutlass_dense", torch.float16)
+    for name in ("cutlass.h", "version.h"):
+        header = tmp_path / "include" / "cutlass" / name
+        header.parent.mkdir(parents=True, exist_ok=True)
+        header.write_text("#error no CUTLASS\n")
+    monkeypatch.setenv("CUDACXX", str(tmp_path / "nvcc"))
+    with pytest.raises(Unavailable, match="no nvcc"):
+        cutlass.library("cutlass_dense", torch.float16)
+    assert not list(tmp_path.glob("*.so"))
+
+
+def test_peers_that_are_not_built_say_how_to_build_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("BSK_PEERS", str(tmp_path))
+    with pytest.raises(Unavailable, match="bsk_peers"):
+        native._own_library()
+    assert native.telemetry(0) == (None, None)
+    assert native.build_identity() == {}
+
+
+def test_the_native_library_knows_its_build_and_reports_errors():
+    path = native.peers_folder() / "libbsk_peers.so"
+    if not path.exists():
+        pytest.skip(f"{path} is not built")
+    assert set(native.build_identity()) == {"commit", "kernels_sha256", "architectures", "cuda"}
+    library = native.load(path)
+    assert library.bsk_peer_create(b"coo", native.Product(m=16, n=16, k=16, block=16)) is None
+    assert len(library.bsk_peer_error()) > 10
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("block", [16, 32, 64, 128])
+def test_every_peer_that_is_there_is_right(block):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    spec = CaseSpec(1024, 512, block, 0.7, "float16", "power_law")
+    records = CaseRunner(IMPLEMENTATIONS, torch.device("cuda"), 5, 2.0).run(spec)
+    assert [(r.implementation, r.reason) for r in records if r.status in ("wrong", "failed")] == []
+    assert records[0].status == "ok"
+    assert records[0].time_ms.cold.median > 0
