@@ -18,6 +18,7 @@
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
+#include "kernels/sm90/spmm_sm90_pairs.h"
 #include "kernels/sm90/spmm_sm90_small.h"
 #endif
 
@@ -75,7 +76,7 @@ Epilogue checked(Epilogue epilogue, const ConstMatrixView& c) {
 void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, const ConstMatrixView& b,
                  const MatrixView& c, float alpha, float beta, Stream stream, const Epilogue& epilogue) {
     const KernelId kernel = plan.host.choice.kernel;
-    const bool tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small;
+    const bool tma = is_hopper(kernel);
     check_pointer("values", a.values, kValuesAlignment, plan.device);
     const int c_element = static_cast<int>(size_of(c.dtype));
     const int b_element = static_cast<int>(size_of(b.dtype));
@@ -117,6 +118,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
         case KernelId::dense_cublas: launch_dense_cublas(launch, stream); break;
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: launch_spmm_sm90(launch, stream); break;
+        case KernelId::spmm_sm90_pairs: launch_spmm_sm90_pairs(launch, stream); break;
         case KernelId::spmm_sm90_small: launch_spmm_sm90_small(launch, stream); break;
 #endif
         default: fail(ErrorCode::internal, "Kernel {} is not a CUDA kernel of this build.", plan.kernel);

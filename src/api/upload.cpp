@@ -14,6 +14,7 @@
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
 #include "kernels/sm90/spmm_sm90.h"
+#include "kernels/sm90/spmm_sm90_pairs.h"
 #include "kernels/sm90/spmm_sm90_small.h"
 #endif
 
@@ -30,6 +31,7 @@ void prepare(const SpmmLaunch& launch) {
         case KernelId::dense_cublas: return prepare_dense_cublas(launch);
 #ifdef BSK_HAS_SM90
         case KernelId::spmm_sm90: return prepare_spmm_sm90(launch);
+        case KernelId::spmm_sm90_pairs: return prepare_spmm_sm90_pairs(launch);
         case KernelId::spmm_sm90_small: return prepare_spmm_sm90_small(launch);
 #endif
         default: return;
@@ -104,6 +106,8 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     const std::size_t offsets = packer.add(schedule.offsets);
     const std::size_t items = packer.add(schedule.items);
     const std::size_t parts = packer.add(schedule.parts);
+    const std::size_t pairs = packer.add(state.host.pairs.pairs);
+    const std::size_t pair_steps = packer.add(state.host.pairs.steps);
     const std::size_t group_chunks = packer.add(lists.group_chunks);
     const std::size_t group_stages = packer.add(lists.group_stages);
     const std::size_t steps =
@@ -162,6 +166,8 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     place(launch.parts, parts);
     launch.part_count = static_cast<int>(schedule.parts.size());
     launch.split_tiles = schedule.split_tiles;
+    place(launch.pairs, pairs);
+    place(launch.pair_steps, pair_steps);
     launch.group_chunks = replan.lists.group_chunks;
     launch.group_stages = replan.lists.group_stages;
     launch.steps = replan.lists.steps;

@@ -7,6 +7,7 @@
 #include <bsk/types.h>
 
 #include "plan/kernels.h"
+#include "plan/row_pairs.h"
 #include "plan/schedule.h"
 #include "plan/union_lists.h"
 
@@ -58,6 +59,9 @@ struct SpmmLaunch {
     int part_count = 0;
     int split_tiles = 0;
     int streams = 0;  ///< clusters launched; sm90 kernels only
+
+    const RowPair* pairs = nullptr;  ///< RowPairs on the device; spmm_sm90_pairs only
+    const std::int32_t* pair_steps = nullptr;
 
     const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
     const std::int32_t* group_stages = nullptr;

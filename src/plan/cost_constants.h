@@ -21,6 +21,8 @@ inline constexpr std::array kCostConstants{
     CostConstants{"spmm_sm90/128x2", 5.0016, 2.0469, 0.6866, 0.0000, 0.7715},
     CostConstants{"spmm_sm90/64x1", 6.6384, 0.0000, 0.4436, 0.0000, 0.3112},
     CostConstants{"spmm_sm90/64x2", 5.0859, 1.6478, 0.4476, 0.0000, 0.7667},
+    CostConstants{"spmm_sm90_pairs/1", 5.0000, 2.2000, 0.6200, 0.4400, 0.7000},
+    CostConstants{"spmm_sm90_pairs/2", 5.0000, 2.0000, 0.5500, 0.4000, 0.7000},
     CostConstants{"spmm_sm90_small/32x1", 4.6766, 2.7717, 0.2074, 0.0671, 0.3399},
     CostConstants{"spmm_sm90_small/32x2", 4.4476, 2.3705, 0.2443, 0.0653, 0.6138},
     CostConstants{"spmm_sm90_small/16x1", 5.6683, 1.8181, 0.1759, 0.0516, 0.2826},

@@ -82,9 +82,11 @@ CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longes
 }  // namespace
 
 std::string cost_variant(const KernelChoice& choice, int unit) {
-    return choice.kernel == KernelId::spmm_sm90
-               ? fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster)
-               : fmt::format("spmm_sm90_small/{}x{}", unit, choice.cluster);
+    switch (choice.kernel) {
+        case KernelId::spmm_sm90: return fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster);
+        case KernelId::spmm_sm90_pairs: return fmt::format("spmm_sm90_pairs/{}", choice.cluster);
+        default: return fmt::format("spmm_sm90_small/{}x{}", unit, choice.cluster);
+    }
 }
 
 double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device) {
@@ -95,8 +97,8 @@ double sm90_tile_seconds(const KernelChoice& choice) {
     return kMicro * std::max(constants_of(cost_variant(choice, 0)).tile, kLeastTile);
 }
 
-double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
-                               const DeviceModel& device) {
+double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
+                          const DeviceModel& device) {
     const CostConstants& cost = constants_of(cost_variant(choice, unit));
     const double steps = static_cast<double>(work.columns) * cost.step;
     const double units = static_cast<double>(work.units) * cost.unit;
@@ -182,11 +184,10 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
 
 double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
                      const DeviceModel& device) {
-    if (kernel != KernelId::spmm_sm90 && kernel != KernelId::spmm_sm90_small) {
+    if (!is_hopper(kernel)) {
         return seconds(unscheduled_terms(kernel, a, longest_row, problem, device), device);
     }
     // Tiles without padding, and as many streams as there are multiprocessors.
-    const bool small = kernel == KernelId::spmm_sm90_small;
     const int unit = unit_of(a.block_m, a.block_k);
     double least = std::numeric_limits<double>::max();
     for (const int cluster : {1, 2}) {
@@ -196,8 +197,14 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
             terms.bytes = memory_bytes(a, problem);
             const double tiles_of_c =
                 pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
-            terms.steps = small ? 0 : tiles_of_c * 64 / tile_m / kSm90TileN;
-            terms.units = small ? tiles_of_c * (64.0 * 64.0) / (unit * unit) / kSm90SmallTileN : 0;
+            switch (kernel) {
+                case KernelId::spmm_sm90: terms.steps = tiles_of_c * 64 / tile_m / kSm90TileN; break;
+                case KernelId::spmm_sm90_pairs:
+                    terms.steps = tiles_of_c / 2 / kSm90TileN;  // both rows store every block
+                    terms.units = tiles_of_c / kSm90TileN;
+                    break;
+                default: terms.units = tiles_of_c * (64.0 * 64.0) / (unit * unit) / kSm90SmallTileN;
+            }
             least = std::min(least, seconds(terms, device));
         }
     }

@@ -21,9 +21,10 @@ struct CostTerms {
     std::string variant;  ///< which constants count
     double tiles = 0;     ///< of C
     double steps =
-        0;  ///< spmm_sm90: tile_m x 64 of A; spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A;
-            ///< spmm_skinny: megabytes through L2
-    double units = 0;  ///< spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
+        0;  ///< spmm_sm90: tile_m x 64 of A; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A;
+        ///< spmm_skinny: megabytes through L2
+    double units =
+        0;  ///< spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
     double bytes = 0;  ///< moved through device memory at least, by the whole device
 };
 
@@ -42,14 +43,14 @@ inline constexpr double kSm90PartSeconds = 6e-6;
 /// What a launch with split tiles costs beside: clearing the counters of arrivals, and stores that nothing hides.
 inline constexpr double kSm90SplitSeconds = 9e-6;
 
-/// A tile of spmm_sm90_small: a group of rows times tile_n columns on one SM.
-[[nodiscard]] double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
-                                             const DeviceModel& device);
+/// A tile of spmm_sm90_pairs or spmm_sm90_small: a group of rows times tile_n columns on one SM.
+[[nodiscard]] double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
+                                        const DeviceModel& device);
 
 /// A's values, B and C.
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
-/// The constants of a scheduled kernel; `unit` as unit_of gives it, for spmm_sm90_small.
+/// The constants of a Hopper kernel; `unit` as unit_of gives it, for spmm_sm90_small.
 [[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);
 
 /// Of a launch, whatever it computes.

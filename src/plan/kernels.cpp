@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/lines.h"
+#include "plan/row_pairs.h"
 #include "plan/skinny_tile.h"
 #include "plan/union_lists.h"
 
@@ -25,7 +26,7 @@ constexpr bool kHasSm90 =
 // ends inside one, what lies behind the line would be overwritten (seen on an H200).
 constexpr std::int64_t kTmaPiece = 16;
 
-/// What TMA and wgmma ask of both Hopper kernels.
+/// What TMA and wgmma ask of every Hopper kernel.
 std::string why_not_hopper(const BsrView& a) {
     if (a.dtype == DType::f32) {
         return "float32 has no wgmma at full precision";
@@ -39,6 +40,14 @@ std::string why_not_hopper(const BsrView& a) {
 std::string why_not_sm90(const BsrView& a) {
     if (a.block_m % 64 != 0 || a.block_k % 64 != 0) {
         return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
+    }
+    return why_not_hopper(a);
+}
+
+std::string why_not_sm90_pairs(const BsrView& a) {
+    if (a.block_m != kPairBlockRows || a.block_k % kSm90TileK != 0) {
+        return fmt::format("blocks of {}x{} do not have {} rows and a multiple of {} columns", a.block_m,
+                           a.block_k, kPairBlockRows, kSm90TileK);
     }
     return why_not_hopper(a);
 }
@@ -105,6 +114,7 @@ const char* name(KernelId kernel) {
         case KernelId::spmm_simt: return "spmm_simt";
         case KernelId::spmm_sm80: return "spmm_sm80";
         case KernelId::spmm_sm90: return "spmm_sm90";
+        case KernelId::spmm_sm90_pairs: return "spmm_sm90_pairs";
         case KernelId::spmm_sm90_small: return "spmm_sm90_small";
         case KernelId::spmm_skinny: return "spmm_skinny";
         case KernelId::dense_cublas: return "dense_cublas";
@@ -121,6 +131,9 @@ const char* needs(KernelId kernel) {
         case KernelId::spmm_sm90:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that "
                    "are multiples of 64";
+        case KernelId::spmm_sm90_pairs:
+            return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; blocks of 64 rows "
+                   "and a multiple of 64 columns; a plan that is not dynamic";
         case KernelId::spmm_sm90_small:
             return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16";
         case KernelId::spmm_skinny:
@@ -133,8 +146,13 @@ const char* needs(KernelId kernel) {
     return "";
 }
 
+bool is_hopper(KernelId kernel) {
+    return kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_pairs ||
+           kernel == KernelId::spmm_sm90_small;
+}
+
 bool is_built(KernelId kernel) {
-    return (kernel != KernelId::spmm_sm90 && kernel != KernelId::spmm_sm90_small) || kHasSm90;
+    return !is_hopper(kernel) || kHasSm90;
 }
 
 bool runs_on(KernelId kernel, const DeviceModel& device) {
@@ -145,6 +163,7 @@ bool runs_on(KernelId kernel, const DeviceModel& device) {
         case KernelId::spmm_skinny:
         case KernelId::dense_cublas: return device.type == DeviceType::cuda && device.cc_major >= 8;
         case KernelId::spmm_sm90:
+        case KernelId::spmm_sm90_pairs:
         case KernelId::spmm_sm90_small:
             return device.type == DeviceType::cuda && device.cc_major == 9 && device.cc_minor == 0;
     }
@@ -190,6 +209,7 @@ std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& proble
         case KernelId::spmm_simt: return a.dtype == DType::f32 ? "" : "it computes float32 only";
         case KernelId::spmm_sm80: return a.dtype == DType::f32 ? "it computes float16 and bfloat16 only" : "";
         case KernelId::spmm_sm90: return why_not_sm90(a);
+        case KernelId::spmm_sm90_pairs: return why_not_sm90_pairs(a);
         case KernelId::spmm_sm90_small: return why_not_sm90_small(a);
         case KernelId::spmm_skinny: return why_not_skinny(a, problem);
         case KernelId::dense_cublas: return why_not_dense_cublas(a, problem, device);

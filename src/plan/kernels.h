@@ -18,13 +18,14 @@ enum class KernelId : int {
     spmm_sm90,
     spmm_sm90_small,
     dense_cublas,
-    spmm_skinny
+    spmm_skinny,
+    spmm_sm90_pairs
 };
 
 /// In the order in which they are shown; the planner chooses by predicted time.
-inline constexpr std::array kKernels{KernelId::spmm_sm90,   KernelId::spmm_sm90_small, KernelId::spmm_sm80,
-                                     KernelId::spmm_skinny, KernelId::spmm_simt,       KernelId::dense_cublas,
-                                     KernelId::spmm_cpu};
+inline constexpr std::array kKernels{
+    KernelId::spmm_sm90,   KernelId::spmm_sm90_pairs, KernelId::spmm_sm90_small, KernelId::spmm_sm80,
+    KernelId::spmm_skinny, KernelId::spmm_simt,       KernelId::dense_cublas,    KernelId::spmm_cpu};
 
 /// How a kernel cuts C.
 struct KernelChoice {
@@ -36,13 +37,15 @@ struct KernelChoice {
 };
 
 // Tile sizes on which planner and kernels agree.
-inline constexpr int kSm90TileN = 256;       ///< spmm_sm90: columns of C a CTA computes at a time
-inline constexpr int kSm90TileK = 64;        ///< spmm_sm90: columns of A in a step
+inline constexpr int kSm90TileN = 256;  ///< spmm_sm90, spmm_sm90_pairs: columns of C a CTA computes at a time
+inline constexpr int kSm90TileK = 64;   ///< spmm_sm90, spmm_sm90_pairs: columns of A in a step
 inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C a CTA computes at a time
 
 [[nodiscard]] const char* name(KernelId kernel);
 /// The device and the cases a kernel needs, in words.
 [[nodiscard]] const char* needs(KernelId kernel);
+/// Whether the kernel moves its operands by TMA in an order of work that the plan makes.
+[[nodiscard]] bool is_hopper(KernelId kernel);
 [[nodiscard]] bool is_built(KernelId kernel);
 /// Whether the device itself can run the kernel, whatever the case.
 [[nodiscard]] bool runs_on(KernelId kernel, const DeviceModel& device);

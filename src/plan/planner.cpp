@@ -41,6 +41,9 @@ std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& p
         return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of {}",
                            kMostDynamicColumns, unit);
     }
+    if (options.dynamic && kernel == KernelId::spmm_sm90_pairs) {
+        return "the plan is dynamic, and rows are paired on the host";
+    }
     const std::string reason = why_not(kernel, a, problem, device);
     return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
 }
@@ -127,6 +130,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     plan.choice.kernel = kernel;
     switch (kernel) {
         case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
+        case KernelId::spmm_sm90_pairs: schedule_sm90_pairs(plan, a, crow, col, device); break;
         case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
         case KernelId::spmm_sm80: plan_sm80(plan, a, longest_row(crow), device); break;
         case KernelId::spmm_skinny:
@@ -136,7 +140,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
             plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
             plan.predicted_seconds = seconds(plan.terms, device);
     }
-    if (kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_small) {
+    if (is_hopper(kernel)) {
         plan_copies(plan, a, device);
     }
     if (kernel == KernelId::dense_cublas) {

@@ -12,6 +12,7 @@
 
 #include "plan/cost_model.h"
 #include "plan/kernels.h"
+#include "plan/row_pairs.h"
 #include "plan/schedule.h"
 #include "plan/union_lists.h"
 
@@ -29,6 +30,7 @@ struct HostPlan {
     KernelChoice choice;
     Schedule schedule;  ///< empty for kernels that order their own work (all but the sm90 kernels)
     TileSeconds tile;   ///< of scheduled kernels
+    RowPairs pairs;     ///< spmm_sm90_pairs only
     UnionLists lists;   ///< spmm_sm90_small only
     /// Of A's values in the kernel's own form; 0 where it reads them as they are.
     std::int64_t packed_bytes = 0;

@@ -1,6 +1,8 @@
 #include "plan/schedule_hopper.h"
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -93,13 +95,13 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
     return n > tile_n ? std::vector<int>{2, 1} : std::vector<int>{1};
 }
 
-/// The cost of a tile of spmm_sm90_small near the mean of the groups that `total` sums up.
+/// The cost of a tile near the mean of the groups that `total` sums up.
 TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
                                 int unit, const DeviceModel& device) {
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
     const GroupWork mean{total.columns / count, total.units / count};
     const auto seconds = [&](const GroupWork& work) {
-        return sm90_small_tile_seconds(choice, work, unit, device);
+        return group_tile_seconds(choice, work, unit, device);
     };
     const double at_mean = seconds(mean);
     TileSeconds tile;
@@ -108,6 +110,42 @@ TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& tot
     tile.fixed = at_mean - static_cast<double>(mean.units) * tile.unit -
                  static_cast<double>(mean.columns) * tile.column;
     return tile;
+}
+
+double units_per_column(const GroupWork& work) {
+    return static_cast<double>(work.units) / static_cast<double>(std::max<std::int64_t>(work.columns, 1));
+}
+
+/// Plans tiles of groups of `tile_m` rows with this work: keeps the cluster size with the shortest schedule. Returns the
+/// work of all groups.
+GroupWork schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works, int tile_m,
+                          int tile_n, const DeviceModel& device) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    const auto seconds_of_tiles = [&](const KernelChoice& choice) {
+        std::vector<double> seconds;
+        seconds.reserve(works.size());
+        std::transform(works.begin(), works.end(), std::back_inserter(seconds),
+                       [&](const GroupWork& work) { return group_tile_seconds(choice, work, unit, device); });
+        return seconds;
+    };
+    for (const int cluster : clusters(plan.problem.n, tile_n)) {
+        const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
+        consider(plan, choice,
+                 make_schedule(seconds_of_tiles(choice), strips_of(plan.problem, choice),
+                               streams_of(choice, device)));
+    }
+    GroupWork total;
+    for (const GroupWork& work : works) {
+        total.columns += work.columns;
+        total.units += work.units;
+    }
+    plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
+    const std::vector<double> seconds = seconds_of_tiles(plan.choice);
+    plan.terms = busiest_stream(
+        plan, a,
+        {static_cast<double>(works.size()), static_cast<double>(total.columns),
+         static_cast<double>(total.units), std::accumulate(seconds.begin(), seconds.end(), 0.0)});
+    return total;
 }
 
 }  // namespace
@@ -147,42 +185,36 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     }
 }
 
+void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, const DeviceModel& device) {
+    plan.pairs = make_row_pairs(a, crow, col);
+    const int steps_per_block = a.block_k / kSm90TileK;
+    std::vector<GroupWork> works;
+    works.reserve(plan.pairs.pairs.size());
+    std::transform(plan.pairs.pairs.begin(), plan.pairs.pairs.end(), std::back_inserter(works),
+                   [&](const RowPair& pair) {
+                       const std::int64_t blocks = std::int64_t{pair.blocks[0]} + pair.blocks[1];
+                       return GroupWork{std::int64_t{pair.steps} * steps_per_block, blocks * steps_per_block};
+                   });
+    const GroupWork total = schedule_groups(plan, a, works, 2 * kPairBlockRows, kSm90TileN, device);
+    explain_schedule(
+        plan, device,
+        fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
+                    "piece of B",
+                    2 * kPairBlockRows, kSm90TileN, units_per_column(total)));
+}
+
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device) {
     const int unit = unit_of(a.block_m, a.block_k);
     plan.lists = make_union_lists(a, crow, col);
-    const std::vector<GroupWork> works = group_work(plan.lists);
-    GroupWork total;
-    for (const GroupWork& work : works) {
-        total.columns += work.columns;
-        total.units += work.units;
-    }
-    for (const int cluster : clusters(plan.problem.n, kSm90SmallTileN)) {
-        const KernelChoice choice{KernelId::spmm_sm90_small, kGroupRows, kSm90SmallTileN, cluster};
-        std::vector<double> costs;
-        costs.reserve(works.size());
-        for (const GroupWork& work : works) {
-            costs.push_back(sm90_small_tile_seconds(choice, work, unit, device));
-        }
-        consider(plan, choice,
-                 make_schedule(costs, strips_of(plan.problem, choice), streams_of(choice, device)));
-    }
-    plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
-    double seconds = 0;
-    for (const GroupWork& work : works) {
-        seconds += sm90_small_tile_seconds(plan.choice, work, unit, device);
-    }
-    plan.terms = busiest_stream(plan, a,
-                                {static_cast<double>(works.size()), static_cast<double>(total.columns),
-                                 static_cast<double>(total.units), seconds});
+    const GroupWork total =
+        schedule_groups(plan, a, group_work(plan.lists), kGroupRows, kSm90SmallTileN, device);
     explain_schedule(
         plan, device,
-        fmt::format(
-            "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
-            "each piece of B",
-            kGroupRows, kSm90SmallTileN, kGroupRows,
-            static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
-            unit, unit));
+        fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
+                    "each piece of B",
+                    kGroupRows, kSm90SmallTileN, kGroupRows, units_per_column(total), unit, unit));
 }
 
 void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {

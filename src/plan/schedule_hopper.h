@@ -20,11 +20,15 @@ inline constexpr const char* kRoundsProduct =
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                    const DeviceModel& device, bool dynamic);
 
+/// Plans spmm_sm90_pairs: which rows share loads of B, and the cluster size with the shortest schedule.
+void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, const DeviceModel& device);
+
 /// Plans spmm_sm90_small: its lists of units, and the cluster size with the shortest schedule.
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device);
 
-/// Decides for either which operands are copied, and counts their time: read and written once each way.
+/// Decides for any of them which operands are copied, and counts their time: read and written once each way.
 void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device);
 
 }  // namespace bsk

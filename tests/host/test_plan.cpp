@@ -77,6 +77,24 @@ TEST_F(HopperPlanner, TakesTheHopperKernelForLargeBlocksOnHopperOnly) {
     EXPECT_EQ(plan_of(a, problem_of(a, 512), "cpu").choice.kernel, KernelId::spmm_cpu);
 }
 
+TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
+    const auto kernel = [](const BsrMatrix& a, std::int64_t n, bool dynamic = false) {
+        return plan_of(a, problem_of(a, n), "h200", PlanOptions{.kernel = "", .dynamic = dynamic})
+            .choice.kernel;
+    };
+    EXPECT_EQ(kernel(square(4096, 64), 4096), KernelId::spmm_sm90_pairs);
+    EXPECT_EQ(kernel(square(4096, 64), 4096, true), KernelId::spmm_sm90);
+    EXPECT_EQ(kernel(square(4096, 128), 4096), KernelId::spmm_sm90);
+    // One row holds everything: only spmm_sm90 splits it.
+    BsrMatrix long_row = generate({.m = 256, .k = 20480, .block_m = 64, .block_k = 64});
+    long_row.crow_indices = {0, 0, 320, 320, 320};
+    long_row.col_indices.resize(320);
+    std::iota(long_row.col_indices.begin(), long_row.col_indices.end(), 0);
+    EXPECT_EQ(kernel(long_row, 1024), KernelId::spmm_sm90);
+    const HostPlan plan = plan_of(square(4096, 64), problem_of(square(4096, 64), 4096), "h200");
+    EXPECT_TRUE(reasons_mention(plan, "two block rows share loads of B"));
+}
+
 TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     const BsrMatrix small = square(4096, 32);
     const HostPlan by_block = plan_of(small, problem_of(small, 4096), "h200");
@@ -354,7 +372,7 @@ TEST(TransposedPlan, CopiesTheValuesForKernelsThatDoNotReadThemSo) {
 }
 
 TEST_F(HopperPlanner, ReadsStoredBlocksTransposed) {
-    const BsrMatrix a = square(2048, 64);
+    const BsrMatrix a = square(2048, 128);
     const HostPlan plan = plan_of(a, transposed_problem_of(a, 4096), "h200");
     EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm90);
     EXPECT_FALSE(plan.transposes_values);

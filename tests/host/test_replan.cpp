@@ -108,11 +108,11 @@ TEST(PlanMemory, IsAtMostAFewHundredthsOfTheValues) {
                 plan_spmm(a.view(), a.crow_indices, a.col_indices, check_problem(a.view(), {.n = 4096}),
                           device_model_by_name("h200"), {});
             const UnionLists& lists = plan.lists;
-            const std::int64_t held = bytes(a.crow_indices) + bytes(a.col_indices) +
-                                      bytes(plan.schedule.offsets) + bytes(plan.schedule.items) +
-                                      bytes(plan.schedule.parts) + bytes(lists.group_chunks) +
-                                      bytes(lists.group_stages) + bytes(lists.steps) +
-                                      bytes(lists.stage_units) + bytes(lists.units);
+            const std::int64_t held =
+                bytes(a.crow_indices) + bytes(a.col_indices) + bytes(plan.schedule.offsets) +
+                bytes(plan.schedule.items) + bytes(plan.schedule.parts) + bytes(plan.pairs.pairs) +
+                bytes(plan.pairs.steps) + bytes(lists.group_chunks) + bytes(lists.group_stages) +
+                bytes(lists.steps) + bytes(lists.stage_units) + bytes(lists.units);
             const std::int64_t values = a.nnzb() * block * block * 2;
             EXPECT_LE(held, values / 20) << "block " << block << ", density " << density;
             if (!lists.group_stages.empty()) {  // a dynamic plan keeps room for any pattern's stages

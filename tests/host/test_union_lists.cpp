@@ -222,7 +222,8 @@ TEST(SmallBlocks, GoToTheirKernelOnHopperOnly) {
     }
     EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_small");
     EXPECT_EQ(chosen({16, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_small");
-    EXPECT_EQ(chosen({64, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90");
+    EXPECT_EQ(chosen({64, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_pairs");
+    EXPECT_EQ(chosen({128, 128, 0.2, Pattern::uniform}, "h200"), "spmm_sm90");
     EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform}, "a100"), "spmm_sm80");
 }
 

@@ -57,6 +57,26 @@ __device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint
         : "memory");
 }
 
+/// Arrives at this CTA's barrier.
+__device__ inline void mbarrier_arrive(std::uint64_t* barrier) {
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
+}
+
+/// Whether the phase of this parity is complete.
+__device__ inline bool mbarrier_test(std::uint64_t* barrier, std::uint32_t parity) {
+    std::uint32_t done = 0;
+    asm volatile(
+        "{\n"
+        ".reg .pred done;\n"
+        "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, done;\n"
+        "}"
+        : "=r"(done)
+        : "r"(shared_address(barrier)), "r"(parity)
+        : "memory");
+    return done != 0;
+}
+
 /// Waits for the completion of the phase of this parity. The loop holds no trap: one makes ptxas keep the
 /// launch's register limit for the whole kernel.
 __device__ inline void mbarrier_wait(std::uint64_t* barrier, std::uint32_t parity) {
@@ -139,6 +159,17 @@ __device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint6
         "%5}], "
         "[%2];" ::"r"(shared_address(shared)),
         "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z)
+        : "memory");
+}
+
+/// tma_load of a map with a third and a fourth dimension.
+__device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y,
+                                int z, int w) {
+    asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, "
+        "%5, %6}], "
+        "[%2];" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "r"(z), "r"(w)
         : "memory");
 }
 

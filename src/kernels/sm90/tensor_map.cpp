@@ -38,10 +38,10 @@ CUtensorMapSwizzle swizzle_of(std::int64_t row_bytes) {
                              : CU_TENSOR_MAP_SWIZZLE_32B;
 }
 
-/// Sizes from the contiguous dimension outwards; strides in elements of all dimensions but that one.
+/// Sizes and boxes from the contiguous dimension outwards; strides in elements of all dimensions but that one.
 template <int kDims>
 CUtensorMap encode(const void* data, DType dtype, const std::int64_t (&sizes)[kDims],
-                   const std::int64_t (&strides)[kDims - 1], int box_rows, int box_cols) {
+                   const std::int64_t (&strides)[kDims - 1], const int (&box_sizes)[kDims]) {
     static const PFN_cuTensorMapEncodeTiled_v12000 encoder = find_encoder();
     CUtensorMap map;
     cuuint64_t size[kDims];
@@ -51,7 +51,7 @@ CUtensorMap encode(const void* data, DType dtype, const std::int64_t (&sizes)[kD
     for (int i = 0; i < kDims; ++i) {
         // A matrix without elements still needs a valid map; no box of it is ever asked for.
         size[i] = static_cast<cuuint64_t>(std::max<std::int64_t>(sizes[i], 1));
-        box[i] = static_cast<cuuint32_t>(i == 0 ? box_cols : i == 1 ? box_rows : 1);
+        box[i] = static_cast<cuuint32_t>(box_sizes[i]);
         element_strides[i] = 1;
     }
     for (int i = 0; i < kDims - 1; ++i) {
@@ -59,7 +59,7 @@ CUtensorMap encode(const void* data, DType dtype, const std::int64_t (&sizes)[kD
     }
     const CUresult status =
         encoder(&map, element_type(dtype), kDims, const_cast<void*>(data), size, stride, box, element_strides,
-                CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle_of(box_cols * size_of(dtype)),
+                CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle_of(box_sizes[0] * size_of(dtype)),
                 CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     require(status == CUDA_SUCCESS, ErrorCode::cuda_error,
             "cuTensorMapEncodeTiled failed with code {} for {} x {} elements of {} at {}, ld = {}.",
@@ -71,7 +71,7 @@ CUtensorMap encode(const void* data, DType dtype, const std::int64_t (&sizes)[kD
 
 CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
                             std::int64_t ld, int box_rows, int box_cols) {
-    return encode<2>(data, dtype, {cols, rows}, {ld}, box_rows, box_cols);
+    return encode<2>(data, dtype, {cols, rows}, {ld}, {box_cols, box_rows});
 }
 
 CUtensorMap make_tensor_map(const void* data, DType dtype, Layout layout, std::int64_t rows,
@@ -79,7 +79,14 @@ CUtensorMap make_tensor_map(const void* data, DType dtype, Layout layout, std::i
                             std::int64_t batch, std::int64_t stride) {
     const bool row_major = layout == Layout::row_major;
     return encode<3>(data, dtype, {row_major ? cols : rows, row_major ? rows : cols, batch}, {ld, stride},
-                     box_lines, box_line);
+                     {box_line, box_lines, 1});
+}
+
+CUtensorMap make_panel_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
+                           std::int64_t ld, int box_rows, int box_panels, std::int64_t batch,
+                           std::int64_t stride) {
+    return encode<4>(data, dtype, {kPanelCols, rows, cols / kPanelCols, batch}, {ld, kPanelCols, stride},
+                     {kPanelCols, box_rows, box_panels, 1});
 }
 
 }  // namespace bsk

@@ -22,4 +22,13 @@ namespace bsk {
                                           std::int64_t cols, std::int64_t ld, int box_lines, int box_line,
                                           std::int64_t batch, std::int64_t stride);
 
+inline constexpr int kPanelCols = 64;  ///< 128 bytes of 16-bit elements
+
+/// The map of `batch` row-major matrices of 16-bit elements seen as panels of 64 columns, cols a multiple of 64: a box is
+/// box_rows of box_panels panels, which lie one after the other in shared memory. Four dimensions: the column in a panel,
+/// the row, the panel, the batch.
+[[nodiscard]] CUtensorMap make_panel_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,
+                                         std::int64_t ld, int box_rows, int box_panels, std::int64_t batch,
+                                         std::int64_t stride);
+
 }  // namespace bsk

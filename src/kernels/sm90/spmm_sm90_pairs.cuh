@@ -1,0 +1,361 @@
+// spmm_sm90_pairs: C = activation(alpha*A*B + beta*R + bias) for Hopper, A in BSR with blocks of 64 rows and a multiple of
+// 64 columns.
+//
+// A tile of C is two block rows x 256 columns, a consumer warpgroup each. The rows need not be neighbours: the plan pairs
+// those that store many of the same block columns (plan/row_pairs.h). A tile's steps are the block columns that either row
+// stores, 64 columns of A at a time; a step loads one 64 x 256 piece of B for both rows, and the stored block of each row
+// that has one there. A consumer whose row has none passes the step on.
+//
+// Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles that the plan gives its stream, in order; its
+// CTAs take neighbouring column tiles of the same pair, so they need the same stored blocks: each loads half of every
+// block and multicasts it to both. Of warpgroup 0, one thread of a warp loads pieces of B and one of two others the stored
+// blocks of a row each (a TMA instruction keeps its thread for about 100 ns); all run ahead through one flat sequence of
+// steps across all tiles. Warpgroups 1 and 2 are the consumers: wgmma m64n256k16 from shared memory, fp32 accumulators in registers.
+//
+// Both consumers pass the same ring, so that a stage waits for both. A consumer that would wait for the next stage first
+// finishes its products of the stage before and releases it.
+//
+// Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
+//
+//   a[stages]   2 x (64 rows x 64)                                  K-major, 8 KiB for each row of the pair
+//   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB
+//               B col major: 256 rows of n x 64 columns of k        K-major
+//   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 KiB each
+//   rows[stages]  which of the pair's rows store a block in the step
+//   barriers    full[stages]: 3 arrivals (own producer threads) + the bytes of the stage; consumers wait
+//               empty[stages]: 1 arrival of each consumer warp of each CTA of the cluster; producers wait
+//               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
+#pragma once
+
+#include "base/math.h"
+#include "kernels/sm90/cluster_launch.cuh"
+#include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/mainloop.cuh"
+#include "kernels/sm90/pairs_config.h"
+#include "kernels/sm90/pairs_walk.cuh"
+#include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/tensor_map.h"
+#include "kernels/sm90/tile_walk.cuh"
+
+namespace bsk {
+
+template <SpmmSm90PairsConfig kConfig>
+struct SpmmSm90Pairs {
+    static constexpr int kStages = 4;  // what fits in 227 KiB
+    static constexpr int kWarps = kWarpgroupThreads / 32;
+    static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
+    static constexpr int kTransposeB = kRowMajorB ? 1 : 0;
+    static constexpr int kBytesA = kPairBlockRows * kTileK * 2;
+    static constexpr int kBytesB = kTileK * kTileN * 2;
+    /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
+    static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
+    using State = PipelineState<kStages>;
+    using Loop = Mainloop<kConfig.dtype, 0, kTransposeB, kStages>;
+    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>;
+
+    struct alignas(1024) SharedStorage {
+        std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
+        std::uint16_t b[kStages][kTileK * kTileN];
+        std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint64_t full[kStages];
+        std::uint64_t empty[kStages];
+        std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
+        int rows[kStages];
+    };
+    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
+
+    // ---- Producers: one thread each ---------------------------------------------------------------------
+
+    /// Stored blocks of one row of the pair.
+    __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
+                                     const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
+        State state;
+        PairReader<true> reader(p, begin, end);
+        const int share =
+            rank * (kPairBlockRows / 2);  // in a cluster of 2 this CTA loads half of a block for both
+        for (int item = begin; item < end; ++item) {
+            int next = 0;
+            const PairTile tile = reader.take(next);
+            const int direction = tile.direction();
+            int block = row == 0 ? tile.block[0] : tile.block[1];
+            int at = tile.step;
+#pragma unroll 1
+            for (int left = tile.steps; left > 0; --left) {
+                const bool stored = (next >> row & 1) != 0;
+                at += direction;
+                next = left > 1 ? __ldg(p.steps + at) : 0;
+#pragma unroll 1
+                for (int k = 0; k < p.block_k; k += kTileK) {
+                    ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+                    std::uint64_t* full = &shared.full[state.stage];
+                    ptx::mbarrier_arrive_expect_tx(full, stored ? kBytesA : 0);
+                    if (stored) {
+                        std::uint16_t* a = shared.a[state.stage][row];
+                        const int y = block * kPairBlockRows;
+                        if (p.cluster == 2) {
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11);
+                        } else {
+                            ptx::tma_load(a, &a_map, full, k, y);
+                        }
+                    }
+                    state.advance();
+                }
+                block += stored ? direction : 0;
+            }
+        }
+    }
+
+    /// Pieces of B, and which rows of the pair store a block.
+    __device__ static void produce_b(SharedStorage& shared, const CUtensorMap& b_map,
+                                     const SpmmSm90PairsParams& p, int begin, int end, int rank) {
+        State state;
+        PairReader<true> reader(p, begin, end);
+        for (int item = begin; item < end; ++item) {
+            int next = 0;
+            const PairTile tile = reader.take(next);
+            const int direction = tile.direction();
+            const int batch = tile.strip / p.strips;
+            const int col = first_column(p, tile, batch, rank);
+            int at = tile.step;
+#pragma unroll 1
+            for (int left = tile.steps; left > 0; --left) {
+                const int first = (next >> 2) * p.block_k;
+                const int rows = next & 3;
+                at += direction;
+                next = left > 1 ? __ldg(p.steps + at) : 0;
+#pragma unroll 1
+                for (int k = 0; k < p.block_k; k += kTileK) {
+                    ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+                    std::uint64_t* full = &shared.full[state.stage];
+                    shared.rows[state.stage] = rows;
+                    ptx::mbarrier_arrive_expect_tx(full, kBytesB);
+                    load_b(shared.b[state.stage], b_map, full, first + k, col, batch, p.one_box_b);
+                    state.advance();
+                }
+            }
+        }
+    }
+
+    /// Rows k .. k+63, columns col .. col+255 of a B of the batch; zeros outside it.
+    __device__ static void load_b(std::uint16_t* b, const CUtensorMap& b_map, std::uint64_t* full, int k,
+                                  int col, int batch, bool one_box) {
+        if constexpr (!kRowMajorB) {
+            ptx::tma_load(b, &b_map, full, k, col, batch);
+        } else if (one_box) {
+            ptx::tma_load(b, &b_map, full, 0, k, col / kPanelCols, batch);
+        } else {
+#pragma unroll
+            for (int panel = 0; panel < kTileN / kPanelCols; ++panel) {
+                ptx::tma_load(b + panel * kPanelCols * kTileK, &b_map, full, col + panel * kPanelCols, k,
+                              batch);
+            }
+        }
+    }
+
+    __device__ static int first_column(const SpmmSm90PairsParams& p, const PairTile& tile, int batch,
+                                       int rank) {
+        return ((tile.strip - batch * p.strips) * p.cluster + rank) * kTileN;
+    }
+
+    // ---- Consumers: 128 threads each --------------------------------------------------------------------
+
+    /// A consumer's place in the ring. Each warp releases stages for itself.
+    struct Place {
+        State state;
+        int held = -1;  ///< the stage that the wgmma in flight read, if any are
+    };
+
+    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
+        const int lane = threadIdx.x % 32;
+        if (lane < cluster) {
+            ptx::mbarrier_arrive_cluster(&shared.empty[stage], lane);
+        }
+    }
+
+    /// Waits for the wgmma in flight and releases their stage.
+    __device__ static void drain(SharedStorage& shared, Place& place, int cluster) {
+        ptx::wgmma_wait<0>();
+        if (place.held >= 0) {
+            release(shared, place.held, cluster);
+        }
+        place.held = -1;
+    }
+
+    /// Passes on stages until one holds a block of this consumer's row; false where none of `left` does.
+    __device__ static bool find_own(SharedStorage& shared, Place& place, int& left, int cluster,
+                                    int consumer) {
+        State& state = place.state;
+#pragma unroll 1
+        for (; left > 0; --left) {
+            const bool full = ptx::mbarrier_test(&shared.full[state.stage], state.phase);
+            if (__shfl_sync(0xFFFFFFFF, full ? 1 : 0, 0) == 0) {
+                drain(shared, place, cluster);
+            }
+            ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
+            const int rows = __shfl_sync(0xFFFFFFFF, shared.rows[state.stage], 0);
+            if ((rows >> consumer & 1) != 0) {
+                --left;
+                return true;
+            }
+            drain(shared, place, cluster);
+            release(shared, state.stage, cluster);
+            state.advance();
+        }
+        return false;
+    }
+
+    /// Adds to acc the products of this consumer's row in the next `stages` stages. Calls meanwhile(i) when the wgmma of
+    /// its i-th block piece are queued.
+    template <class Meanwhile>
+    __device__ static void multiply(float (&acc)[128], SharedStorage& shared, Place& place, int stages,
+                                    int cluster, int consumer, Meanwhile meanwhile) {
+        int left = stages;
+        // No wgmma where stages are passed on: ptxas would wait for each.
+#pragma unroll 1
+        for (int own = 0; find_own(shared, place, left, cluster, consumer); ++own) {
+            State& state = place.state;
+            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage][consumer], 0);
+            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
+            ptx::wgmma_fence();
+#pragma unroll
+            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
+                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
+                ptx::wgmma_m64n256k16<kConfig.dtype, 0, kTransposeB>(acc, a + 2 * k16,
+                                                                     b + (kTransposeB ? 128 : 2) * k16);
+            }
+            ptx::wgmma_commit();
+            meanwhile(own);
+            ptx::wgmma_wait<1>();
+            if (place.held >= 0) {
+                release(shared, place.held, cluster);
+            }
+            place.held = state.stage;
+            state.advance();
+        }
+        drain(shared, place, cluster);
+    }
+
+    __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
+                                   const SpmmSm90PairsParams& p, int begin, int end, int rank, int consumer) {
+        const int stages_per_block = p.block_k / kTileK;
+        TileEpilogue epilogue(epilogue_params, shared.c[consumer],
+                              &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
+        Place place;
+        PairReader<false> reader(p, begin, end);
+        for (int item = begin; item < end; ++item) {
+            int unused = 0;
+            const PairTile tile = reader.take(unused);
+            const int own = (consumer == 0 ? tile.blocks[0] : tile.blocks[1]) * stages_per_block;
+            float acc[128] = {};
+            if constexpr (kDefersStore) {
+                if (own == 0) {
+                    epilogue.flush();  // there are no wgmma to do it under
+                }
+            }
+            multiply(acc, shared, place, tile.steps * stages_per_block, p.cluster, consumer, [&](int i) {
+                if constexpr (kDefersStore) {
+                    epilogue.flush_under(i, own);
+                }
+            });
+            Loop::finish(acc);
+            const int row = (consumer == 0 ? tile.rows[0] : tile.rows[1]) * kPairBlockRows;
+            const int batch = tile.strip / p.strips;
+            const int col = first_column(p, tile, batch, rank);
+            if constexpr (kDefersStore) {
+                epilogue.load_row_bias(row);
+                epilogue.hold(acc, row, col, batch);
+            } else {
+                epilogue.store(
+                    acc,
+                    [&](int offset) {
+                        return int2{row, col + offset};
+                    },
+                    batch);
+            }
+        }
+        if constexpr (kDefersStore) {
+            epilogue.flush();
+        }
+        epilogue.finish_stores();
+    }
+};
+
+// Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
+template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC>
+__global__ void __launch_bounds__(kThreads, 1)
+    spmm_sm90_pairs(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
+                    const __grid_constant__ EpilogueParams epilogue, const SpmmSm90PairsParams p) {
+    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}>;
+    extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
+    auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
+
+    const int rank = ptx::cluster_rank();
+    const int stream = static_cast<int>(blockIdx.x) / p.cluster;
+    const int begin = p.work_offsets[stream];
+    const int end = p.work_offsets[stream + 1];
+
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
+                                   kConsumers * Kernel::kWarps * p.cluster);
+
+    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
+    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    if (warpgroup == 0) {
+        ptx::give_registers<kProducerRegisters>();
+        const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+        if (threadIdx.x % 32 == 0 && begin < end) {
+            if (warp < 2) {
+                Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
+            } else if (warp == 2) {
+                Kernel::produce_b(shared, b_map, p, begin, end, rank);
+            }
+        }
+    } else {
+        ptx::take_registers<kConsumerRegisters>();
+        if (begin < end) {
+            Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        }
+    }
+    __syncwarp();
+    ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
+}
+
+template <SpmmSm90PairsConfig kConfig>
+constexpr auto kSpmmSm90Pairs =
+    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout>;
+
+template <SpmmSm90PairsConfig kConfig>
+void prepare_spmm_sm90_pairs_instance() {
+    prepare_clusters(kSpmmSm90Pairs<kConfig>, sizeof(typename SpmmSm90Pairs<kConfig>::SharedStorage));
+}
+
+template <SpmmSm90PairsConfig kConfig>
+void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
+    using Kernel = SpmmSm90Pairs<kConfig>;
+    const int cluster = launch.choice.cluster;
+    // Where nothing is stored, values may be null: any address makes a valid map.
+    const void* values = launch.nnzb > 0 ? launch.values : launch.c;
+    const void* b = launch.k > 0 ? launch.b : launch.c;
+    // Whole panels only: the columns behind the last would be those of the next row.
+    const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
+    const CUtensorMap a_map =
+        make_tensor_map(values, kConfig.dtype, launch.nnzb * kPairBlockRows, launch.block_k, launch.block_k,
+                        kPairBlockRows / cluster, kTileK);
+    const CUtensorMap b_map =
+        one_box_b ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kTileK,
+                                   kTileN / kPanelCols, launch.batch, launch.stride_b)
+                  : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
+                                    Kernel::kRowMajorB ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
+    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch, false);
+    const SpmmSm90PairsParams params{launch.pairs,
+                                     launch.pair_steps,
+                                     launch.work_offsets,
+                                     launch.work,
+                                     static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
+                                     launch.block_k,
+                                     cluster,
+                                     one_box_b};
+    launch_clusters(kSpmmSm90Pairs<kConfig>, launch.streams, cluster, kThreads,
+                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+}
+
+}  // namespace bsk
