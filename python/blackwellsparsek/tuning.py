@@ -14,7 +14,15 @@ from ._ops import ops
 from .bsr import BSRMatrix, as_bsr
 from .plan import Layout, Plan, Policy, make_plan
 
-KERNELS = ("spmm_sm90", "spmm_sm90_pairs", "spmm_sm90_small", "spmm_skinny", "spmm_sm80", "spmm_simt", "spmm_cpu")
+KERNELS = (
+    "spmm_sm90",
+    "spmm_sm90_pairs",
+    "spmm_sm90_small",
+    "spmm_skinny",
+    "spmm_sm80",
+    "spmm_simt",
+    "spmm_cpu",
+)
 _SCHEMA = "bsk.autotune/1"
 _WARM_UP, _ROUNDS = 3, 15
 

@@ -10,7 +10,8 @@
 // CTAs take neighbouring column tiles of the same pair, so they need the same stored blocks: each loads half of every
 // block and multicasts it to both. Of warpgroup 0, one thread of a warp loads pieces of B and one of two others the stored
 // blocks of a row each (a TMA instruction keeps its thread for about 100 ns); all run ahead through one flat sequence of
-// steps across all tiles. Warpgroups 1 and 2 are the consumers: wgmma m64n256k16 from shared memory, fp32 accumulators in registers.
+// steps across all tiles. Warpgroups 1 and 2 are the consumers: wgmma m64n256k16 from shared memory, fp32 accumulators in
+// registers.
 //
 // Both consumers pass the same ring, so that a stage waits for both. A consumer that would wait for the next stage first
 // finishes its products of the stage before and releases it.
@@ -71,8 +72,7 @@ struct SpmmSm90Pairs {
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
         State state;
         PairReader<true> reader(p, begin, end);
-        const int share =
-            rank * (kPairBlockRows / 2);  // in a cluster of 2 this CTA loads half of a block for both
+        const int share = rank * (kPairBlockRows / 2);  // its half of a block, in a cluster of 2
         for (int item = begin; item < end; ++item) {
             int next = 0;
             const PairTile tile = reader.take(next);
