@@ -4,7 +4,7 @@ A case is one combination of size, sparsity, block size, dtype, pattern and n. I
 are checked against a product in double precision and then launched in turns, with and without flushing L2.
 Records go to the results file, which `python -m blackwellsparsek.report` judges.
 
-Ctrl-C, or a crash, keeps every finished case; --resume goes on with the others.
+Ctrl-C, SIGTERM or a crash keeps every finished case; --resume goes on with the others.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import torch
 
 from blackwellsparsek.benchmarking import cutlass
 from blackwellsparsek.benchmarking.cases import DTYPES, make_specs
+from blackwellsparsek.benchmarking.interrupt import prompt_interrupts
 from blackwellsparsek.benchmarking.one_case import UnusableDevice
 from blackwellsparsek.benchmarking.patterns import PATTERNS
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS, PEERS
@@ -95,20 +96,17 @@ def main() -> int:
             flags.resume,
             recorded,
         )
-        results = run(options)
+        with prompt_interrupts(
+            EXIT_INTERRUPTED,
+            f"comprehensive_benchmark: interrupted; {flags.output} holds the finished cases: add --resume.",
+        ):
+            results = run(options)
     except (CannotResume, RecordsError, ValueError) as error:
         print(f"comprehensive_benchmark: {error}", file=sys.stderr)
         return EXIT_USAGE
     except UnusableDevice as error:
         print(f"comprehensive_benchmark: {error}", file=sys.stderr)
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        print(
-            f"\ncomprehensive_benchmark: interrupted; finished cases are in {flags.output}: go on with "
-            "--resume.",
-            file=sys.stderr,
-        )
-        return EXIT_INTERRUPTED
     print(f"{best_rate(results)}\n{len(results.records)} records in {flags.output}")
     return 0
 

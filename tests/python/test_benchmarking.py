@@ -216,7 +216,7 @@ def test_slow_implementations_are_bounded_by_time_and_fast_ones_by_the_iteration
     measure([fast, slow, too_slow], CpuClock(), iterations=50, seconds=0.6, sample=lambda: None)
     assert time.monotonic() - begin < 2
     assert len(fast.warm) == 50
-    assert 1 <= len(slow.warm) <= 5
+    assert 6 <= len(slow.warm) <= 11  # it gets what the other two leave
     assert too_slow.warm == [10e3]
 
 
@@ -227,7 +227,7 @@ def test_an_estimate_that_was_disturbed_is_corrected():
 
 
 def test_compiling_is_no_time_of_the_product():
-    times = records_of(Compiles, seconds=0.3)["Compiles"].time_ms
+    times = records_of(Compiles, seconds=0.55)["Compiles"].time_ms
     assert times.warm.max < 600 and times.warm.count >= 3
 
 

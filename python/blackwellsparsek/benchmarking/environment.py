@@ -102,10 +102,11 @@ def _copy_gb_per_s(device: torch.device) -> float | None:
 class InstructionCount:
     """Counts wgmma and TMA loads in the library's machine code, in other processes: it takes many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         tool = shutil.which("cuobjdump") or shutil.which("cuobjdump", path="/usr/local/cuda/bin")
         self._process = None
-        if tool is not None:
+        self._counts: dict[str, int] | None = None
+        if tool is not None and device.type == "cuda":
             pipeline = '"$0" -sass -arch sm_90a "$1" | { grep -oE "HGMMA|UTMALDG" || true; } | sort | uniq -c'
             self._process = subprocess.Popen(
                 ["bash", "-o", "pipefail", "-c", pipeline, tool, str(_ops._LIBRARY)],
@@ -115,20 +116,29 @@ class InstructionCount:
                 start_new_session=True,  # Ctrl-C is for the benchmark
             )
 
-    def added_to(self, environment: Environment, patience: float) -> Environment:
+    def added_to(self, environment: Environment, patience: float = 0) -> Environment:
         """The environment with both counts; as it is without a disassembler, or after `patience` seconds."""
-        if self._process is None:
+        if self._process is not None and self._counts is None:
+            try:
+                listing, _ = self._process.communicate(timeout=patience)
+            except subprocess.TimeoutExpired:
+                return environment
+            if self._process.returncode == 0:
+                pairs = (line.split() for line in listing.splitlines())
+                self._counts = {name: int(count) for count, name in pairs}
+            self._process = None
+        if self._counts is None:
             return environment
-        try:
-            listing, _ = self._process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
+        return replace(
+            environment, hgmma=self._counts.get("HGMMA", 0), utmaldg=self._counts.get("UTMALDG", 0)
+        )
+
+    def stop(self) -> None:
+        """End the disassembler where it still runs."""
+        if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            return environment
-        if self._process.returncode:
-            return environment
-        counts = {name: int(count) for count, name in (line.split() for line in listing.splitlines())}
-        return replace(environment, hgmma=counts.get("HGMMA", 0), utmaldg=counts.get("UTMALDG", 0))
+            self._process = None
 
 
 def command_line() -> str:
