@@ -97,7 +97,7 @@ def _measured(options: Options, known: Sequence[Record]) -> Iterator[list[Record
         options.iterations,
         options.seconds_per_case,
         known,
-        ALTERNATIVES if options.device.type == "cuda" else (),
+        ALTERNATIVES,
     )
     told: set[tuple[str, str]] = set()
     with Progress(len(todo), len(options.specs) - len(todo)) as progress:
