@@ -27,11 +27,10 @@ def gather(device: torch.device, command: str) -> Environment:
     """Describe this machine and this build; measures the rate of copies on a GPU."""
     build = build_identity()
     common = {
+        **sources(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "library_version": __version__,
-        "commit": build.get("commit") or _git_commit(),
-        "kernels_sha256": build.get("kernels_sha256") or kernels_sha256(REPOSITORY),
         "architectures": build.get("architectures", "unknown"),
         "cuda_build": build.get("cuda"),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -68,6 +67,15 @@ def gather(device: torch.device, command: str) -> Environment:
         utmaldg=None,
         **common,
     )
+
+
+def sources() -> dict[str, str | None]:
+    """What is measured: commit and kernels_sha256 of the build, or else of the tree."""
+    build = build_identity()
+    return {
+        "commit": build.get("commit") or _git_commit(),
+        "kernels_sha256": build.get("kernels_sha256") or kernels_sha256(REPOSITORY),
+    }
 
 
 def _git_commit() -> str:

@@ -20,6 +20,7 @@ SECTIONS = {
     "pictures": "Pictures",
     "peers": "Every implementation on the headline product",
     "projections": "Projections and what the arithmetic says",
+    "reproduction": "The same peers measured before",
     "profile": "What the hardware counted",
     "cases": "All cases",
     "missing": "What was not measured",

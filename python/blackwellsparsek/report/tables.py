@@ -165,6 +165,25 @@ def baselines_table(results: Results, criteria: Criteria) -> Table:
     return Table(("peer", "expected TFLOP/s", "executed TFLOP/s here"), tuple(rows))
 
 
+def reproduction_table(results: Results, criteria: Criteria) -> Table:
+    """Times of peers that were measured before, beside those of this run."""
+    wanted = criteria.reproduction
+    rows = []
+    measured = [record for record in default_records(results) if record.status == "ok"]
+    for earlier in wanted.figures:
+        alike = [record for record in measured if record.implementation == earlier.implementation]
+        for block, before in zip(earlier.blocks, earlier.ms, strict=True):
+            here, share, verdict = NONE, NONE, "not measured"
+            for record in matching(alike, {**criteria.cases[wanted.case], "block": block}):
+                here, change = milliseconds(record.warm_ms), record.warm_ms / before
+                share = f"{change:.2f}"
+                verdict = "yes" if abs(change - 1) <= wanted.within else earlier.difference
+            name = implementation_name(earlier.implementation)
+            rows.append((name, str(block), f"{before:g}", here, share, verdict))
+    header = ("peer", "block", "ms before", "ms here", "here over before")
+    return Table((*header, f"within {wanted.within:.0%}, or why not"), tuple(rows))
+
+
 def profile_tables(profile: Profile) -> tuple[Table, Table]:
     """Figures beside the plan's expectations for an H100, and what warps waited for."""
     figures = Table(("figure", "measured", "expected of an H100", "why"), tuple(profile.figures()))
