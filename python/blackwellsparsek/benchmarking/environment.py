@@ -124,9 +124,9 @@ class InstructionCount:
                 start_new_session=True,  # Ctrl-C is for the benchmark
             )
 
-    def added_to(self, environment: Environment, patience: float = 0) -> Environment:
+    def added_to(self, environment: Environment, patience: float = 0.05) -> Environment:
         """The environment with both counts; as it is without a disassembler, or after `patience` seconds."""
-        if self._process is not None and self._counts is None:
+        if self._process is not None:
             try:
                 listing, _ = self._process.communicate(timeout=patience)
             except subprocess.TimeoutExpired:

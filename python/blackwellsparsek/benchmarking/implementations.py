@@ -110,6 +110,8 @@ class CusparseLt2To4(Implementation):
     is searched once for each size, and for sizes above _LARGEST_SEARCHED with a part of the matrices.
     """
 
+    work: Work = "dense"
+    other_pattern = True
     _LARGEST_SEARCHED = 16384
     _algorithms: ClassVar[dict[tuple, int]] = {}  #: by m, n and k of the search, and dtype
 

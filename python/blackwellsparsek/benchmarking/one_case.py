@@ -15,7 +15,7 @@ from .timing import Clock, Contender, CpuClock, CudaClock, measure
 
 _LEAST_TIMING_SHARE = 1 / 3  #: of the case's time, however long preparing took
 _COMPILING_SECONDS = 10.0  #: a first launch that takes longer is slow even where it compiles
-_TOO_SLOW = 1.0  #: a launch that is expected to take so many times the case's time is not tried
+_LAUNCHES_AT_LEAST = 2  #: of each implementation; one that is expected to outlast the case so is not tried
 
 
 class UnusableDevice(Exception):
@@ -74,7 +74,7 @@ class CaseRunner:
         self._implementations, self._alternatives, self._device = implementations, alternatives, device
         self._iterations, self._seconds = iterations, seconds
         self._clock: Clock = CudaClock(device) if device.type == "cuda" else CpuClock()
-        self._largest: dict[tuple[str, int], Record] = {}  # by implementation and block
+        self._largest: dict[str, dict[int, Record]] = {}  # by implementation, by block
         self._note(known)
 
     def run(self, spec: CaseSpec) -> list[Record]:
@@ -145,25 +145,27 @@ class CaseRunner:
 
     def _too_slow(self, entry: _Entry, problem: Problem) -> str | None:
         """Why a peer's single launch would take too much of the time; None where it would not."""
-        largest = self._largest.get((entry.name, problem.case.block))
-        if entry.name == OURS or largest is None:
+        by_block = self._largest.get(entry.name, {})
+        if entry.name == OURS or not by_block:
             return None
+        slowest = min(by_block.values(), key=lambda record: record.executed_flop / record.warm_ms)
+        largest = by_block.get(problem.case.block, slowest)
         flop = problem.case.dense_flop if entry.kind.work == "dense" else problem.case.stored_flop
         expected = flop / largest.executed_flop * largest.warm_ms * 1e-3
-        if expected < _TOO_SLOW * self._seconds:
+        if _LAUNCHES_AT_LEAST * expected < self._seconds:
             return None
         return (
-            f"One launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}; "
-            f"--time-budget gives the whole case {self._seconds:.3g} s."
+            f"A launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}, and "
+            f"{_LAUNCHES_AT_LEAST} are needed; --time-budget gives the whole case {self._seconds:.3g} s."
         )
 
     def _note(self, records: Sequence[Record]) -> None:
         for record in records:
             if record.warm_ms is not None:
-                key = (record.implementation, record.case.block)
-                known = self._largest.get(key)
+                by_block = self._largest.setdefault(record.implementation, {})
+                known = by_block.get(record.case.block)
                 if known is None or record.executed_flop >= known.executed_flop:
-                    self._largest[key] = record
+                    by_block[record.case.block] = record
 
     def _sample(self) -> Clocks | None:
         return telemetry(self._device.index or 0)[0] if self._device.type == "cuda" else None

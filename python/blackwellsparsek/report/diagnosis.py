@@ -138,7 +138,9 @@ def _tile(subject: Subject) -> Step:
     measured = sorted((r for r in others if r.status == "ok"), key=lambda r: r.warm_ms)
     if not measured:
         evidence = (default, "no alternative was measured")
-        advice = "Measure them: benchmarks/comprehensive_benchmark.py does, on a GPU, and so does `bsk sweep`."
+        advice = (
+            "Measure them: benchmarks/comprehensive_benchmark.py does, on a GPU, and so does `bsk sweep`."
+        )
         return Step(question, "no evidence", evidence, advice)
     evidence = [default, *(f"{r.settings}: {r.warm_ms:.4g} ms" for r in measured)]
     best = measured[0]
