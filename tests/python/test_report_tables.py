@@ -8,6 +8,7 @@ from blackwellsparsek.records import OURS, Results, Times
 from blackwellsparsek.report.case_tables import (
     alternatives_table,
     appendices,
+    choices_sentence,
     clocks_sentence,
     implementations_table,
     settings_table,
@@ -58,6 +59,21 @@ def test_alternatives_stand_beside_the_plans_choice_and_not_among_the_implementa
         ("the plan's choice, spmm_sm90", "1.00"),
     ]
     assert not alternatives_table(run(own), HEADLINE).rows
+
+
+def test_it_is_said_how_often_the_plan_took_the_fastest():
+    own = synthetic.record(HEADLINE, OURS, 0.36)
+    slower = synthetic.record(HEADLINE, OURS, 0.5, settings="spmm_sm80")
+    assert choices_sentence(run(own)) == ""
+    assert choices_sentence(run(own, slower)).endswith("in 1 of 1 cases.")
+    small = synthetic.case(block=64)
+    faster = [
+        synthetic.record(small, OURS, 0.5),
+        synthetic.record(small, OURS, 0.4, settings="spmm_sm80"),
+        synthetic.not_measured(small, OURS, "off", "wrong", settings="spmm_sm90_small"),
+    ]
+    text = choices_sentence(run(own, slower, *faster))
+    assert "in 1 of 2 cases; at worst spmm_sm80 was 1.25 times as fast, 8192³, block 64" in text
 
 
 def test_settings_and_clocks_are_of_the_case():

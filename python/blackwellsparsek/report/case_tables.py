@@ -1,8 +1,9 @@
 """Tables of everything that was measured on one case; the templates draw them as Markdown and HTML."""
 
 from ..records import OURS, Case, Record, Results
-from .names import implementation_name
-from .selection import alternatives, of_case
+from .comparison import NEGLIGIBLE
+from .names import case_name, implementation_name
+from .selection import alternatives, of_case, ours
 from .tables import NONE, Table, milliseconds, rate, ratio, with_range
 
 
@@ -65,6 +66,27 @@ def alternatives_table(results: Results, case: Case) -> Table:
         for record in sorted([own, *measured], key=lambda record: record.warm_ms)
     )
     return Table(("our kernel", "warm ms (p10 to p90)", "time over the choice's"), rows)
+
+
+def choices_sentence(results: Results) -> str:
+    """How often the plan took the fastest of our kernels; empty without alternatives."""
+    losses = []
+    for own in (record for record in ours(results) if record.status == "ok"):
+        others = [other for other in alternatives(results, own.case) if other.status == "ok"]
+        if others:
+            best = min(others, key=lambda other: other.warm_ms)
+            losses.append((own.warm_ms / best.warm_ms, best))
+    if not losses:
+        return ""
+    worst, best = max(losses, key=lambda loss: loss[0])
+    right = sum(loss <= 1 + NEGLIGIBLE for loss, _ in losses)
+    text = (
+        f"Of our kernels the plan took the fastest, or one within {NEGLIGIBLE:.0%} of it, in {right} of "
+        f"{len(losses)} cases"
+    )
+    if right == len(losses):
+        return f"{text}."
+    return f"{text}; at worst {best.settings} was {worst:.2f} times as fast, {case_name(best.case)}."
 
 
 def appendices(results: Results, case: Case) -> list[Table]:

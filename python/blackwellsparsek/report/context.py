@@ -59,6 +59,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
             for size, group in by_size.items()
         },
         "projection_checks": [(p, check_of_projection(criteria, p)) for p in criteria.projections],
+        "open_size": size_name(headline.case) if headline else next(iter(by_size), ""),
         "profile": profile,
         "steps": diagnose(results, criteria, profile) if judgement.decision == "NO-GO" else [],
         "stale": sentence(results.environment.kernels_sha256, repository),

@@ -19,7 +19,7 @@ from .selection import cases, default_records, matching, of_case, ours, speedup
 from .staleness import Published
 
 NONE = "-"
-SHARES = ("share of cuBLAS's dense rate", "that share back to back")
+SHARES = ("executed share of cuBLAS's dense rate", "that share back to back")
 UNJUDGED_RATE = "cublas_dense_random"  #: cuBLAS's rate on data without zeros, which take less power
 
 
