@@ -37,7 +37,7 @@ def test_figures_measured_before_are_reproduced_or_explained(criteria: Criteria)
     assert rows["cuSPARSE BSR", "128"] == ("17.4", "18.000", "1.03", "yes")
     assert rows["cuSPARSE BSR", "64"] == ("17.4", "21.000", "1.21", "not explained")
     assert rows["cuSPARSE BSR", "32"] == ("17.4", "-", "-", "not measured")
-    assert rows["cuSPARSE Blocked-ELL", "128"][3].startswith("Rows are padded")
+    assert rows["cuSPARSE Blocked-ELL", "128"][3].startswith("Rows were equally long then")
 
 
 def test_a_figure_of_one_launch_says_so():

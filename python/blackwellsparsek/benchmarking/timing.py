@@ -119,8 +119,8 @@ def measure(
     """Fill the contenders' times: launch by launch in turns, every other round in reverse order.
 
     All implementations have the same right to `seconds`, and slow ones get what fast ones do not need. A
-    slow one gets fewer launches than `iterations`, spread over the rounds, and one that lasts longer than its
-    share is not launched again: `seconds` of the contender, from launching it once, is then its only time.
+    slow one gets fewer launches than `iterations`, though some, spread over the rounds; one that lasts longer
+    than its share is not launched again: `seconds`, from launching it once, is then its only time.
 
     Returns the clocks under load of them all: NVML renews its figures too rarely to tell them apart.
     """
@@ -137,8 +137,9 @@ def measure(
                 latest = 1e-3 * clock.isolated(contender, flush=False)
                 contender.seconds = min(contender.seconds, latest)
     each = shares(contenders, iterations, seconds)
+    least = min(_LEAST_RUNS, iterations)  # a median and a spread need some, even where they cost more
     runs = [
-        _affordable(_SHARE_ISOLATED * share, contender, iterations)
+        max(least, _affordable(_SHARE_ISOLATED * share, contender, iterations))
         for contender, share in zip(contenders, each, strict=True)
     ]
     order = list(range(len(contenders)))
