@@ -19,7 +19,8 @@ from blackwellsparsek.benchmarking.interrupt import prompt_interrupts
 from blackwellsparsek.benchmarking.one_case import UnusableDevice
 from blackwellsparsek.benchmarking.patterns import PATTERNS
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS, PEERS
-from blackwellsparsek.benchmarking.run import CannotResume, Options, best_rate, run
+from blackwellsparsek.benchmarking.run import CannotResume, Options, run
+from blackwellsparsek.benchmarking.summary import best_rate
 from blackwellsparsek.records import OURS, RecordsError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130

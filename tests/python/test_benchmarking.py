@@ -12,8 +12,9 @@ from blackwellsparsek.benchmarking import environment, one_case, run
 from blackwellsparsek.benchmarking.alternatives import HalvedBlocks, Sm90, halved
 from blackwellsparsek.benchmarking.cases import BOUND, CaseSpec, Oracle, Problem, make_specs
 from blackwellsparsek.benchmarking.implementations import Bsk, Implementation, Unavailable
-from blackwellsparsek.benchmarking.one_case import CaseRunner, UnusableDevice, summary
+from blackwellsparsek.benchmarking.one_case import CaseRunner, UnusableDevice
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask
+from blackwellsparsek.benchmarking.summary import summary
 from blackwellsparsek.benchmarking.timing import Contender, CpuClock, measure, spread
 from blackwellsparsek.records import partial_path, read_results
 
@@ -371,6 +372,32 @@ def test_records_of_another_gpu_or_other_kernels_are_not_mixed_in(tmp_path, monk
     with pytest.raises(run.CannotResume, match=words):
         run.run(options(output, resume=True))
     assert output.read_bytes() == before
+
+
+def disassembler(tmp_path: Path, monkeypatch, script: str) -> environment.InstructionCount:
+    """Counts by a cuobjdump that is this script."""
+    tool = tmp_path / "cuobjdump"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return environment.InstructionCount(torch.device("cuda"))
+
+
+def test_instructions_are_counted_while_cases_are_measured(tmp_path, monkeypatch):
+    known = environment.gather(CPU, "")
+    count = disassembler(tmp_path, monkeypatch, "sleep 0.5; printf 'HGMMA.64x256\\nUTMALDG.2D\\nHGMMA\\n'")
+    assert count.added_to(known) == known
+    found = count.added_to(known, 10)
+    assert (found.hgmma, found.utmaldg) == (2, 1)
+    assert count.added_to(known) == found
+
+
+def test_a_disassembler_that_fails_or_is_stopped_counts_nothing(tmp_path, monkeypatch):
+    known = environment.gather(CPU, "")
+    assert disassembler(tmp_path, monkeypatch, "exit 1").added_to(known, 10) == known
+    begin = time.monotonic()
+    disassembler(tmp_path, monkeypatch, "sleep 60").stop()
+    assert time.monotonic() - begin < 5
 
 
 def test_nothing_measured_yet_is_nothing_to_resume_from(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from ..records import (
-    OURS,
     Record,
     Results,
     append_partial,
@@ -22,8 +21,9 @@ from .alternatives import ALTERNATIVES
 from .cases import CaseSpec
 from .environment import InstructionCount, command_line, gather
 from .implementations import Implementation
-from .one_case import CaseRunner, setting_up, summary
+from .one_case import CaseRunner
 from .progress import Progress
+from .summary import setting_up, summary
 
 _KNOWN_WARNINGS = (
     "Sparse (BSR|CSR) tensor support is in beta",
@@ -71,7 +71,6 @@ def run(options: Options) -> Results:
     instructions = InstructionCount(options.device)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     start_partial(results, partial)
-    write_results(results, options.output)
     try:
         for records in _measured(options, results.records):
             for record in records:
@@ -135,17 +134,3 @@ def _resumed(results: Results, path: Path) -> Results:
     counts = {name: getattr(before.environment, name) for name in ("hgmma", "utmaldg")}
     environment = replace(results.environment, **counts)
     return replace(results, environment=environment).with_records(before.records)
-
-
-def best_rate(results: Results) -> str:
-    """The library's highest executed rate, in words, for the end of a run."""
-    ours = [record for record in results.records if record.implementation == OURS and record.executed_tflops]
-    if not ours:
-        return "The library itself was not measured."
-    best = max(ours, key=lambda record: record.executed_tflops)
-    case = best.case
-    return (
-        f"Highest rate of this library: {best.executed_tflops:.4g} executed TFLOP/s "
-        f"({best.dense_equivalent_tflops:.4g} dense-equivalent) at {case.m} x {case.n} x {case.k}, "
-        f"block {case.block}, density {case.density:.3f}."
-    )
