@@ -1,8 +1,8 @@
 """Measure block-sparse products by this library and by every peer that is there, on the same data.
 
-A case is one combination of size, sparsity, block size, dtype, pattern and n. In each, all implementations, and
-the alternatives to what this library's plan chooses, are checked against a product in double precision and then
-launched in turns, with and without flushing L2.
+A case is one combination of size, sparsity, block size, dtype, pattern and n. In each, all implementations
+are checked against a product in double precision and then launched in turns, with and without flushing L2;
+with them alternatives to what the library's plan chose.
 Records go to the results file, which `python -m blackwellsparsek.report` judges.
 
 Ctrl-C, SIGTERM or a crash keeps every finished case; --resume goes on with the others.
