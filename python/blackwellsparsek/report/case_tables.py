@@ -38,17 +38,18 @@ def _implementation_row(record: Record, own: Record | None) -> tuple[str, ...]:
 
 
 def settings_table(results: Results, case: Case) -> Table:
-    """What each implementation was set to, and how long planning, converting A and tuning took."""
+    """Error of each implementation, how long planning, converting A and tuning took, and its settings."""
     rows = tuple(
         (
             implementation_name(record.implementation),
+            f"{record.error.relative:.1e}" if record.error else NONE,
             NONE if record.setup_seconds is None else f"{record.setup_seconds:.2f}",
             record.settings or (record.kernel if record.implementation == OURS else None) or NONE,
         )
         for record in of_case(results, case).values()
-        if record.settings or record.setup_seconds is not None
+        if record.error or record.settings
     )
-    return Table(("implementation", "s to set up", "settings"), rows)
+    return Table(("implementation", "relative error", "s to set up", "settings"), rows)
 
 
 def alternatives_table(results: Results, case: Case) -> Table:
