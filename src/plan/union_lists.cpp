@@ -14,8 +14,7 @@ namespace {
 /// Appends stages of one group after another.
 class Writer {
 public:
-    Writer(UnionLists& lists, int unit)
-        : lists_(lists), units_per_stage_(stage_units(unit)) {}
+    Writer(UnionLists& lists, int unit) : lists_(lists), units_per_stage_(stage_units(unit)) {}
 
     /// Opens a stage if the step or its `units` do not fit the last one. The units lie from `first` on.
     void add_step(UnionStep step, int units, std::int32_t first) {
@@ -214,7 +213,9 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
 std::vector<GroupWork> group_work(const UnionLists& lists) {
     std::vector<GroupWork> works(lists.group_stages.size() - 1);
     for (std::size_t g = 0; g < works.size(); ++g) {
-        const auto step_of = [&](std::int32_t stage) { return lists.steps.begin() + std::ptrdiff_t{stage} * kGroupStageSteps; };
+        const auto step_of = [&](std::int32_t stage) {
+            return lists.steps.begin() + std::ptrdiff_t{stage} * kGroupStageSteps;
+        };
         works[g].steps = std::count_if(step_of(lists.group_stages[g]), step_of(lists.group_stages[g + 1]),
                                        [](const UnionStep& step) { return step.rows != 0; });
         works[g].units =

@@ -24,7 +24,8 @@ constexpr int stage_units(int unit) {
 }
 inline constexpr int kMostStageUnits = 32;
 
-inline constexpr int kMostDynamicSteps = 4096;  ///< kGroupStepK columns of A each, whose lists the device can make
+inline constexpr int kMostDynamicSteps =
+    4096;  ///< kGroupStepK columns of A each, whose lists the device can make
 
 /// The columns of A that a piece of B meets: one unit column of 32, or two neighbours of 16.
 struct UnionStep {

@@ -175,7 +175,8 @@ public:
     }
 
 private:
-    static constexpr int kPieces = kWidth / 32;  ///< of accumulators, 32 columns each: one copy of the code serves all
+    static constexpr int kPieces =
+        kWidth / 32;  ///< of accumulators, 32 columns each: one copy of the code serves all
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 

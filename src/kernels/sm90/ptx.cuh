@@ -132,7 +132,8 @@ __device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, 
 }
 
 /// 9.7.9.25.4.1 cp.async.bulk: `bytes` that follow each other, both ends at multiples of 16 bytes.
-__device__ inline void bulk_load(void* shared, const void* global, std::uint64_t* barrier, std::uint32_t bytes) {
+__device__ inline void bulk_load(void* shared, const void* global, std::uint64_t* barrier,
+                                 std::uint32_t bytes) {
     asm volatile(
         "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
             shared_address(shared)),
@@ -144,7 +145,8 @@ __device__ inline void bulk_load(void* shared, const void* global, std::uint64_t
 __device__ inline void bulk_load_multicast(void* shared, const void* global, std::uint64_t* barrier,
                                            std::uint32_t bytes, std::uint16_t cta_mask) {
     asm volatile(
-        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, [%3], "
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], "
+        "%2, [%3], "
         "%4;" ::"r"(shared_address(shared)),
         "l"(global), "r"(bytes), "r"(shared_address(barrier)), "h"(cta_mask)
         : "memory");

@@ -68,7 +68,7 @@ template <SpmmSm90SmallConfig kConfig>
 struct PaddedConsumers {
     static_assert(kConfig.unit == 16);
     static constexpr int kWarpgroups = kGroupChunks;
-    static constexpr int kStages = 4;          // what fits in 227 KiB
+    static constexpr int kStages = 4;           // what fits in 227 KiB
     static constexpr int kReleaseArrivals = 4;  ///< of a warpgroup at `empty` of each CTA
 
     // Registers of a thread after the roles part: 128*32 + 512*112 = 61440, the 96 a thread of the launch.
@@ -122,7 +122,7 @@ struct PaddedConsumers {
                                                 units + sources[slice] * kUnitBytes);
                     ptx::wgmma_fence();
                     ptx::wgmma_m64n128k16<kConfig.dtype, kRowMajorB ? 1 : 0>(acc, fragment,
-                                                                            descriptor_of_b(pieces, slice));
+                                                                             descriptor_of_b(pieces, slice));
                     ptx::wgmma_commit();
                 }
             }
@@ -145,9 +145,8 @@ struct PaddedConsumers {
         const auto* values = reinterpret_cast<const std::uint16_t*>(p.values);
         const std::uint16_t* b = p.b + at.batch * p.stride_b;
         const auto element_of_b = [&](int k, int column) -> std::uint32_t {
-            return k < p.k && column < p.n
-                       ? b[kRowMajorB ? k * p.ldb + column : column * p.ldb + k]
-                       : std::uint16_t{0};
+            return k < p.k && column < p.n ? b[kRowMajorB ? k * p.ldb + column : column * p.ldb + k]
+                                           : std::uint16_t{0};
         };
 #pragma unroll
         for (float& x : acc) {
@@ -157,8 +156,8 @@ struct PaddedConsumers {
         for (int slice = begin * Slices::kCount; slice < end * Slices::kCount; ++slice) {
             const int stage = slice / Slices::kCount;
             const int in_stage = slice % Slices::kCount;
-            const int source = __shfl_sync(
-                0xFFFFFFFF, Slices::of(Slices::load_rows(p, stage), consumer).source, in_stage);
+            const int source =
+                __shfl_sync(0xFFFFFFFF, Slices::of(Slices::load_rows(p, stage), consumer).source, in_stage);
             if (source < 0) {
                 continue;
             }
@@ -169,10 +168,12 @@ struct PaddedConsumers {
             sm80::Fragment a;
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                a.reg[i] = *reinterpret_cast<const std::uint32_t*>(rows + i % 2 * 8 * row_elements + i / 2 * 8);
+                a.reg[i] =
+                    *reinterpret_cast<const std::uint32_t*>(rows + i % 2 * 8 * row_elements + i / 2 * 8);
             }
             const UnionStep step = p.steps[stage * kGroupStageSteps + in_stage / Slices::kPerStep];
-            const int k = step.column * kGroupStepK + in_stage % Slices::kPerStep * Slices::kSliceK + lane % 4 * 2;
+            const int k =
+                step.column * kGroupStepK + in_stage % Slices::kPerStep * Slices::kSliceK + lane % 4 * 2;
 #pragma unroll
             for (int group = 0; group < kSm90SmallTileN / 8; ++group) {
                 const int column = at.col + group * 8 + lane / 4;
@@ -216,7 +217,12 @@ struct PaddedConsumers {
                 take_again(acc, p, at, stage_begin, stage_end, consumer);
             }
             const int row = __ldg(p.group_chunks + at.group * kGroupChunks + consumer) * kGroupChunkRows;
-            epilogue.store(acc, [&](int offset) { return int2{row, at.col + offset}; }, at.batch);
+            epilogue.store(
+                acc,
+                [&](int offset) {
+                    return int2{row, at.col + offset};
+                },
+                at.batch);
         }
         epilogue.finish_stores();
     }

@@ -64,7 +64,7 @@ template <SpmmSm90SmallConfig kConfig>
 struct SwappedConsumers {
     static_assert(kConfig.unit == 32);
     static constexpr int kWarpgroups = 2;
-    static constexpr int kStages = 3;          // what fits in 227 KiB
+    static constexpr int kStages = 3;           // what fits in 227 KiB
     static constexpr int kReleaseArrivals = 1;  ///< of a warpgroup at `empty` of each CTA
 
     // Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
@@ -181,8 +181,8 @@ struct SwappedConsumers {
                     if (more) {
                         ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
                     }
-                    Step::load(fragments[0], more ? 1 : 0,
-                               ptx::shared_address(shared.stages[state.stage].b), lane_offset);
+                    Step::load(fragments[0], more ? 1 : 0, ptx::shared_address(shared.stages[state.stage].b),
+                               lane_offset);
                 }
             }
             previous = current;

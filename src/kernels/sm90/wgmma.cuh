@@ -104,7 +104,8 @@ __device__ inline std::uint32_t descriptor_address(const void* shared) {
 
 /// The rest of the descriptor of a K-major operand whose rows are 64 bytes, swizzled by as many; groups of 8 rows follow
 /// each other, 16 columns of k are 32 bytes on.
-constexpr std::uint64_t kNarrowMatrixDescriptorBase = std::uint64_t{2} << 62 | std::uint64_t{8 * 64 >> 4} << 32;
+constexpr std::uint64_t kNarrowMatrixDescriptorBase = std::uint64_t{2} << 62 | std::uint64_t{8 * 64 >> 4}
+                                                                                   << 32;
 
 /// Starts d += a*b, d 64 x 32. a lies in registers: lane l of warp w holds in a[2*j + i] row 16*w + l/4 + 8*i, columns
 /// 8*j + 2*(l%4) and the next of k. b is K-major in shared memory; d as above.
@@ -127,15 +128,16 @@ __device__ inline void wgmma_m64n32k16(float (&d)[16], const std::uint32_t (&a)[
 #undef BSK_WGMMA_N32
 }
 
-#define BSK_WGMMA_ACCUMULATORS(d) \
+#define BSK_WGMMA_ACCUMULATORS(d)                                                                   \
     "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
-    "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), \
-    "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), \
-    "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), \
-    "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), \
-    "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), \
-    "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), \
-    "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
+        "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]),    \
+        "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]),  \
+        "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]),  \
+        "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]),  \
+        "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]), "+f"(d[42]),  \
+        "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]),  \
+        "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]),  \
+        "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
 
 /// Starts d += a*b, d 64 x 128. a lies in registers as above, b in shared memory, K-major, or
 /// MN-major where kTransposeB.
