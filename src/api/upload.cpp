@@ -66,6 +66,7 @@ ReplanLaunch replan_launch(const PlanState& state) {
         lists.unit = unit_of(a.block_m, a.block_k);
         lists.rows_per_block = a.block_m / lists.unit;
         lists.columns_per_block = a.block_k / lists.unit;
+        lists.units_per_stage = stage_units(lists.unit);
         lists.steps_of_a = static_cast<int>(ceil_div(a.block_cols() * a.block_k, kGroupStepK));
         lists.chunks = static_cast<std::int32_t>(ceil_div(a.m, kGroupChunkRows));
         lists.groups = static_cast<std::int32_t>(ceil_div(a.m, kGroupRows));

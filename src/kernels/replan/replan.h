@@ -51,6 +51,7 @@ struct DeviceLists {
     int unit = 0;  ///< 32 or 16; 0 for the other kernels
     int rows_per_block = 0;
     int columns_per_block = 0;
+    int units_per_stage = 0;
     int steps_of_a = 0;       ///< of kGroupStepK columns
     std::int32_t chunks = 0;  ///< of kGroupChunkRows rows
     std::int32_t groups = 0;

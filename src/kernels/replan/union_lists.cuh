@@ -115,7 +115,7 @@ __device__ int for_each_step(const Group& group, const DeviceLists& lists, int s
         if (i % kGroupStageSteps == 0 || units > free_units) {
             ++stages;
             place = 0;
-            free_units = stage_units(lists.unit);
+            free_units = lists.units_per_stage;
         }
         visit(step, stage + stages - 1, place);
         ++place;
