@@ -13,6 +13,7 @@ import torch
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
 from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.benchmarking.environment import sources
 
 IN_A_ROW = 5  # calls that are timed together: the host runs ahead of the device, as in training
 
@@ -92,6 +93,7 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
         "version": bsk.__version__,
+        **sources(),
         "tokens": tokens,
         "features": features,
         "block": block,

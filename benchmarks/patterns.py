@@ -12,6 +12,7 @@ import torch
 
 import blackwellsparsek as bsk
 from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.benchmarking.environment import sources
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask, uniform
 
 SIZE, DENSITY = 8192, 0.22
@@ -56,6 +57,7 @@ def main() -> None:
                     "schema": "bsk.patterns/1",
                     "device": torch.cuda.get_device_name(),
                     "version": bsk.__version__,
+                    **sources(),
                     "size": SIZE,
                     "n": n,
                     "block": block,

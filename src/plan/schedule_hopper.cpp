@@ -99,21 +99,21 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
                                 int unit, const DeviceModel& device) {
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
-    const GroupWork mean{total.columns / count, total.units / count};
+    const GroupWork mean{total.steps / count, total.units / count};
     const auto seconds = [&](const GroupWork& work) {
         return group_tile_seconds(choice, work, unit, device);
     };
     const double at_mean = seconds(mean);
     TileSeconds tile;
-    tile.unit = seconds({mean.columns, mean.units + 1}) - at_mean;
-    tile.column = seconds({mean.columns + 1, mean.units}) - at_mean;
-    tile.fixed = at_mean - static_cast<double>(mean.units) * tile.unit -
-                 static_cast<double>(mean.columns) * tile.column;
+    tile.unit = seconds({mean.steps, mean.units + 1}) - at_mean;
+    tile.step = seconds({mean.steps + 1, mean.units}) - at_mean;
+    tile.fixed =
+        at_mean - static_cast<double>(mean.units) * tile.unit - static_cast<double>(mean.steps) * tile.step;
     return tile;
 }
 
-double units_per_column(const GroupWork& work) {
-    return static_cast<double>(work.units) / static_cast<double>(std::max<std::int64_t>(work.columns, 1));
+double units_per_step(const GroupWork& work) {
+    return static_cast<double>(work.units) / static_cast<double>(std::max<std::int64_t>(work.steps, 1));
 }
 
 /// Plans tiles of groups of `tile_m` rows with this work: keeps the cluster size with the shortest schedule. Returns the
@@ -136,14 +136,14 @@ GroupWork schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Gr
     }
     GroupWork total;
     for (const GroupWork& work : works) {
-        total.columns += work.columns;
+        total.steps += work.steps;
         total.units += work.units;
     }
     plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
     const std::vector<double> seconds = seconds_of_tiles(plan.choice);
     plan.terms = busiest_stream(
         plan, a,
-        {static_cast<double>(works.size()), static_cast<double>(total.columns),
+        {static_cast<double>(works.size()), static_cast<double>(total.steps),
          static_cast<double>(total.units), std::accumulate(seconds.begin(), seconds.end(), 0.0)});
     return total;
 }
@@ -201,7 +201,7 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
         plan, device,
         fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
                     "piece of B",
-                    2 * kPairBlockRows, kSm90TileN, units_per_column(total)));
+                    2 * kPairBlockRows, kSm90TileN, units_per_step(total)));
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -214,7 +214,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         plan, device,
         fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
                     "each piece of B",
-                    kGroupRows, kSm90SmallTileN, kGroupRows, units_per_column(total), unit, unit));
+                    kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
 }
 
 void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
