@@ -12,7 +12,7 @@ import torch
 
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.measure import interleaved_medians
 
 IN_A_ROW = 5  # calls that are timed together: the host runs ahead of the device, as in training
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import blackwellsparsek as bsk
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.measure import interleaved_medians
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask, uniform
 
 SIZE, DENSITY = 8192, 0.22

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ._files import replacing
-from ._measure import interleaved_medians
+from .measure import interleaved_medians
 from ._ops import ops
 from .bsr import BSRMatrix, as_bsr
 from .plan import Layout, Plan, Policy, make_plan
