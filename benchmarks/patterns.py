@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 import blackwellsparsek as bsk
-from blackwellsparsek.measure import interleaved_medians
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask, uniform
+from blackwellsparsek.measure import interleaved_medians
 
 SIZE, DENSITY = 8192, 0.22
 
