@@ -78,7 +78,7 @@ def _refuse_tied(model: nn.Module, layers: Iterable[nn.Linear]) -> None:
             if len(names[parameter]) > 1:
                 raise ValueError(
                     f"One parameter has the names {', '.join(names[parameter])}, and a block-sparse layer "
-                    "would not share it: leave these layers out by `filter`, or give each a parameter of its own."
+                    "would not share it: leave these out by `filter`, or give each a parameter of its own."
                 )
 
 
