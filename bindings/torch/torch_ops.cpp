@@ -139,6 +139,19 @@ void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor
                out_transposed);
 }
 
+/// activation(A*b + bias) as a new tensor, row-major or, `out_transposed`, the transpose of that.
+Tensor product(std::int64_t plan, const Tensor& values, const Tensor& b, const std::optional<Tensor>& bias,
+               std::int64_t activation, bool b_transposed, bool out_transposed) {
+    const auto planned = PlanRegistry::instance().find<bsk::Plan>(plan);
+    const bsk::SpmmProblem& problem = planned->plan.problem();
+    const std::int64_t rows = problem.transpose_a ? planned->pattern.k : planned->pattern.m;
+    const std::int64_t sizes[]{out_transposed ? problem.n : rows, out_transposed ? rows : problem.n};
+    const Tensor out = new_tensor(values, sizes);
+    spmm_fused(plan, values, b, out, 1.0, 0.0, bias, 0, std::nullopt, activation, b_transposed,
+               out_transposed);
+    return out;
+}
+
 /// values = alpha*(d1*d2) + beta*values at the stored blocks, on the current stream of the plan's device.
 void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, double alpha,
            double beta, bool d1_transposed, bool d2_transposed) {
@@ -157,6 +170,15 @@ void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& 
                current_stream(a.device));
 }
 
+/// d1*d2 at the stored blocks as a new tensor like `values`, which is not read.
+Tensor sample(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, bool d1_transposed,
+              bool d2_transposed) {
+    const std::int64_t sizes[]{values.size(0), values.size(1), values.size(2)};
+    const Tensor out = new_tensor(values, sizes);
+    sddmm(plan, d1, d2, out, 1.0, 0.0, d1_transposed, d2_transposed);
+    return out;
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
@@ -172,6 +194,12 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
     m.def(
         "sddmm(int plan, Tensor d1, Tensor d2, Tensor(a!) values, float alpha, float beta, "
         "bool d1_transposed=False, bool d2_transposed=False) -> ()");
+    m.def(
+        "sample(int plan, Tensor d1, Tensor d2, Tensor values, bool d1_transposed, bool d2_transposed) -> "
+        "Tensor");
+    m.def(
+        "product(int plan, Tensor values, Tensor b, Tensor? bias, int activation, bool b_transposed, "
+        "bool out_transposed) -> Tensor");
     m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
@@ -195,6 +223,8 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
     m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
+    m.impl("product", TORCH_BOX(&product));
+    m.impl("sample", TORCH_BOX(&sample));
     m.impl("sddmm", TORCH_BOX(&sddmm));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
@@ -204,6 +234,8 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
     m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
+    m.impl("product", TORCH_BOX(&product));
+    m.impl("sample", TORCH_BOX(&sample));
     m.impl("sddmm", TORCH_BOX(&sddmm));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));

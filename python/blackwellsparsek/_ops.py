@@ -41,6 +41,8 @@ def _load() -> SimpleNamespace:
         spmm=packets.spmm.default,
         spmm_fused=packets.spmm_fused.default,
         sddmm=packets.sddmm.default,
+        product=packets.product.default,
+        sample=packets.sample.default,
         version=packets.version.default,
     )
 

@@ -60,6 +60,9 @@ def register(
         def backward(ctx, grad):
             return None, *gradients(ctx, grad, ctx.needs_input_grad[1:])
 
+    # Function.apply but for its look at functorch's transforms, which `_is_observed` excludes.
+    apply = super(torch.autograd.Function, Eager).apply
+
     def call(*inputs):
         operands = [inputs[position] for position in floating]
         if forward_ad._current_level >= 0:
@@ -74,7 +77,7 @@ def register(
             elif operand is not None:  # a subclass with a dispatch of its own
                 return operator(*inputs)
         if records and torch.is_grad_enabled():
-            return Eager.apply(inputs, *operands)
+            return apply(inputs, *operands)
         return kernel(*inputs)
 
     call.__name__ = name
