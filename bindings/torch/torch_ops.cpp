@@ -14,6 +14,8 @@
 #include <bsk/spmm.h>
 
 #include "base/check.h"
+#include "base/cuda.h"
+#include "kernels/lines/sum_lines.h"
 #include "plan_registry.h"
 #include "tensors.h"
 
@@ -179,6 +181,25 @@ Tensor sample(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tenso
     return out;
 }
 
+/// The sums of a CUDA matrix over its rows, on its current stream. Rows start and end at multiples of 16 bytes.
+Tensor column_sums(const Tensor& matrix) {
+    const bsk::DType dtype = dtype_of(matrix.scalar_type(), "matrix");
+    require(dtype != bsk::DType::f32, ErrorCode::dtype_mismatch,
+            "matrix is of type float32; expected float16 or bfloat16.");
+    require(matrix.dim() == 2 && matrix.stride(1) == 1 && matrix.stride(0) % bsk::kSumRun == 0 &&
+                matrix.size(1) % bsk::kSumRun == 0 &&
+                reinterpret_cast<std::uintptr_t>(matrix.const_data_ptr()) % 16 == 0,
+            ErrorCode::invalid_argument,
+            "matrix is no row-major matrix whose rows start and end at multiples of 16 bytes.");
+    const bsk::Device device = device_of(matrix);
+    const std::int64_t sizes[]{matrix.size(1)};
+    const Tensor sums = new_tensor(matrix, sizes);
+    const bsk::DeviceGuard guard(device.index);
+    bsk::launch_sum_lines(dtype, matrix.const_data_ptr(), matrix.size(0), matrix.size(1), matrix.stride(0),
+                          sums.mutable_data_ptr(), current_stream(device));
+    return sums;
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
@@ -200,6 +221,7 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
     m.def(
         "product(int plan, Tensor values, Tensor b, Tensor? bias, int activation, bool b_transposed, "
         "bool out_transposed) -> Tensor");
+    m.def("column_sums(Tensor matrix) -> Tensor");
     m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
@@ -232,6 +254,7 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
+    m.impl("column_sums", TORCH_BOX(&column_sums));
     m.impl("make_plan", TORCH_BOX(&make_plan));
     m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
     m.impl("product", TORCH_BOX(&product));
