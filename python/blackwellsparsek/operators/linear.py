@@ -34,12 +34,15 @@ def check_epilogue(
 
 def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    if bias is not None or activation != "none":
-        check_epilogue(values, shape[0], bias, activation)
-        bias = None if bias is None else bias.contiguous()
-    return multiply(  # Y^T = W X^T
-        arrays, x, True, False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation
-    )
+    if bias is not None:
+        bias = bias.contiguous()
+    try:
+        return multiply(  # Y^T = W X^T
+            arrays, x, True, False, True, lambda: _new_linear(x, *arrays, bias, activation), bias, activation
+        )
+    except (KeyError, RuntimeError):
+        check_epilogue(values, shape[0], bias, activation)  # says it in Python's words; not in every call
+        raise
 
 
 def _save(ctx, inputs, output):
