@@ -10,12 +10,9 @@
 
 #include <bsk/device.h>
 #include <bsk/plan.h>
-#include <bsk/sddmm.h>
 #include <bsk/spmm.h>
 
 #include "base/check.h"
-#include "base/cuda.h"
-#include "kernels/lines/sum_lines.h"
 #include "plan_registry.h"
 #include "tensors.h"
 
@@ -24,14 +21,6 @@ namespace {
 using namespace bsk::torch_ops;
 using bsk::ErrorCode;
 using bsk::require;
-
-/// What the registry keeps of it: no indices, and the device of the values.
-bsk::BsrView sizes_of(bsk::BsrView a, bsk::Device device) {
-    a.crow_indices = nullptr;
-    a.col_indices = nullptr;
-    a.device = device;
-    return a;
-}
 
 /// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
 /// or there.
@@ -58,19 +47,6 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     options.dynamic = dynamic;
     return PlanRegistry::instance().add(
         Planned<bsk::Plan>{bsk::make_plan(a, problem, device, options), sizes_of(a, device)});
-}
-
-/// As make_plan, for the sampled product of D1 [m, n] and D2 [n, k]; `values` says its dtype, out_dtype what it writes.
-std::int64_t make_sddmm_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
-                             std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype,
-                             bool d1_col_major, bool d2_col_major, std::int64_t ld1, std::int64_t ld2,
-                             const std::string& kernel) {
-    const bsk::BsrView a = pattern_of(crow_indices, col_indices, values, m, k);
-    const bsk::SddmmProblem problem{
-        n, dtype_of(out_dtype, "out_dtype"), layout_of(d1_col_major), layout_of(d2_col_major), ld1, ld2};
-    const bsk::Device device = device_of(values);
-    return PlanRegistry::instance().add(
-        Planned<bsk::SddmmPlan>{bsk::make_sddmm_plan(a, problem, device, kernel), sizes_of(a, device)});
 }
 
 /// Replaces the pattern of a dynamic plan, on the current stream of its device.
@@ -154,52 +130,6 @@ Tensor product(std::int64_t plan, const Tensor& values, const Tensor& b, const s
     return out;
 }
 
-/// values = alpha*(d1*d2) + beta*values at the stored blocks, on the current stream of the plan's device.
-void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, double alpha,
-           double beta, bool d1_transposed, bool d2_transposed) {
-    const auto planned = PlanRegistry::instance().find<bsk::SddmmPlan>(plan);
-    const bsk::BsrView& a = planned->pattern;
-    const bsk::SddmmProblem& problem = planned->plan.problem();
-    require_values(values, a);
-    require(dtype_of(values.scalar_type(), "values") == problem.values_dtype && device_of(values) == a.device,
-            ErrorCode::invalid_argument, "values differs from what the plan writes in dtype or device.");
-    const Shape d1_shape{a.m, problem.n, problem.d1_layout, problem.ld1, 1, 0};
-    const Shape d2_shape{problem.n, a.k, problem.d2_layout, problem.ld2, 1, 0};
-    bsk::sddmm(planned->plan,
-               matrix_of<bsk::ConstMatrixView>(d1, d1.const_data_ptr(), d1_shape, "d1", d1_transposed),
-               matrix_of<bsk::ConstMatrixView>(d2, d2.const_data_ptr(), d2_shape, "d2", d2_transposed),
-               values.mutable_data_ptr(), static_cast<float>(alpha), static_cast<float>(beta),
-               current_stream(a.device));
-}
-
-/// d1*d2 at the stored blocks as a new tensor like `values`, which is not read.
-Tensor sample(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, bool d1_transposed,
-              bool d2_transposed) {
-    const std::int64_t sizes[]{values.size(0), values.size(1), values.size(2)};
-    const Tensor out = new_tensor(values, sizes);
-    sddmm(plan, d1, d2, out, 1.0, 0.0, d1_transposed, d2_transposed);
-    return out;
-}
-
-/// The sums of a CUDA matrix over its rows, on its current stream. Rows start and end at multiples of 16 bytes.
-Tensor column_sums(const Tensor& matrix) {
-    const bsk::DType dtype = dtype_of(matrix.scalar_type(), "matrix");
-    require(dtype != bsk::DType::f32, ErrorCode::dtype_mismatch,
-            "matrix is of type float32; expected float16 or bfloat16.");
-    require(matrix.dim() == 2 && matrix.stride(1) == 1 && matrix.stride(0) % bsk::kSumRun == 0 &&
-                matrix.size(1) % bsk::kSumRun == 0 &&
-                reinterpret_cast<std::uintptr_t>(matrix.const_data_ptr()) % 16 == 0,
-            ErrorCode::invalid_argument,
-            "matrix is no row-major matrix whose rows start and end at multiples of 16 bytes.");
-    const bsk::Device device = device_of(matrix);
-    const std::int64_t sizes[]{matrix.size(1)};
-    const Tensor sums = new_tensor(matrix, sizes);
-    const bsk::DeviceGuard guard(device.index);
-    bsk::launch_sum_lines(dtype, matrix.const_data_ptr(), matrix.size(0), matrix.size(1), matrix.stride(0),
-                          sums.mutable_data_ptr(), current_stream(device));
-    return sums;
-}
-
 }  // namespace
 
 STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
@@ -209,19 +139,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
         "str kernel, bool may_be_dense, bool dynamic, bool transpose_a=False) -> int");
     m.def(
-        "make_sddmm_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, "
-        "ScalarType "
-        "out_dtype, bool d1_col_major, bool d2_col_major, int ld1, int ld2, str kernel) -> int");
-    m.def(
-        "sddmm(int plan, Tensor d1, Tensor d2, Tensor(a!) values, float alpha, float beta, "
-        "bool d1_transposed=False, bool d2_transposed=False) -> ()");
-    m.def(
-        "sample(int plan, Tensor d1, Tensor d2, Tensor values, bool d1_transposed, bool d2_transposed) -> "
-        "Tensor");
-    m.def(
         "product(int plan, Tensor values, Tensor b, Tensor? bias, int activation, bool b_transposed, "
         "bool out_transposed) -> Tensor");
-    m.def("column_sums(Tensor matrix) -> Tensor");
     m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
@@ -244,22 +163,15 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
-    m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
     m.impl("product", TORCH_BOX(&product));
-    m.impl("sample", TORCH_BOX(&sample));
-    m.impl("sddmm", TORCH_BOX(&sddmm));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
 }
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
-    m.impl("column_sums", TORCH_BOX(&column_sums));
     m.impl("make_plan", TORCH_BOX(&make_plan));
-    m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
     m.impl("product", TORCH_BOX(&product));
-    m.impl("sample", TORCH_BOX(&sample));
-    m.impl("sddmm", TORCH_BOX(&sddmm));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
