@@ -12,6 +12,7 @@ import torch
 
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
+from blackwellsparsek.benchmarking.environment import sources
 from blackwellsparsek.measure import interleaved_medians
 
 # Calls that are timed together, as in training: the host runs ahead of the device, and the 25 ms and more are
@@ -94,6 +95,7 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
         "version": bsk.__version__,
+        **sources(),
         "tokens": tokens,
         "features": features,
         "block": block,
