@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from .. import __version__, _ops
-from .._measure import interleaved_medians
 from ..kernel_sources import kernels_sha256
+from ..measure import interleaved_medians
 from ..records import Environment
 from .native import REPOSITORY, build_identity, telemetry
 
