@@ -20,11 +20,11 @@ namespace bsk {
 struct CostTerms {
     std::string variant;  ///< which constants count
     double tiles = 0;     ///< of C
-    double steps =
-        0;  ///< spmm_sm90: tile_m x 64 of A; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A;
-        ///< spmm_skinny: megabytes through L2
-    double units =
-        0;  ///< spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
+    /// spmm_sm90: tile_m x 64 of A; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny:
+    /// megabytes through L2
+    double steps = 0;
+    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
+    double units = 0;
     double bytes = 0;  ///< moved through device memory at least, by the whole device
 };
 

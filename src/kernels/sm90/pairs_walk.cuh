@@ -19,68 +19,54 @@ struct SpmmSm90PairsParams {
     bool one_box_b;  ///< B is row-major and its map one of panels: a stage of it is one box, not four
 };
 
-/// A tile of C to work on. Every second strip is walked backwards: what the strip before read last is still in L2.
+/// Every second strip is walked backwards: what the strip before read last is still in L2.
+__device__ inline bool walks_backwards(int strip) {
+    return strip % 2 != 0;
+}
+
+/// What a producer needs of a tile.
 struct PairTile {
     int strip;
-    int rows[2];    ///< block rows
-    int blocks[2];  ///< stored in each
-    int block[2];   ///< of each the one to begin with
-    int step;       ///< the one to begin with
+    int block[2];  ///< of each row the stored block to begin with
+    int step;      ///< the one to begin with
     int steps;
 
-    [[nodiscard]] __device__ int direction() const { return strip % 2 == 0 ? 1 : -1; }
+    [[nodiscard]] __device__ int direction() const { return walks_backwards(strip) ? -1 : 1; }
 };
 
-/// Reads the work items of a stream in order, each long before it is taken: what it holds takes loads one after the other.
-///
-/// @tparam kReadsSteps  also reads the first step of each tile ahead
-template <bool kReadsSteps>
+/// Reads the work items of a stream in order for a producer: the next tile and its first step are there when it is taken,
+/// and the pair of the one behind, as these take loads one after the other.
 class PairReader {
 public:
     __device__ PairReader(const SpmmSm90PairsParams& p, int begin, int end)
         : p_(p), item_(begin), last_(end - 1), work_(p.work[begin]) {
-        advance();
-        if constexpr (kReadsSteps) {
-            look_ahead();
-        }
+        ask();
+        look_ahead();
     }
 
     /// The next tile; the last one again behind the end. `step`: its first, if it has any.
     __device__ PairTile take(int& step) {
-        if constexpr (kReadsSteps) {
-            const PairTile tile = tile_;
-            step = step_;
-            look_ahead();
-            return tile;
-        } else {
-            const PairTile tile = resolved();
-            advance();
-            return tile;
-        }
+        const PairTile tile = tile_;
+        step = step_;
+        look_ahead();
+        return tile;
     }
 
 private:
-    /// The tile after the next, from what was asked for a tile ago.
     __device__ void look_ahead() {
-        tile_ = resolved();
-        step_ = tile_.steps > 0 ? __ldg(p_.steps + tile_.step) : 0;
-        advance();
-    }
-
-    __device__ PairTile resolved() const {
         const auto start = [this](int first, int count) {
-            return strip_ % 2 == 0 ? first : first + count - 1;
+            return walks_backwards(strip_) ? first + count - 1 : first;
         };
-        return {strip_,
-                {first_.x, first_.y},
-                {second_.x, second_.y},
-                {start(first_.z, second_.x), start(first_.w, second_.y)},
-                start(second_.z, second_.w),
-                second_.w};
+        tile_ = {strip_,
+                 {start(first_.z, second_.x), start(first_.w, second_.y)},
+                 start(second_.z, second_.w),
+                 second_.w};
+        step_ = tile_.steps > 0 ? __ldg(p_.steps + tile_.step) : 0;
+        ask();
     }
 
     /// Asks for the pair of the item that was asked for before, and for the next item.
-    __device__ void advance() {
+    __device__ void ask() {
         const auto* halves = reinterpret_cast<const int4*>(p_.pairs + work_.tile_row);
         first_ = __ldg(halves);
         second_ = __ldg(halves + 1);
@@ -98,6 +84,45 @@ private:
     int4 second_;  ///< its blocks, first_step and steps
     PairTile tile_;
     int step_;
+};
+
+/// What a consumer needs of a tile.
+struct RowTile {
+    int strip;
+    int row;     ///< block row
+    int blocks;  ///< stored there
+    int steps;
+};
+
+/// The same for a consumer, which computes row `row` of the pairs: each tile is read when the one before is taken.
+class RowReader {
+public:
+    __device__ RowReader(const SpmmSm90PairsParams& p, int begin, int end, int row)
+        : p_(p), row_(row), item_(begin), last_(end - 1), work_(p.work[begin]) {
+        ask();
+    }
+
+    /// The next tile; the last one again behind the end.
+    __device__ RowTile take() {
+        const RowTile tile = tile_;
+        ask();
+        return tile;
+    }
+
+private:
+    __device__ void ask() {
+        const RowPair* pair = p_.pairs + work_.tile_row;
+        tile_ = {work_.strip, __ldg(pair->rows + row_), __ldg(pair->blocks + row_), __ldg(&pair->steps)};
+        item_ = min(item_ + 1, last_);
+        work_ = p_.work[item_];
+    }
+
+    const SpmmSm90PairsParams& p_;
+    int row_;
+    int item_;
+    int last_;
+    WorkItem work_;
+    RowTile tile_;
 };
 
 }  // namespace bsk

@@ -71,7 +71,7 @@ struct SpmmSm90Pairs {
     __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
         State state;
-        PairReader<true> reader(p, begin, end);
+        PairReader reader(p, begin, end);
         const int share = rank * (kPairBlockRows / 2);  // its half of a block, in a cluster of 2
         for (int item = begin; item < end; ++item) {
             int next = 0;
@@ -109,13 +109,13 @@ struct SpmmSm90Pairs {
     __device__ static void produce_b(SharedStorage& shared, const CUtensorMap& b_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank) {
         State state;
-        PairReader<true> reader(p, begin, end);
+        PairReader reader(p, begin, end);
         for (int item = begin; item < end; ++item) {
             int next = 0;
             const PairTile tile = reader.take(next);
             const int direction = tile.direction();
             const int batch = tile.strip / p.strips;
-            const int col = first_column(p, tile, batch, rank);
+            const int col = first_column(p, tile.strip, batch, rank);
             int at = tile.step;
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
@@ -152,9 +152,8 @@ struct SpmmSm90Pairs {
         }
     }
 
-    __device__ static int first_column(const SpmmSm90PairsParams& p, const PairTile& tile, int batch,
-                                       int rank) {
-        return ((tile.strip - batch * p.strips) * p.cluster + rank) * kTileN;
+    __device__ static int first_column(const SpmmSm90PairsParams& p, int strip, int batch, int rank) {
+        return ((strip - batch * p.strips) * p.cluster + rank) * kTileN;
     }
 
     // ---- Consumers: 128 threads each --------------------------------------------------------------------
@@ -241,11 +240,10 @@ struct SpmmSm90Pairs {
         TileEpilogue epilogue(epilogue_params, shared.c[consumer],
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
         Place place;
-        PairReader<false> reader(p, begin, end);
+        RowReader reader(p, begin, end, consumer);
         for (int item = begin; item < end; ++item) {
-            int unused = 0;
-            const PairTile tile = reader.take(unused);
-            const int own = (consumer == 0 ? tile.blocks[0] : tile.blocks[1]) * stages_per_block;
+            const RowTile tile = reader.take();
+            const int own = tile.blocks * stages_per_block;
             float acc[128] = {};
             if constexpr (kDefersStore) {
                 if (own == 0) {
@@ -258,9 +256,9 @@ struct SpmmSm90Pairs {
                 }
             });
             Loop::finish(acc);
-            const int row = (consumer == 0 ? tile.rows[0] : tile.rows[1]) * kPairBlockRows;
+            const int row = tile.row * kPairBlockRows;
             const int batch = tile.strip / p.strips;
-            const int col = first_column(p, tile, batch, rank);
+            const int col = first_column(p, tile.strip, batch, rank);
             if constexpr (kDefersStore) {
                 epilogue.load_row_bias(row);
                 epilogue.hold(acc, row, col, batch);
