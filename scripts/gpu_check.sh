@@ -7,9 +7,9 @@ usage() {
     cat <<'HELP'
 Usage: scripts/gpu_check.sh [--build-dir DIR] [--out DIR] [--model-dir DIR] [--quick]
 
-Runs all GPU tests, compute-sanitizer, the bench, the sweep of the cost model, patterns, the comparison with all peers,
-a profile, the host overhead and the examples of an existing build, goes on after a failure, and writes a log for each
-step, the records and summary.json.
+Runs all GPU tests, compute-sanitizer, the bench, the sweep of the cost model, patterns, shapes and epilogues, the
+comparison with all peers, a profile, the host overhead and the examples of an existing build, goes on after a failure,
+and writes a log for each step, the records and summary.json.
 
   --build-dir DIR   the build (default: build)
   --out DIR         where logs and records go (default: build/gpu_check)
@@ -142,6 +142,7 @@ main() {
     check sweep "$BSK" sweep --size 2048,4096,"$size" --density 0.05,0.1,0.22,0.3,0.5,0.7,0.9,1 \
         --n 1,16,64,128,512,2048,8192 --time-budget 0.04 --runs 12 --records "$OUT/crossover.jsonl"
     check patterns bash -c "'$PYTHON' benchmarks/patterns.py >'$OUT/patterns.jsonl'"
+    check shapes bash -c "'$PYTHON' benchmarks/shapes.py >'$OUT/shapes.jsonl'"
     check comparison "$PYTHON" benchmarks/comprehensive_benchmark.py --sizes "$size" --sparsity 0.78 \
         --time-budget 5 --output "$OUT/results.json"
     check profile bash -c "'$PYTHON' benchmarks/profile_ncu.py --export '$OUT/h100_profile' || [[ \$? == 3 ]]"

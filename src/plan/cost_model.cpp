@@ -176,10 +176,10 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         const double b_over_a = static_cast<double>(tile.columns) / tile.rows;
         terms.variant = fmt::format("spmm_skinny/{}", tile.columns);
         terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
-        // Microseconds of a warp for its chunks of 32 columns of the longest row; an unaligned B is copied element by
-        // element (docs/worklog/skinny.md).
+        // Microseconds of a warp for its chunks of 32 columns of the longest row (docs/worklog/skinny.md).
+        const bool by_elements = problem.n <= kSkinnyColumnsByElements && problem.ldb % 8 != 0;
         const double chunks = static_cast<double>(longest_row) * a.block_k / 32 / tile.warps;
-        terms.units = chunks * (0.4 + (problem.ldb % 8 == 0 ? 0.004 : 0.035) * tile.columns);
+        terms.units = chunks * (0.4 + (by_elements ? 0.035 : 0.004) * tile.columns);
     } else {
         // Steps of the time that an SM of an H200 takes for a piece of 64 x 64 x 256 at its dense rate.
         terms.steps = pieces(a) * static_cast<double>(problem.n * problem.batch) / 256 / rate_share(kernel) /

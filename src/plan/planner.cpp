@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/math.h"
 #include "format/indices.h"
+#include "plan/copies.h"
 #include "plan/cost_model.h"
 #include "plan/schedule_hopper.h"
 
@@ -139,9 +140,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
             plan.terms = unscheduled_terms(kernel, a, longest_row(crow), problem, device);
             plan.predicted_seconds = seconds(plan.terms, device);
     }
-    if (is_hopper(kernel)) {
-        plan_copies(plan, a, device);
-    }
+    plan_copies(plan, a, device);
     if (kernel == KernelId::dense_cublas) {
         plan_dense(plan, a, device, options);
     }

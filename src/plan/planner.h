@@ -36,7 +36,7 @@ struct HostPlan {
     std::int64_t packed_bytes = 0;
     /// A is transposed and the kernel reads it from a copy of the values with transposed blocks.
     bool transposes_values = false;
-    /// The Hopper kernels work on stream-ordered copies where TMA cannot read B, or not write C, as they lie.
+    /// The kernel works on stream-ordered copies of B or C (copies.h).
     bool copies_b = false;
     bool copies_c = false;
     double predicted_seconds = 0;

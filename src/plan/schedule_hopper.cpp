@@ -16,9 +16,6 @@ namespace bsk {
 
 namespace {
 
-constexpr double kCopyLaunchSeconds =
-    2e-6;  // of a launch behind another, as the expansion of A takes (cost_constants.h)
-
 /// The work of one strip.
 struct StripWork {
     double tiles = 0;
@@ -215,28 +212,6 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
                     "each piece of B",
                     kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
-}
-
-void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
-    const SpmmProblem& problem = plan.problem;
-    plan.copies_b = !tma_reads_b(a, problem);
-    plan.copies_c = !tma_writes_c(a, problem);
-    const std::int64_t b_bytes = plan.copies_b ? a.k * size_of(a.dtype) : 0;
-    const std::int64_t c_bytes = plan.copies_c ? a.m * size_of(problem.c_dtype) : 0;
-    if (b_bytes + c_bytes == 0) {
-        return;
-    }
-    const double launches = kCopyLaunchSeconds * ((plan.copies_b ? 1 : 0) + (plan.copies_c ? 1 : 0));
-    const double seconds =
-        launches + 2.0 * static_cast<double>((b_bytes + c_bytes) * problem.n * problem.batch) /
-                       (device.memory_gbps * 1e9);
-    plan.predicted_seconds += seconds;
-    plan.reasons.push_back(fmt::format(
-        "{} copied, because TMA needs lines that start and end at multiples of 16 bytes: {:.3f} ms.",
-        !plan.copies_c   ? "B is"
-        : !plan.copies_b ? "C is"
-                         : "B and C are",
-        1e3 * seconds));
 }
 
 }  // namespace bsk

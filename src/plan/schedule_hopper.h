@@ -28,7 +28,4 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device);
 
-/// Decides for any of them which operands are copied, and counts their time: read and written once each way.
-void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device);
-
 }  // namespace bsk

@@ -8,6 +8,10 @@ namespace bsk {
 
 inline constexpr int kSkinnyMostColumns = 128;  ///< of B that spmm_skinny takes
 
+/// Up to so many columns it loads a B whose lines are not whole pieces of 16 bytes element by element; of more it gets a
+/// copy.
+inline constexpr int kSkinnyColumnsByElements = 8;
+
 /// Rows and columns of C that a CTA computes, and the warps that share a row's blocks.
 struct SkinnyTile {
     int rows;

@@ -112,7 +112,7 @@ TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
     using Copies = std::pair<bool, bool>;  // of B, of C
     const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem) {
         const HostPlan plan = plan_of(matrix, problem, "h200", "spmm_sm90");
-        EXPECT_EQ(plan.copies_b || plan.copies_c, reasons_mention(plan, "copied, because TMA"));
+        EXPECT_EQ(plan.copies_b || plan.copies_c, reasons_mention(plan, "copied to lines"));
         return Copies{plan.copies_b, plan.copies_c};
     };
     EXPECT_EQ(copies(a, {.n = 104, .ldb = 112, .ldc = 120}), Copies(false, false));
@@ -130,6 +130,23 @@ TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
     // TMA would read what lies behind the columns of B.
     const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
     EXPECT_EQ(copies(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}), Copies(true, false));
+}
+
+TEST_F(HopperPlanner, CopiesABThatIsLoadedFasterFromWholeLines) {
+    const BsrMatrix a = square(512, 64);
+    const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem, const char* kernel) {
+        return plan_of(matrix, problem, "h200", kernel).copies_b;
+    };
+    EXPECT_TRUE(copies(a, {.n = 511}, "spmm_sm80"));
+    EXPECT_FALSE(copies(a, {.n = 512}, "spmm_sm80"));
+    EXPECT_TRUE(copies(a, {.n = 100, .ldb = 101}, "spmm_skinny"));
+    EXPECT_FALSE(copies(a, {.n = 5}, "spmm_skinny")) << "so few columns are loaded element by element";
+
+    // Rows of B that start off lines of L2: worth a copy where many stored blocks read them.
+    const BsrMatrix many = square(8192, 64);
+    EXPECT_TRUE(copies(many, {.n = 8136}, "spmm_sm90"));
+    EXPECT_FALSE(copies(many, {.n = 8192}, "spmm_sm90"));
+    EXPECT_FALSE(copies(square(8192, 128), {.n = 8136}, "spmm_sm90"));
 }
 
 TEST_F(HopperPlanner, SplitsALongRowButNotForADynamicPlan) {

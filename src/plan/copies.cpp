@@ -1,0 +1,71 @@
+#include "plan/copies.h"
+
+#include <fmt/format.h>
+
+#include "plan/cost_model.h"
+#include "plan/kernels.h"
+#include "plan/skinny_tile.h"
+#include "plan/union_lists.h"
+
+namespace bsk {
+
+namespace {
+
+constexpr double kCopyLaunchSeconds =
+    2e-6;  // of a launch behind another, as the expansion of A takes (cost_constants.h)
+constexpr std::int64_t kL2Line = 128;  // bytes
+
+double copy_seconds(std::int64_t bytes, const DeviceModel& device) {
+    return kCopyLaunchSeconds + 2.0 * static_cast<double>(bytes) / (device.memory_gbps * 1e9);
+}
+
+/// Whether the kernel cannot load B, or only element by element, which took up to six times as long in all
+/// (docs/worklog/epilogues.md).
+bool needs_whole_lines(KernelId kernel, const SpmmProblem& problem) {
+    return is_hopper(kernel) || kernel == KernelId::spmm_sm80 ||
+           (kernel == KernelId::spmm_skinny && problem.n > kSkinnyColumnsByElements);
+}
+
+/// How much longer the plan takes where rows of B start off lines of L2, so that boxes of 128 bytes lie in two of them;
+/// measured at n = 8136 on an H200 (docs/worklog/epilogues.md).
+double share_lost_off_lines(const HostPlan& plan, const BsrView& a) {
+    const SpmmProblem& problem = plan.problem;
+    if (!is_hopper(plan.choice.kernel) || problem.b_layout != Layout::row_major ||
+        problem.ldb * size_of(a.dtype) % kL2Line == 0) {
+        return 0;
+    }
+    if (plan.choice.kernel == KernelId::spmm_sm90) {
+        return plan.choice.tile_m == 64 ? 0.30 : 0.06;
+    }
+    if (plan.choice.kernel == KernelId::spmm_sm90_pairs) {
+        return 0.30;  // not measured: as tiles of 64 rows
+    }
+    return unit_of(a.block_m, a.block_k) == 32 ? 0.14 : 0.02;
+}
+
+}  // namespace
+
+void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
+    const SpmmProblem& problem = plan.problem;
+    const std::int64_t columns = problem.n * problem.batch;
+    const double copy_of_b = copy_seconds(a.k * columns * size_of(a.dtype), device);
+    const double lost =
+        share_lost_off_lines(plan, a) * (plan.predicted_seconds - fixed_seconds(plan.terms, device));
+    plan.copies_b =
+        (needs_whole_lines(plan.choice.kernel, problem) && !tma_reads_b(a, problem)) || lost > copy_of_b;
+    plan.copies_c = is_hopper(plan.choice.kernel) && !tma_writes_c(a, problem);
+    const double seconds =
+        (plan.copies_b ? copy_of_b : 0) +
+        (plan.copies_c ? copy_seconds(a.m * columns * size_of(problem.c_dtype), device) : 0);
+    plan.predicted_seconds += plan.copies_b ? seconds : seconds + lost;
+    if (plan.copies_b || plan.copies_c) {
+        plan.reasons.push_back(
+            fmt::format("{} copied to lines that start and end where {} can use them whole: {:.3f} ms.",
+                        !plan.copies_c   ? "B is"
+                        : !plan.copies_b ? "C is"
+                                         : "B and C are",
+                        name(plan.choice.kernel), 1e3 * seconds));
+    }
+}
+
+}  // namespace bsk
