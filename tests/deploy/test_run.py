@@ -130,7 +130,7 @@ def test_machine_that_is_restarted(
     far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
     process = far_side.begin("--rehearse", "--wheel", str(wheel))
-    wait_for(lambda: far_side.state() == "running verify_cpu")
+    wait_for(lambda: far_side.state() == "running build")
     run = far_side.run_folder
     far_side.end_run()
     far_side.stop()
@@ -142,7 +142,7 @@ def test_machine_that_is_restarted(
     far_side.start()
     back = far_side.deploy("--attach")
     assert back.returncode == 10
-    assert "The run was interrupted in the step 'verify_cpu': the machine was restarted" in back.stderr
+    assert "The run was interrupted in the step 'build': the machine was restarted" in back.stderr
 
     again = far_side.deploy("--rehearse", "--wheel", str(wheel))
     assert again.returncode == 0, again.stderr
