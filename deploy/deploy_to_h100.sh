@@ -180,7 +180,7 @@ main() {
     fetch_results
     [[ $DRY_RUN == yes ]] || judge_end
     judge_results
-    exit "$VERDICT"
+    return "$VERDICT"
 }
 
 main "$@"

@@ -391,6 +391,21 @@ TEST(Sm80Planner, TakesNarrowTilesWhereWideOnesLeaveMultiprocessorsIdle) {
     EXPECT_EQ(columns(128), 128);
 }
 
+TEST(Sm80Planner, TransposesBWhereItWouldReadItInShortPieces) {
+    const auto transposes_b = [](int block, Layout layout, std::int64_t n) {
+        const BsrMatrix a = square(2048, block);
+        SpmmProblem problem = problem_of(a, n);
+        problem.b_layout = layout;
+        const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
+        EXPECT_EQ(plan.transposes_b, reasons_mention(plan, "B is transposed"));
+        return plan.transposes_b;
+    };
+    EXPECT_TRUE(transposes_b(16, Layout::col_major, 2048));
+    EXPECT_FALSE(transposes_b(16, Layout::row_major, 2048));
+    EXPECT_FALSE(transposes_b(16, Layout::col_major, 64)) << "the copy takes longer than it saves";
+    EXPECT_FALSE(transposes_b(64, Layout::col_major, 2048));
+}
+
 TEST(Kernels, FallBackInWords) {
     const BsrMatrix a = square(1024, 64);
     const HostPlan plan = plan_of(a, problem_of(a, 512), "a100");
