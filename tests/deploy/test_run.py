@@ -130,7 +130,7 @@ def test_machine_that_is_restarted(
     far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
     process = far_side.begin("--rehearse", "--wheel", str(wheel))
-    wait_for(lambda: far_side.state() == "running build")
+    wait_for(lambda: far_side.state() == "running verify_cpu")
     run = far_side.run_folder
     far_side.end_run()
     far_side.stop()
@@ -142,12 +142,29 @@ def test_machine_that_is_restarted(
     far_side.start()
     back = far_side.deploy("--attach")
     assert back.returncode == 10
-    assert "The run was interrupted in the step 'build': the machine was restarted" in back.stderr
+    assert "The run was interrupted in the step 'verify_cpu': the machine was restarted" in back.stderr
 
     again = far_side.deploy("--rehearse", "--wheel", str(wheel))
     assert again.returncode == 0, again.stderr
     assert f"going on with the run {run.name}" in again.stdout
     assert far_side.run_folder == run
+
+
+def test_machine_that_goes_while_it_is_sent_to(
+    far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    """It had answered: not its address is wrong."""
+    process = far_side.begin("--rehearse", "--wheel", str(wheel))
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("==> sending"):
+            break
+    far_side.stop()
+    output, _ = process.communicate(timeout=120)
+    far_side.start()
+    assert process.returncode == 7, output
+    assert re.search(r"The connection to my-h100 broke while .*: run the same command again", output)
+    assert far_side.leftovers() == []
 
 
 def test_failing_step(far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]) -> None:
