@@ -1,10 +1,11 @@
 """Measure block-sparse products by this library and by every peer that is there, on the same data.
 
 A case is one combination of size, sparsity, block size, dtype, pattern and n. In each, all implementations
-are checked against a product in double precision and then launched in turns, with and without flushing L2.
+are checked against a product in double precision and then launched in turns, with and without flushing L2;
+with them alternatives to what the library's plan chose.
 Records go to the results file, which `python -m blackwellsparsek.report` judges.
 
-Ctrl-C, or a crash, keeps every finished case; --resume goes on with the others.
+Ctrl-C, SIGTERM or a crash keeps every finished case; --resume goes on with the others.
 """
 
 import argparse
@@ -15,10 +16,12 @@ import torch
 
 from blackwellsparsek.benchmarking import cutlass
 from blackwellsparsek.benchmarking.cases import DTYPES, make_specs
+from blackwellsparsek.benchmarking.interrupt import prompt_interrupts
 from blackwellsparsek.benchmarking.one_case import UnusableDevice
 from blackwellsparsek.benchmarking.patterns import PATTERNS
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS, PEERS
-from blackwellsparsek.benchmarking.run import CannotResume, Options, best_rate, run
+from blackwellsparsek.benchmarking.run import CannotResume, Options, run
+from blackwellsparsek.benchmarking.summary import best_rate
 from blackwellsparsek.records import OURS, RecordsError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -95,20 +98,17 @@ def main() -> int:
             flags.resume,
             recorded,
         )
-        results = run(options)
+        with prompt_interrupts(
+            EXIT_INTERRUPTED,
+            f"comprehensive_benchmark: interrupted; {flags.output} holds the finished cases: add --resume.",
+        ):
+            results = run(options)
     except (CannotResume, RecordsError, ValueError) as error:
         print(f"comprehensive_benchmark: {error}", file=sys.stderr)
         return EXIT_USAGE
     except UnusableDevice as error:
         print(f"comprehensive_benchmark: {error}", file=sys.stderr)
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        print(
-            f"\ncomprehensive_benchmark: interrupted; finished cases are in {flags.output}: go on with "
-            "--resume.",
-            file=sys.stderr,
-        )
-        return EXIT_INTERRUPTED
     print(f"{best_rate(results)}\n{len(results.records)} records in {flags.output}")
     return 0
 

@@ -12,9 +12,12 @@ import torch
 
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.benchmarking.environment import sources
+from blackwellsparsek.measure import interleaved_medians
 
-IN_A_ROW = 5  # calls that are timed together: the host runs ahead of the device, as in training
+# Calls that are timed together, as in training: the host runs ahead of the device, and the 25 ms and more are
+# long enough for clocks to forget the power that what ran before took.
+IN_A_ROW = 20
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -92,6 +95,7 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
         "version": bsk.__version__,
+        **sources(),
         "tokens": tokens,
         "features": features,
         "block": block,

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 import blackwellsparsek as bsk
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.benchmarking.environment import sources
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask, uniform
+from blackwellsparsek.measure import interleaved_medians
 
 SIZE, DENSITY = 8192, 0.22
 
@@ -56,6 +57,7 @@ def main() -> None:
                     "schema": "bsk.patterns/1",
                     "device": torch.cuda.get_device_name(),
                     "version": bsk.__version__,
+                    **sources(),
                     "size": SIZE,
                     "n": n,
                     "block": block,

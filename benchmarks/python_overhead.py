@@ -12,6 +12,7 @@ from statistics import median
 import torch
 
 import blackwellsparsek as bsk
+from blackwellsparsek.benchmarking.environment import sources
 
 CALLS, ROUNDS = 200, 50  # a round is short enough for CUDA's launch queue
 
@@ -45,6 +46,7 @@ def main() -> None:
         "device": torch.cuda.get_device_name() if device == "cuda" else "CPU",
         "torch": torch.__version__,
         "version": bsk.__version__,
+        **sources(),
         "kernel": plan.kernel,
         "sparse_mm_us": microseconds(lambda: bsk.sparse_mm(A, B), device),
         "sparse_mm_with_plan_and_out_us": microseconds(

@@ -19,7 +19,7 @@ from minilm import MiniLM, find_model, how_to_install, read_vocabulary, sequence
 from safetensors.torch import load_file, save_file
 
 import blackwellsparsek as bsk
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.measure import interleaved_medians
 
 LENGTH = 64  # tokens of a text
 BATCH = 32

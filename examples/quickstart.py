@@ -12,25 +12,51 @@ import warnings
 import torch
 
 import blackwellsparsek as bsk
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.measure import interleaved_medians
 
 # Relative Frobenius error that rounding the result to its dtype allows.
 TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}
 
 
+def positive(text: str) -> int:
+    """An argument that counts something."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
+
+
+def share(text: str) -> float:
+    """An argument from 0 to 1."""
+    if not 0 <= (number := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{number} is not between 0 and 1")
+    return number
+
+
+def device_of(text: str) -> torch.device:
+    """A device that this machine has."""
+    try:
+        torch.empty(0, device=text)
+    except (AssertionError, RuntimeError) as error:
+        raise argparse.ArgumentTypeError(str(error).splitlines()[0]) from error
+    return torch.device(text)
+
+
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, help="m = n = k (default: 8192 on a GPU, 2048 on the CPU)")
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="example: python examples/quickstart.py --size 4096 --block 64 --dtype bfloat16",
+    )
+    parser.add_argument("--size", type=positive, help="m = n = k (default: 8192 on a GPU, 2048 on the CPU)")
     parser.add_argument("--block", type=int, default=128, choices=(16, 32, 64, 128, 256))
-    parser.add_argument("--density", type=float, default=0.22, help="share of the blocks that are stored")
+    parser.add_argument("--density", type=share, default=0.22, help="share of the blocks that are stored")
     parser.add_argument(
         "--dtype",
         choices=("float16", "bfloat16", "float32"),
         help="default: float16 on a GPU, float32 on the CPU",
     )
-    parser.add_argument("--device", type=torch.device, help="default: cuda if there is one, else cpu")
+    parser.add_argument("--device", type=device_of, help="default: cuda if there is one, else cpu")
     parser.add_argument(
-        "--repetitions", type=int, help="timed runs of each (default: 50 on a GPU, 5 on the CPU)"
+        "--repetitions", type=positive, help="timed runs of each (default: 50 on a GPU, 5 on the CPU)"
     )
     arguments = parser.parse_args()
     arguments.device = arguments.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -40,6 +66,9 @@ def parse_arguments() -> argparse.Namespace:
     arguments.repetitions = arguments.repetitions or (50 if on_gpu else 5)
     if arguments.size % arguments.block:
         parser.error(f"--size {arguments.size} is no multiple of --block {arguments.block}")
+    side = arguments.size // arguments.block
+    if round(arguments.density * side * side) == 0:
+        parser.error(f"--density {arguments.density} stores none of the {side} x {side} blocks")
     return arguments
 
 

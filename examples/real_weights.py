@@ -22,7 +22,7 @@ from minilm import (
 )
 
 import blackwellsparsek as bsk
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.measure import interleaved_medians
 
 # Relative Frobenius error that rounding the result to its dtype allows.
 TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import blackwellsparsek as bsk
-from blackwellsparsek._measure import interleaved_medians
+from blackwellsparsek.measure import interleaved_medians
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -4,10 +4,11 @@
 A record holds the terms of its plan (src/plan/cost_model.h) and the measured time. For each variant of a
 kernel the constants of
 
-    fixed + max(tiles*tile + max(steps*step, units*unit), bytes/(bandwidth*memory_share))
+    fixed + max(tiles*tile + longer + (1 - overlap)*shorter, bytes/(bandwidth*memory_share))
 
-are found by least squares on the relative error: which side of each max counts is taken from the last
-round's constants, what remains is linear with constants that must not be negative.
+with the longer and the shorter of steps*step and units*unit are found by least squares on the relative
+error: which is longer is taken from the last round's constants, overlap is 0 or 1, what remains is
+linear with constants that must not be negative.
 src/plan/cost_constants.h is rewritten; variants without records keep what they have. With ``--check``
 nothing is written.
 """
@@ -28,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSTANTS = ROOT / "src" / "plan" / "cost_constants.h"
 MODELS = ROOT / "src" / "plan" / "device_models.cpp"
 ROW = re.compile(r'CostConstants\{"([^"]+)", ([^}]*)\}')
-NAMES = ("fixed", "tile", "step", "unit", "memory_share")
+NAMES = ("fixed", "tile", "step", "unit", "memory_share", "overlap")
 DENSE = "dense_cublas"
 EXPAND = "expand"  #: writing A into a dense matrix: what dense_cublas takes longer where it does so each time
 FEWEST_RECORDS = 6
@@ -99,9 +100,15 @@ def terms_of(records: list[Record], rate: float) -> np.ndarray:
 
 def predict(terms: np.ndarray, c: Constants) -> np.ndarray:
     """Apply the cost model."""
-    tiles, steps, units, memory = terms.T
-    work = tiles * c["tile"] + np.maximum(steps * c["step"], units * c["unit"])
-    return c["fixed"] + np.maximum(work, memory / c["memory_share"])
+    return c["fixed"] + np.maximum(work_of(terms, c), terms[:, 3] / c["memory_share"])
+
+
+def work_of(terms: np.ndarray, c: Constants) -> np.ndarray:
+    """Return the microseconds of tiles, steps and units."""
+    tiles, steps, units, _ = terms.T
+    by_steps, by_units = steps * c["step"], units * c["unit"]
+    shorter = np.minimum(by_steps, by_units)
+    return tiles * c["tile"] + np.maximum(by_steps, by_units) + (1 - c["overlap"]) * shorter
 
 
 def non_negative(features: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -129,14 +136,14 @@ def fit(terms: np.ndarray, times: np.ndarray, start: Constants) -> Constants:
     for _ in range(ROUNDS):
         tiles, steps, units, memory = terms.T
         step_counts = steps * current["step"] >= units * current["unit"]
-        work = tiles * current["tile"] + np.maximum(steps * current["step"], units * current["unit"])
-        by_work = work >= memory / current["memory_share"]
+        by_work = work_of(terms, current) >= memory / current["memory_share"]
+        apart = 1 - current["overlap"]
         features = np.stack(
             [
                 np.ones_like(times),
                 tiles * by_work,
-                steps * (by_work & step_counts),
-                units * (by_work & ~step_counts),
+                steps * by_work * np.where(step_counts, 1, apart),
+                units * by_work * np.where(step_counts, apart, 1),
                 memory * ~by_work,
             ],
             axis=1,
@@ -159,10 +166,17 @@ def fit(terms: np.ndarray, times: np.ndarray, start: Constants) -> Constants:
 def starts(old: Constants) -> list[Constants]:
     """Return constants to begin a fit from: which side of a max counts at first decides where it ends."""
     return [
-        {**old, "step": old["step"] * step, "unit": old["unit"] * unit, "memory_share": share}
+        {
+            **old,
+            "step": old["step"] * step,
+            "unit": old["unit"] * unit,
+            "memory_share": share,
+            "overlap": overlap,
+        }
         for step in (0.5, 1, 2)
         for unit in ((0.5, 1, 2) if old["unit"] else (1,))
         for share in (0.3, 0.6, 1)
+        for overlap in ((0, 1) if old["unit"] else (1,))
     ]
 
 

@@ -47,7 +47,7 @@ public:
         : stride_(
               cutlass::make_cute_packed_stride(StrideA{}, {cute::get<0>(problem), cute::get<2>(problem), 1})),
           utility_(problem, stride_),
-          values_(utility_.get_compressed_tensor_A_bytes()),
+          values_(compressed_bytes(utility_)),
           metadata_(utility_.get_tensor_E_bytes()) {
         const typename Compressor::Arguments arguments{
             problem,
@@ -68,6 +68,12 @@ public:
     }
 
 private:
+    /// The utility's own get_compressed_tensor_A_bytes() counts bits in an int, which 16384 x 16384 overflows.
+    [[nodiscard]] static std::size_t compressed_bytes(const Utility& utility) {
+        return sizeof(Element) * static_cast<std::size_t>(utility.get_tensorA_m_physical()) *
+               static_cast<std::size_t>(utility.get_tensorA_k_physical());
+    }
+
     StrideA stride_;
     Utility utility_;
     DeviceMemory values_;

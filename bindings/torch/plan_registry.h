@@ -24,6 +24,14 @@ struct Planned {
     BsrView pattern;
 };
 
+/// What the registry keeps of it: no indices, and the device of the values.
+inline BsrView sizes_of(BsrView a, Device device) {
+    a.crow_indices = nullptr;
+    a.col_indices = nullptr;
+    a.device = device;
+    return a;
+}
+
 /// Plans by the number that Python holds. Never destroyed: at process exit the CUDA runtime may be gone
 /// already.
 class PlanRegistry {

@@ -1,5 +1,8 @@
 #include "tensors.h"
 
+#include <array>
+#include <cstddef>
+
 // Weak: a CPU-only LibTorch does not define it, and this file loads there too.
 extern "C" __attribute__((weak)) AOTITorchError aoti_torch_get_current_cuda_stream(std::int32_t device_index,
                                                                                    void** ret_stream);
@@ -30,6 +33,27 @@ DType dtype_of(ScalarType type, const char* argument) {
 
 Device device_of(const Tensor& tensor) {
     return tensor.is_cuda() ? Device{DeviceType::cuda, tensor.get_device_index()} : Device{};
+}
+
+Tensor new_tensor(const Tensor& like, std::span<const std::int64_t> sizes) {
+    std::array<std::int64_t, 3> strides{};
+    require(sizes.size() <= strides.size(), ErrorCode::internal, "A new tensor has {} dimensions.",
+            sizes.size());
+    std::int64_t stride = 1;
+    for (std::size_t i = sizes.size(); i-- > 0;) {
+        strides[i] = stride;
+        stride *= sizes[i];
+    }
+    // Not torch::stable::new_empty: it looks the operator up by name, a microsecond each time.
+    std::int32_t dtype = 0;
+    std::int32_t device_type = 0;
+    AtenTensorHandle handle = nullptr;
+    TORCH_ERROR_CODE_CHECK(aoti_torch_get_dtype(like.get(), &dtype));
+    TORCH_ERROR_CODE_CHECK(aoti_torch_get_device_type(like.get(), &device_type));
+    TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(static_cast<std::int64_t>(sizes.size()), sizes.data(),
+                                                    strides.data(), dtype, device_type,
+                                                    like.get_device_index(), &handle));
+    return Tensor(handle);
 }
 
 void require_vector(const Tensor& tensor, std::int64_t length, const char* argument) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
@@ -22,6 +23,9 @@ using torch::stable::Tensor;
 inline Layout layout_of(bool col_major) {
     return col_major ? Layout::col_major : Layout::row_major;
 }
+
+/// A contiguous tensor of the dtype and device of `like`, not filled.
+[[nodiscard]] Tensor new_tensor(const Tensor& like, std::span<const std::int64_t> sizes);
 
 /// `tensor` is contiguous, of one dimension and this length.
 void require_vector(const Tensor& tensor, std::int64_t length, const char* argument);

@@ -10,7 +10,6 @@
 
 #include <bsk/device.h>
 #include <bsk/plan.h>
-#include <bsk/sddmm.h>
 #include <bsk/spmm.h>
 
 #include "base/check.h"
@@ -22,14 +21,6 @@ namespace {
 using namespace bsk::torch_ops;
 using bsk::ErrorCode;
 using bsk::require;
-
-/// What the registry keeps of it: no indices, and the device of the values.
-bsk::BsrView sizes_of(bsk::BsrView a, bsk::Device device) {
-    a.crow_indices = nullptr;
-    a.col_indices = nullptr;
-    a.device = device;
-    return a;
-}
 
 /// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
 /// or there.
@@ -56,19 +47,6 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     options.dynamic = dynamic;
     return PlanRegistry::instance().add(
         Planned<bsk::Plan>{bsk::make_plan(a, problem, device, options), sizes_of(a, device)});
-}
-
-/// As make_plan, for the sampled product of D1 [m, n] and D2 [n, k]; `values` says its dtype, out_dtype what it writes.
-std::int64_t make_sddmm_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
-                             std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype,
-                             bool d1_col_major, bool d2_col_major, std::int64_t ld1, std::int64_t ld2,
-                             const std::string& kernel) {
-    const bsk::BsrView a = pattern_of(crow_indices, col_indices, values, m, k);
-    const bsk::SddmmProblem problem{
-        n, dtype_of(out_dtype, "out_dtype"), layout_of(d1_col_major), layout_of(d2_col_major), ld1, ld2};
-    const bsk::Device device = device_of(values);
-    return PlanRegistry::instance().add(
-        Planned<bsk::SddmmPlan>{bsk::make_sddmm_plan(a, problem, device, kernel), sizes_of(a, device)});
 }
 
 /// Replaces the pattern of a dynamic plan, on the current stream of its device.
@@ -139,22 +117,17 @@ void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor
                out_transposed);
 }
 
-/// values = alpha*(d1*d2) + beta*values at the stored blocks, on the current stream of the plan's device.
-void sddmm(std::int64_t plan, const Tensor& d1, const Tensor& d2, const Tensor& values, double alpha,
-           double beta, bool d1_transposed, bool d2_transposed) {
-    const auto planned = PlanRegistry::instance().find<bsk::SddmmPlan>(plan);
-    const bsk::BsrView& a = planned->pattern;
-    const bsk::SddmmProblem& problem = planned->plan.problem();
-    require_values(values, a);
-    require(dtype_of(values.scalar_type(), "values") == problem.values_dtype && device_of(values) == a.device,
-            ErrorCode::invalid_argument, "values differs from what the plan writes in dtype or device.");
-    const Shape d1_shape{a.m, problem.n, problem.d1_layout, problem.ld1, 1, 0};
-    const Shape d2_shape{problem.n, a.k, problem.d2_layout, problem.ld2, 1, 0};
-    bsk::sddmm(planned->plan,
-               matrix_of<bsk::ConstMatrixView>(d1, d1.const_data_ptr(), d1_shape, "d1", d1_transposed),
-               matrix_of<bsk::ConstMatrixView>(d2, d2.const_data_ptr(), d2_shape, "d2", d2_transposed),
-               values.mutable_data_ptr(), static_cast<float>(alpha), static_cast<float>(beta),
-               current_stream(a.device));
+/// activation(A*b + bias) as a new tensor, row-major or, `out_transposed`, the transpose of that.
+Tensor product(std::int64_t plan, const Tensor& values, const Tensor& b, const std::optional<Tensor>& bias,
+               std::int64_t activation, bool b_transposed, bool out_transposed) {
+    const auto planned = PlanRegistry::instance().find<bsk::Plan>(plan);
+    const bsk::SpmmProblem& problem = planned->plan.problem();
+    const std::int64_t rows = problem.transpose_a ? planned->pattern.k : planned->pattern.m;
+    const std::int64_t sizes[]{out_transposed ? problem.n : rows, out_transposed ? rows : problem.n};
+    const Tensor out = new_tensor(values, sizes);
+    spmm_fused(plan, values, b, out, 1.0, 0.0, bias, 0, std::nullopt, activation, b_transposed,
+               out_transposed);
+    return out;
 }
 
 }  // namespace
@@ -166,12 +139,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
         "str kernel, bool may_be_dense, bool dynamic, bool transpose_a=False) -> int");
     m.def(
-        "make_sddmm_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, "
-        "ScalarType "
-        "out_dtype, bool d1_col_major, bool d2_col_major, int ld1, int ld2, str kernel) -> int");
-    m.def(
-        "sddmm(int plan, Tensor d1, Tensor d2, Tensor(a!) values, float alpha, float beta, "
-        "bool d1_transposed=False, bool d2_transposed=False) -> ()");
+        "product(int plan, Tensor values, Tensor b, Tensor? bias, int activation, bool b_transposed, "
+        "bool out_transposed) -> Tensor");
     m.def("replan(int plan, Tensor crow_indices, Tensor col_indices) -> ()");
     m.def("version() -> str");
     m.def("free_plan(int plan) -> ()");
@@ -194,8 +163,7 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CompositeExplicitAutograd, m) {  // 
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
-    m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
-    m.impl("sddmm", TORCH_BOX(&sddmm));
+    m.impl("product", TORCH_BOX(&product));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));
@@ -203,8 +171,7 @@ STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CPU, m) {
 
 STABLE_TORCH_LIBRARY_IMPL(blackwellsparsek, CUDA, m) {
     m.impl("make_plan", TORCH_BOX(&make_plan));
-    m.impl("make_sddmm_plan", TORCH_BOX(&make_sddmm_plan));
-    m.impl("sddmm", TORCH_BOX(&sddmm));
+    m.impl("product", TORCH_BOX(&product));
     m.impl("replan", TORCH_BOX(&replan));
     m.impl("spmm", TORCH_BOX(&spmm));
     m.impl("spmm_fused", TORCH_BOX(&spmm_fused));

@@ -164,6 +164,10 @@ BSK_C_API bsk_status bsk_sddmm_plan_create(const bsk_bsr* a, const bsk_sddmm_pro
 /* NULL is allowed and does nothing. */
 BSK_C_API void bsk_sddmm_plan_destroy(bsk_sddmm_plan* plan);
 
+/* As bsk_plan_explain. */
+BSK_C_API bsk_status bsk_sddmm_plan_explain(const bsk_sddmm_plan* plan, char* buffer, size_t capacity,
+                                            size_t* needed);
+
 /* As bsk_spmm; values [nnzb, block_m, block_k] lie on the plan's device. */
 BSK_C_API bsk_status bsk_sddmm(const bsk_sddmm_plan* plan, const bsk_matrix* d1, const bsk_matrix* d2,
                                void* values, float alpha, float beta, void* stream);

@@ -31,7 +31,7 @@ public:
 
     [[nodiscard]] std::string kernel() const;         ///< name of the chosen kernel
     [[nodiscard]] std::string explain() const;        ///< what was chosen and why, several lines
-    [[nodiscard]] double predicted_seconds() const;   ///< by the cost model; 0 but for sddmm_sm90
+    [[nodiscard]] double predicted_seconds() const;   ///< by the cost model; 0: there is none
     [[nodiscard]] std::int64_t memory_bytes() const;  ///< held on the device by the plan
     [[nodiscard]] Device device() const;
     [[nodiscard]] const SddmmProblem& problem() const;

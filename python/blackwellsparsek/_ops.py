@@ -41,6 +41,9 @@ def _load() -> SimpleNamespace:
         spmm=packets.spmm.default,
         spmm_fused=packets.spmm_fused.default,
         sddmm=packets.sddmm.default,
+        product=packets.product.default,
+        column_sums=packets.column_sums.default,
+        sample=packets.sample.default,
         version=packets.version.default,
     )
 

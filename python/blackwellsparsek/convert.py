@@ -62,6 +62,13 @@ def blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> BS
     return cached.forms[form]
 
 
+def is_blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix") -> bool:
+    """Whether `blocked` takes its blocks as they are."""
+    if isinstance(A, torch.Tensor):
+        return A.layout in (torch.sparse_bsr, torch.sparse_bsc)
+    return isinstance(A, BSRMatrix) or getattr(A, "format", None) == "bsr"
+
+
 def unstructured(A: "torch.Tensor | scipy.sparse.spmatrix") -> Unstructured | None:
     """A CSR, CSC or COO matrix taken apart; None for what is in blocks already."""
     if not isinstance(A, torch.Tensor):

@@ -49,7 +49,7 @@ def fused_product(
         out = _new_result(B, m, out_dtype or (A.dtype if plan is None else plan.out_dtype), out_col_major)
         out_layout = (out_col_major, max(1, m if out_col_major else n), m * n)
     else:
-        out_layout = _check_out(out, out_dtype, A, B)
+        out_layout = check_out(out, out_dtype, A, B)
         torch.autograd.graph.increment_version(out)
     if bias is not None:
         check_bias(bias, bias_axis, out)
@@ -116,8 +116,8 @@ def _new_result(B: torch.Tensor, m: int, dtype: torch.dtype, col_major: bool) ->
     return torch.empty(*B.shape[:-2], n, m, dtype=dtype, device=B.device).transpose(-1, -2)
 
 
-def _check_out(
-    out: torch.Tensor, out_dtype: torch.dtype | None, A: BSRMatrix, B: torch.Tensor
+def check_out(
+    out: torch.Tensor, out_dtype: torch.dtype | None, A: BSRMatrix | torch.Tensor, B: torch.Tensor
 ) -> tuple[bool, int, int]:
     """The layout of a caller's `out`; raises where the product cannot be written to it."""
     require_dense("out", out, A, (B.dim(),))

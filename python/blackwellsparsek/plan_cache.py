@@ -105,11 +105,11 @@ def _new_pattern(place: tuple, arrays: Arrays) -> _Pattern:
 
 
 def _versions(arrays: Arrays) -> tuple[int | None, int | None]:
-    """Counts of in-place changes; inference tensors do not count."""
-    crow_indices, col_indices = arrays[:2]
-    if crow_indices.is_inference() or col_indices.is_inference():
+    """Counts of in-place changes."""
+    try:
+        return arrays[0]._version, arrays[1]._version
+    except RuntimeError:  # inference tensors do not count
         return None, None
-    return crow_indices._version, col_indices._version
 
 
 def _equal(planned: tuple[torch.Tensor, torch.Tensor], arrays: Arrays) -> bool:

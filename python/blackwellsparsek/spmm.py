@@ -9,8 +9,8 @@ from . import activations, functional, operators
 from .activations import Activation
 from .autocast import cast
 from .bsr import BSRMatrix, as_bsr
-from .convert import blocked
-from .fused import check_bias, check_residual, fused_product, require_dense
+from .convert import blocked, is_blocked
+from .fused import check_bias, check_out, check_residual, fused_product, require_dense
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -104,18 +104,22 @@ def sparse_mm(
     if _is_sparse(B) and (out is None and out_dtype is None and plan is None):
         product = _times_sparse(A, B)
         return _followed(product, alpha, beta, bias, bias_axis, activation, residual)
+    if plan is not None:
+        _check_plan(plan, A)
     matrix = blocked(A, B.shape[-1] if B.shape else 0)  # a scalar is refused below
     matrix, B = _autocast(matrix, B)
     require_dense("B", B, matrix, (2, 3))
-    if isinstance(matrix, BSRMatrix) and not _differentiable(matrix, B, out, bias, residual):
-        return fused_product(
-            matrix, B, out, out_dtype, alpha, beta, bias, bias_axis, activation, residual, plan
-        )
+    if not _differentiable(matrix, B, out, bias, residual):
+        if isinstance(matrix, BSRMatrix):
+            return fused_product(
+                matrix, B, out, out_dtype, alpha, beta, bias, bias_axis, activation, residual, plan
+            )
+        return _dense_product(matrix, B, out, out_dtype, alpha, beta, bias, bias_axis, activation, residual)
     for argument, given in (("out", out), ("out_dtype", out_dtype), ("plan", plan)):
         if given is not None:
             raise ValueError(
-                f"{argument} is for a product of a BSR matrix without gradients: leave it out, or call "
-                "sparse_mm in torch.no_grad()."
+                f"{argument} is for a product without gradients: leave it out, or call sparse_mm in "
+                "torch.no_grad()."
             )
     product = functional.matmul(matrix, B) if isinstance(matrix, BSRMatrix) else matrix @ B
     return _followed(product, alpha, beta, bias, bias_axis, activation, residual)
@@ -147,13 +151,48 @@ def _autocast(A: BSRMatrix | torch.Tensor, B: torch.Tensor) -> tuple[BSRMatrix |
     return (A if values is A.values else A.with_values(values)), B
 
 
-def _differentiable(A: BSRMatrix, *others: torch.Tensor | None) -> bool:
+def _check_plan(plan: Plan, A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix") -> None:
+    """Raise unless it is a plan, and `A` of a form that plans are made for."""
+    if not isinstance(plan, Plan):
+        raise TypeError(f"plan is a {type(plan).__name__}; expected a Plan from make_plan, or None.")
+    if not is_blocked(A):
+        raise ValueError(
+            "plan is for a matrix in BSR form, and A is in none: leave plan out, or pass a BSRMatrix as A."
+        )
+
+
+def _differentiable(A: BSRMatrix | torch.Tensor, *others: torch.Tensor | None) -> bool:
     """Whether the product is to be differentiated, or traced: in one kernel it cannot be."""
     if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return True
     return torch.is_grad_enabled() and (
         A.requires_grad or any(isinstance(x, torch.Tensor) and x.requires_grad for x in others)
     )
+
+
+def _dense_product(
+    A: torch.Tensor,
+    B: torch.Tensor,
+    out: torch.Tensor | None,
+    out_dtype: torch.dtype | None,
+    alpha: float,
+    beta: float | None,
+    bias: torch.Tensor | None,
+    bias_axis: BiasAxis,
+    activation: Activation,
+    residual: torch.Tensor | None,
+) -> torch.Tensor:
+    """As `fused_product`, by torch, of a matrix that is faster dense."""
+    if out is not None:
+        check_out(out, out_dtype, A, B)
+        out_dtype = out.dtype
+        if beta and residual is None:
+            residual = out
+    if out_dtype not in (None, A.dtype, torch.float32):
+        raise TypeError(f"The result is to be {out_dtype}; expected {A.dtype}, as A is, or torch.float32.")
+    product = A @ B if out_dtype in (None, A.dtype) else A.to(out_dtype) @ B.to(out_dtype)
+    result = _followed(product, alpha, beta, bias, bias_axis, activation, residual)
+    return result if out is None else out.copy_(result)
 
 
 def _followed(

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from ._files import replacing
-from ._measure import interleaved_medians
 from ._ops import ops
 from .bsr import BSRMatrix, as_bsr
+from .measure import interleaved_medians
 from .plan import Layout, Plan, Policy, make_plan
 
 KERNELS = ("spmm_sm90", "spmm_sm90_small", "spmm_skinny", "spmm_sm80", "spmm_simt", "spmm_cpu")

@@ -157,6 +157,22 @@ bsk::PlanOptions options_of(const bsk_plan_options& options) {
     return result;
 }
 
+/// What bsk_plan_explain writes; AnyPlan is Plan or SddmmPlan.
+template <class AnyPlan>
+void explain(const AnyPlan& plan, char* buffer, std::size_t capacity, std::size_t* needed) {
+    require(buffer != nullptr || capacity == 0, ErrorCode::invalid_argument,
+            "buffer is NULL but capacity is {}; pass 0 to ask for the size.", capacity);
+    const std::string text = plan.explain();
+    if (needed != nullptr) {
+        *needed = text.size() + 1;
+    }
+    if (capacity > 0) {
+        const std::size_t length = std::min(capacity - 1, text.size());
+        std::memcpy(buffer, text.data(), length);
+        buffer[length] = '\0';
+    }
+}
+
 }  // namespace
 
 bsk_status bsk_plan_create(const bsk_bsr* a, const bsk_problem* problem, bsk_device device,
@@ -185,19 +201,7 @@ void bsk_plan_destroy(bsk_plan* plan) {
 }
 
 bsk_status bsk_plan_explain(const bsk_plan* plan, char* buffer, size_t capacity, size_t* needed) {
-    return guarded([&] {
-        require(buffer != nullptr || capacity == 0, ErrorCode::invalid_argument,
-                "buffer is NULL but capacity is {}; pass 0 to ask for the size.", capacity);
-        const std::string text = not_null(plan, "plan").plan.explain();
-        if (needed != nullptr) {
-            *needed = text.size() + 1;
-        }
-        if (capacity > 0) {
-            const std::size_t length = std::min(capacity - 1, text.size());
-            std::memcpy(buffer, text.data(), length);
-            buffer[length] = '\0';
-        }
-    });
+    return guarded([&] { explain(not_null(plan, "plan").plan, buffer, capacity, needed); });
 }
 
 bsk_status bsk_spmm(const bsk_plan* plan, const bsk_bsr* a, const bsk_matrix* b, const bsk_matrix* c,
@@ -226,6 +230,10 @@ bsk_status bsk_sddmm_plan_create(const bsk_bsr* a, const bsk_sddmm_problem* prob
 
 void bsk_sddmm_plan_destroy(bsk_sddmm_plan* plan) {
     delete plan;
+}
+
+bsk_status bsk_sddmm_plan_explain(const bsk_sddmm_plan* plan, char* buffer, size_t capacity, size_t* needed) {
+    return guarded([&] { explain(not_null(plan, "plan").plan, buffer, capacity, needed); });
 }
 
 bsk_status bsk_sddmm(const bsk_sddmm_plan* plan, const bsk_matrix* d1, const bsk_matrix* d2, void* values,

@@ -130,10 +130,15 @@ std::string SddmmPlan::kernel() const {
 std::string SddmmPlan::explain() const {
     const BsrView& a = state_->pattern;
     const SddmmProblem& p = state_->host.problem;
+    const double seconds = state_->host.predicted_seconds;
+    const double flops = 2.0 * static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(p.n);
     return fmt::format(
-        "{} blocks of {}x{} of D1[{} x {}] * D2[{} x {}]: {}, values {}; D1 {}, D2 {}, on {}\n{}", a.nnzb,
+        "{} blocks of {}x{} of D1[{} x {}] * D2[{} x {}]: {}, values {}; D1 {}, D2 {}, on {}\n{}\n{}", a.nnzb,
         a.block_m, a.block_k, a.m, p.n, p.n, a.k, name(a.dtype), name(p.values_dtype), name(p.d1_layout),
-        name(p.d2_layout), device_model(state_->device).name, fmt::join(state_->host.reasons, "\n"));
+        name(p.d2_layout), device_model(state_->device).name, fmt::join(state_->host.reasons, "\n"),
+        seconds > 0 ? fmt::format("Predicted: {:.4f} ms, {:.2f} executed TFLOP/s.", 1e3 * seconds,
+                                  flops / seconds * 1e-12)
+                    : fmt::format("Predicted: nothing, {} has no cost model.", kernel()));
 }
 
 double SddmmPlan::predicted_seconds() const {

@@ -42,15 +42,15 @@ TileTicks ticks_of(const TileSeconds& tile, const BsrView& a, const DeviceSchedu
     const double units =
         static_cast<double>(a.nnzb) *
         (lists.unit > 0 ? lists.rows_per_block * lists.columns_per_block : schedule.tiles_per_block);
-    const double columns =
-        lists.unit > 0 ? std::min(units, static_cast<double>(lists.groups) *
-                                             static_cast<double>(a.block_cols() * lists.columns_per_block))
-                       : 0.0;
+    const double steps =
+        lists.unit > 0
+            ? std::min(units, static_cast<double>(lists.groups) * static_cast<double>(lists.steps_of_a))
+            : 0.0;
     const double seconds = static_cast<double>(schedule.strips) *
-                           (schedule.tile_rows * tile.fixed + units * tile.unit + columns * tile.column);
+                           (schedule.tile_rows * tile.fixed + units * tile.unit + steps * tile.step);
     const double scale = static_cast<double>(std::uint64_t{kTotalTicks} << kTickBits) / seconds;
     const auto ticks = [&](double part) { return static_cast<std::uint64_t>(std::max(part, 0.0) * scale); };
-    return {ticks(tile.fixed), ticks(tile.unit), ticks(tile.column)};
+    return {ticks(tile.fixed), ticks(tile.unit), ticks(tile.step)};
 }
 
 /// The sizes that replan() works with; pointers are set when the arrays are there.
@@ -66,6 +66,8 @@ ReplanLaunch replan_launch(const PlanState& state) {
         lists.unit = unit_of(a.block_m, a.block_k);
         lists.rows_per_block = a.block_m / lists.unit;
         lists.columns_per_block = a.block_k / lists.unit;
+        lists.units_per_stage = stage_units(lists.unit);
+        lists.steps_of_a = static_cast<int>(ceil_div(a.block_cols() * a.block_k, kGroupStepK));
         lists.chunks = static_cast<std::int32_t>(ceil_div(a.m, kGroupChunkRows));
         lists.groups = static_cast<std::int32_t>(ceil_div(a.m, kGroupRows));
     }
@@ -106,8 +108,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     const std::size_t parts = packer.add(schedule.parts);
     const std::size_t group_chunks = packer.add(lists.group_chunks);
     const std::size_t group_stages = packer.add(lists.group_stages);
-    const std::size_t steps =
-        packer.add(lists.steps, stages > 0 ? stages * (kGroupStageK / replan.lists.unit) : 0);
+    const std::size_t steps = packer.add(lists.steps, stages * kGroupStageSteps);
     const std::size_t stage_units = packer.add(lists.stage_units, stages + 2);
     const std::size_t units = packer.add(lists.units);
     const std::int64_t item_count =

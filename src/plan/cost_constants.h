@@ -9,35 +9,37 @@ namespace bsk {
 /// What one variant of a kernel costs; cost_model.h says what the parts are.
 struct CostConstants {
     std::string_view variant;
-    double fixed = 0;  ///< of a launch
-    double tile = 0;   ///< of a tile, beside its steps
-    double step = 0;   ///< of a step
-    double unit = 0;   ///< of a unit; a tile takes as long as its steps or its units, whichever is longer
+    double fixed = 0;         ///< of a launch
+    double tile = 0;          ///< of a tile, beside its steps
+    double step = 0;          ///< of a step
+    double unit = 0;          ///< of a unit
     double memory_share = 1;  ///< of the device's memory bandwidth that the kernel reaches
+    double overlap =
+        1;  ///< share of a tile's steps or its units, whichever take less, that runs under the others
 };
 
 inline constexpr std::array kCostConstants{
-    CostConstants{"spmm_sm90/128x1", 0.0000, 1.1451, 1.1880, 0.0000, 0.6497},
-    CostConstants{"spmm_sm90/128x2", 5.0016, 2.0469, 0.6866, 0.0000, 0.7715},
-    CostConstants{"spmm_sm90/64x1", 6.6384, 0.0000, 0.4436, 0.0000, 0.3112},
-    CostConstants{"spmm_sm90/64x2", 5.0859, 1.6478, 0.4476, 0.0000, 0.7667},
-    CostConstants{"spmm_sm90_small/32x1", 4.6766, 2.7717, 0.2074, 0.0671, 0.3399},
-    CostConstants{"spmm_sm90_small/32x2", 4.4476, 2.3705, 0.2443, 0.0653, 0.6138},
-    CostConstants{"spmm_sm90_small/16x1", 5.6683, 1.8181, 0.1759, 0.0516, 0.2826},
-    CostConstants{"spmm_sm90_small/16x2", 6.3241, 2.3857, 0.1807, 0.0281, 0.2284},
-    CostConstants{"spmm_sm80/128x128", 12.5048, 2.3723, 0.3143, 0.5309, 0.3073},
-    CostConstants{"spmm_sm80/64x256", 9.5968, 2.7426, 0.6704, 0.8946, 0.4562},
-    CostConstants{"spmm_sm80/64x128", 5.6936, 0.1174, 0.5345, 0.7099, 0.3080},
-    CostConstants{"spmm_sm80/32x256", 5.1038, 1.4594, 0.9520, 1.0229, 0.4226},
-    CostConstants{"spmm_sm80/16x256", 6.9599, 0.3811, 1.9003, 0.9486, 0.3392},
-    CostConstants{"spmm_skinny/8", 5.5654, 0.0000, 0.0059, 0.0103, 0.8097},
-    CostConstants{"spmm_skinny/16", 5.2467, 0.0000, 0.1728, 0.7250, 0.8874},
-    CostConstants{"spmm_skinny/32", 6.9200, 0.0000, 0.1894, 1.0000, 0.7500},
-    CostConstants{"spmm_skinny/64", 8.6631, 0.0000, 0.1287, 1.2582, 0.6251},
-    CostConstants{"dense_cublas", 1.7272, 0.0636, 0.6301, 0.0000, 0.8608},
-    CostConstants{"spmm_simt", 4.0000, 0.0000, 0.3643, 0.0000, 1.0000},
-    CostConstants{"spmm_cpu", 0.0000, 0.0000, 0.3643, 0.0000, 1.0000},
-    CostConstants{"expand", 3.3732, 0.0000, 0.0000, 0.0000, 0.9424},
+    CostConstants{"spmm_sm90/128x1", 0.0000, 1.1451, 1.1880, 0.0000, 0.6497, 1.0000},
+    CostConstants{"spmm_sm90/128x2", 5.0016, 2.0469, 0.6866, 0.0000, 0.7715, 1.0000},
+    CostConstants{"spmm_sm90/64x1", 6.6384, 0.0000, 0.4436, 0.0000, 0.3112, 1.0000},
+    CostConstants{"spmm_sm90/64x2", 5.0859, 1.6478, 0.4476, 0.0000, 0.7667, 1.0000},
+    CostConstants{"spmm_sm90_small/32x1", 4.6766, 2.7717, 0.2074, 0.0671, 0.3399, 1.0000},
+    CostConstants{"spmm_sm90_small/32x2", 4.4476, 2.3705, 0.2443, 0.0653, 0.6138, 1.0000},
+    CostConstants{"spmm_sm90_small/16x1", 5.6683, 1.8181, 0.1500, 0.0300, 0.2826, 0.0000},
+    CostConstants{"spmm_sm90_small/16x2", 6.3241, 2.3857, 0.1400, 0.0240, 0.2284, 0.0000},
+    CostConstants{"spmm_sm80/128x128", 12.5048, 2.3723, 0.3143, 0.5309, 0.3073, 1.0000},
+    CostConstants{"spmm_sm80/64x256", 9.5968, 2.7426, 0.6704, 0.8946, 0.4562, 1.0000},
+    CostConstants{"spmm_sm80/64x128", 5.6936, 0.1174, 0.5345, 0.7099, 0.3080, 1.0000},
+    CostConstants{"spmm_sm80/32x256", 5.1038, 1.4594, 0.9520, 1.0229, 0.4226, 1.0000},
+    CostConstants{"spmm_sm80/16x256", 6.9599, 0.3811, 1.9003, 0.9486, 0.3392, 1.0000},
+    CostConstants{"spmm_skinny/8", 5.5654, 0.0000, 0.0059, 0.0103, 0.8097, 1.0000},
+    CostConstants{"spmm_skinny/16", 5.2467, 0.0000, 0.1728, 0.7250, 0.8874, 1.0000},
+    CostConstants{"spmm_skinny/32", 6.9200, 0.0000, 0.1894, 1.0000, 0.7500, 1.0000},
+    CostConstants{"spmm_skinny/64", 8.6631, 0.0000, 0.1287, 1.2582, 0.6251, 1.0000},
+    CostConstants{"dense_cublas", 1.7272, 0.0636, 0.6301, 0.0000, 0.8608, 1.0000},
+    CostConstants{"spmm_simt", 4.0000, 0.0000, 0.3643, 0.0000, 1.0000, 1.0000},
+    CostConstants{"spmm_cpu", 0.0000, 0.0000, 0.3643, 0.0000, 1.0000, 1.0000},
+    CostConstants{"expand", 3.3732, 0.0000, 0.0000, 0.0000, 0.9424, 1.0000},
 };
 
 }  // namespace bsk

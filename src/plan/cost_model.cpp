@@ -70,6 +70,13 @@ double b_bytes(const BsrView& a, const SpmmProblem& problem) {
     return static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
 }
 
+/// What steps and units take together.
+double overlapped(const CostConstants& cost, double steps, double units) {
+    const double longer = std::max(steps * cost.step, units * cost.unit);
+    const double shorter = std::min(steps * cost.step, units * cost.unit);
+    return longer + (1 - cost.overlap) * shorter;
+}
+
 /// Executed 64 x 64 pieces of A, for each column of C.
 double pieces(const BsrView& a) {
     return static_cast<double>(a.nnzb) * a.block_m * a.block_k / (64.0 * 64.0);
@@ -117,9 +124,8 @@ double sm90_tile_seconds(const KernelChoice& choice) {
 double sm90_small_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                const DeviceModel& device) {
     const CostConstants& cost = constants_of(cost_variant(choice, unit));
-    const double steps = static_cast<double>(work.columns) * cost.step;
-    const double units = static_cast<double>(work.units) * cost.unit;
-    return kMicro * (std::max(cost.tile, kLeastTile) + std::max(steps, units) * sm_scale(device));
+    const double both = overlapped(cost, static_cast<double>(work.steps), static_cast<double>(work.units));
+    return kMicro * (std::max(cost.tile, kLeastTile) + both * sm_scale(device));
 }
 
 double memory_bytes(const BsrView& a, const SpmmProblem& problem) {
@@ -138,7 +144,7 @@ double memory_seconds(const CostTerms& terms, const DeviceModel& device) {
 
 double seconds(const CostTerms& terms, const DeviceModel& device) {
     const CostConstants& cost = constants_of(terms.variant);
-    const double work = terms.tiles * cost.tile + std::max(terms.steps * cost.step, terms.units * cost.unit);
+    const double work = terms.tiles * cost.tile + overlapped(cost, terms.steps, terms.units);
     return fixed_seconds(terms, device) +
            std::max(kMicro * work * sm_scale(device), memory_seconds(terms, device));
 }

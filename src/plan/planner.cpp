@@ -35,11 +35,10 @@ KernelId kernel_of(const std::string& kernel_name) {
 std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                          const DeviceModel& device, const PlanOptions& options,
                          const std::string& no_cublas) {
-    const int unit = unit_of(a.block_m, a.block_k);
     if (options.dynamic && kernel == KernelId::spmm_sm90_small &&
-        a.k > std::int64_t{kMostDynamicColumns} * unit) {
-        return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of {}",
-                           kMostDynamicColumns, unit);
+        a.k > std::int64_t{kMostDynamicSteps} * kGroupStepK) {
+        return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of A",
+                           kMostDynamicSteps * kGroupStepK);
     }
     const std::string reason = why_not(kernel, a, problem, device);
     return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;

@@ -20,8 +20,8 @@ namespace bsk {
 /// The cost of a tile, which is linear or near to it in what the tile multiplies.
 struct TileSeconds {
     double fixed = 0;
-    double unit = 0;    ///< for each stored block of its block row; spmm_sm90_small: unit of its group
-    double column = 0;  ///< spmm_sm90_small: for each unit column of its group
+    double unit = 0;  ///< for each stored block of its block row; spmm_sm90_small: unit of its group
+    double step = 0;  ///< spmm_sm90_small: for each step of its group
 };
 
 struct HostPlan {

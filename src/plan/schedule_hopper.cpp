@@ -97,16 +97,16 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
                                 int unit, const DeviceModel& device) {
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
-    const GroupWork mean{total.columns / count, total.units / count};
+    const GroupWork mean{total.steps / count, total.units / count};
     const auto seconds = [&](const GroupWork& work) {
         return sm90_small_tile_seconds(choice, work, unit, device);
     };
     const double at_mean = seconds(mean);
     TileSeconds tile;
-    tile.unit = seconds({mean.columns, mean.units + 1}) - at_mean;
-    tile.column = seconds({mean.columns + 1, mean.units}) - at_mean;
-    tile.fixed = at_mean - static_cast<double>(mean.units) * tile.unit -
-                 static_cast<double>(mean.columns) * tile.column;
+    tile.unit = seconds({mean.steps, mean.units + 1}) - at_mean;
+    tile.step = seconds({mean.steps + 1, mean.units}) - at_mean;
+    tile.fixed =
+        at_mean - static_cast<double>(mean.units) * tile.unit - static_cast<double>(mean.steps) * tile.step;
     return tile;
 }
 
@@ -154,7 +154,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
     const std::vector<GroupWork> works = group_work(plan.lists);
     GroupWork total;
     for (const GroupWork& work : works) {
-        total.columns += work.columns;
+        total.steps += work.steps;
         total.units += work.units;
     }
     for (const int cluster : clusters(plan.problem.n, kSm90SmallTileN)) {
@@ -173,7 +173,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         seconds += sm90_small_tile_seconds(plan.choice, work, unit, device);
     }
     plan.terms = busiest_stream(plan, a,
-                                {static_cast<double>(works.size()), static_cast<double>(total.columns),
+                                {static_cast<double>(works.size()), static_cast<double>(total.steps),
                                  static_cast<double>(total.units), seconds});
     explain_schedule(
         plan, device,
@@ -181,7 +181,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
             "Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
             "each piece of B",
             kGroupRows, kSm90SmallTileN, kGroupRows,
-            static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.columns, 1)),
+            static_cast<double>(total.units) / static_cast<double>(std::max<std::int64_t>(total.steps, 1)),
             unit, unit));
 }
 

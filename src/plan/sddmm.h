@@ -52,9 +52,9 @@ struct HostSddmmPlan {
                                        const DeviceModel& device, const std::string& kernel);
 
 /// What a round of parts costs beside their steps, in seconds: writing partial sums, and the last to arrive reads those of
-/// all parts of its tile (128 KiB each).
-inline constexpr double kSddmmPartSeconds = 2e-6;
-inline constexpr double kSddmmSumSeconds = 1.3e-6;  ///< of each part
+/// all parts of its tile (128 KiB each). Fitted to eleven sequences of rounds on an H200 (docs/worklog/training.md).
+inline constexpr double kSddmmPartSeconds = 10e-6;
+inline constexpr double kSddmmSumSeconds = 4.3e-6;  ///< of each part
 
 /// Tiles of `steps` steps each for `streams` streams, round by round. In a round every stream takes a whole tile, or every
 /// stream takes one of p equal parts of a tile along n; the last rounds may use parts, of a number that makes the makespan

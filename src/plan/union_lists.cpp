@@ -14,16 +14,13 @@ namespace {
 /// Appends stages of one group after another.
 class Writer {
 public:
-    Writer(UnionLists& lists, int unit)
-        : lists_(lists),
-          steps_per_stage_(kGroupStageK / unit),
-          units_per_stage_(kGroupStageBytes / (2 * unit * unit)) {}
+    Writer(UnionLists& lists, int unit) : lists_(lists), units_per_stage_(stage_units(unit)) {}
 
     /// Opens a stage if the step or its `units` do not fit the last one. The units lie from `first` on.
     void add_step(UnionStep step, int units, std::int32_t first) {
         if (free_steps_ == 0 || units > free_units_) {
             close_stage();
-            free_steps_ = steps_per_stage_;
+            free_steps_ = kGroupStageSteps;
             free_units_ = units_per_stage_;
             lists_.stage_units.push_back(first);
         }
@@ -44,7 +41,6 @@ private:
     }
 
     UnionLists& lists_;
-    int steps_per_stage_;
     int units_per_stage_;
     int free_steps_ = 0;
     int free_units_ = 0;
@@ -148,13 +144,11 @@ std::int64_t most_stages(const BsrView& a) {
     const int unit = unit_of(a.block_m, a.block_k);
     const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);
     const std::int64_t groups = ceil_div(a.m, kGroupRows);
-    const std::int64_t columns = a.block_cols() * (a.block_k / unit);
-    const int steps_per_stage = kGroupStageK / unit;
-    const int units_per_stage = kGroupStageBytes / (2 * unit * unit);
+    const std::int64_t steps = ceil_div(a.block_cols() * a.block_k, kGroupStepK);
     // A stage ends because its steps are full, or because its units and the next one's together do not fit one.
     const std::int64_t by_units =
-        groups + ceil_div(units, steps_per_stage) + ceil_div(2 * units, units_per_stage + 1);
-    return std::min({groups * columns, units, by_units});
+        groups + ceil_div(units, kGroupStageSteps) + ceil_div(2 * units, stage_units(unit) + 1);
+    return std::min({groups * steps, units, by_units});
 }
 
 UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -162,6 +156,7 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
     const int unit = unit_of(a.block_m, a.block_k);
     const int rows_per_block = a.block_m / unit;
     const int columns_per_block = a.block_k / unit;
+    const int columns_per_step = kGroupStepK / unit;
 
     UnionLists lists;
     lists.group_chunks = make_row_groups(a, crow, col);
@@ -173,14 +168,29 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
     std::int32_t next = 0;
     for (std::size_t group = 0; group < lists.group_chunks.size(); group += kGroupChunks) {
         reader.read(lists.group_chunks.data() + group);
+        UnionStep step;
+        int step_units = 0;
+        const auto close_step = [&] {
+            if (step_units > 0) {
+                writer.add_step(step, step_units, next - step_units);
+            }
+            step_units = 0;
+        };
         reader.for_each_column([&](std::int32_t block_column) {
             BlockColumn& column = reader.column(block_column);
             column.next = next;
             for (int part = 0; part < columns_per_block; ++part) {
-                writer.add_step({block_column * columns_per_block + part, column.rows}, column.units, next);
+                const std::int32_t unit_column = block_column * columns_per_block + part;
+                if (step.column != unit_column / columns_per_step) {
+                    close_step();
+                    step = {unit_column / columns_per_step, 0};
+                }
+                step.rows |= column.rows << 16 * (unit_column % columns_per_step);
+                step_units += column.units;
                 next += column.units;
             }
         });
+        close_step();
         writer.close_group();
         for (const RowPiece& piece : reader.pieces()) {
             for (std::int32_t block = piece.begin; block < piece.end; ++block) {
@@ -202,14 +212,12 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
 
 std::vector<GroupWork> group_work(const UnionLists& lists) {
     std::vector<GroupWork> works(lists.group_stages.size() - 1);
-    const std::size_t stages = static_cast<std::size_t>(lists.group_stages.back());
-    const std::size_t steps_per_stage = stages == 0 ? 0 : lists.steps.size() / stages;
     for (std::size_t g = 0; g < works.size(); ++g) {
-        const auto begin =
-            lists.steps.begin() + static_cast<std::ptrdiff_t>(lists.group_stages[g] * steps_per_stage);
-        const auto end =
-            lists.steps.begin() + static_cast<std::ptrdiff_t>(lists.group_stages[g + 1] * steps_per_stage);
-        works[g].columns = std::count_if(begin, end, [](const UnionStep& step) { return step.rows != 0; });
+        const auto step_of = [&](std::int32_t stage) {
+            return lists.steps.begin() + std::ptrdiff_t{stage} * kGroupStageSteps;
+        };
+        works[g].steps = std::count_if(step_of(lists.group_stages[g]), step_of(lists.group_stages[g + 1]),
+                                       [](const UnionStep& step) { return step.rows != 0; });
         works[g].units =
             lists.stage_units[lists.group_stages[g + 1]] - lists.stage_units[lists.group_stages[g]];
     }

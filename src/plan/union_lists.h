@@ -1,8 +1,8 @@
 // The order of work of spmm_sm90_small inside a tile of C: rows of units that share loads of B.
 //
 // A unit is a square of `unit` x `unit` elements of a stored block (the whole block where both sides are
-// `unit`). A group is kGroupRows rows of A (row_groups.h); it walks the union of the unit columns that its
-// rows store, so that each piece of B is loaded once for all of them.
+// `unit`). A group is kGroupRows rows of A (row_groups.h); it walks the union of the columns that its rows
+// store, kGroupStepK at a time, so that each piece of B is loaded once for all of them.
 #pragma once
 
 #include <cstdint>
@@ -14,32 +14,41 @@
 
 namespace bsk {
 
-inline constexpr int kGroupStageK = 128;        ///< columns of A a stage holds at most
-inline constexpr int kGroupStageBytes = 32768;  ///< of 16-bit values of A a stage holds at most
-inline constexpr int kMostStageUnits = kGroupStageBytes / (2 * 16 * 16);
+inline constexpr int kGroupStageK = 128;  ///< columns of A a stage holds at most
+inline constexpr int kGroupStepK = 32;    ///< columns of A of a step
+inline constexpr int kGroupStageSteps = kGroupStageK / kGroupStepK;
 
-inline constexpr int kMostDynamicColumns = 4096;  ///< unit columns of A whose lists the device can make
+/// Units a stage holds at most: 32 KiB of 16-bit values in units of 32, 16 KiB in units of 16.
+constexpr int stage_units(int unit) {
+    return unit == 32 ? 16 : 32;
+}
+inline constexpr int kMostStageUnits = 32;
 
-/// One unit column of a stage.
+inline constexpr int kMostDynamicSteps =
+    4096;  ///< kGroupStepK columns of A each, whose lists the device can make
+
+/// The columns of A that a piece of B meets: one unit column of 32, or two neighbours of 16.
 struct UnionStep {
-    std::int32_t column = 0;  ///< columns of A column*unit ...
-    std::uint32_t rows = 0;   ///< bit r: the group's unit row r stores a unit there; 0 fills up a stage
+    std::int32_t column = 0;  ///< columns of A column*kGroupStepK ...
+    /// Bit r: the group's unit row r stores a unit there; of units of 16, bits 16 + r for the second unit column.
+    /// 0 fills up a stage.
+    std::uint32_t rows = 0;
 };
 
-/// A stage is what lies in one slot of the kernel's ring: up to kGroupStageK / unit steps and their units.
+/// A stage is what lies in one slot of the kernel's ring: up to kGroupStageSteps steps and their units.
 struct UnionLists {
     std::vector<std::int32_t> group_chunks;  ///< [groups * kGroupChunks], as make_row_groups gives them
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
-    std::vector<UnionStep> steps;            ///< [stages * kGroupStageK / unit]
+    std::vector<UnionStep> steps;            ///< [stages * kGroupStageSteps]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
-    /// [units + kMostStageUnits]: by step, then by row; index in [nnzb * block_m / unit, block_k / unit],
+    /// [units + kMostStageUnits]: by unit column, then by row; index in [nnzb * block_m / unit, block_k / unit],
     /// row-major. What lies past the last unit is 0, so that as many may be read from any stage's first on.
     std::vector<std::int32_t> units;
 };
 
 /// What one group computes.
 struct GroupWork {
-    std::int64_t columns = 0;  ///< unit columns in the union
+    std::int64_t steps = 0;
     std::int64_t units = 0;
 };
 

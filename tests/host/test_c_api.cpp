@@ -247,6 +247,14 @@ TEST(CApi, SamplesAProduct) {
     bsk_sddmm_plan* plan = nullptr;
     ASSERT_EQ(bsk_sddmm_plan_create(&product.a, &problem, product.cpu, nullptr, &plan), BSK_OK)
         << bsk_last_error_message();
+    std::size_t needed = 0;
+    ASSERT_EQ(bsk_sddmm_plan_explain(plan, nullptr, 0, &needed), BSK_OK);
+    std::string text(needed, 'x');
+    ASSERT_EQ(bsk_sddmm_plan_explain(plan, text.data(), text.size(), nullptr), BSK_OK);
+    EXPECT_NE(text.find("sddmm_cpu"), std::string::npos) << text;
+    EXPECT_NE(text.find("Predicted: nothing, sddmm_cpu has no cost model."), std::string::npos) << text;
+    EXPECT_EQ(text.back(), '\0');
+    EXPECT_EQ(bsk_sddmm_plan_explain(nullptr, nullptr, 0, nullptr), BSK_INVALID_ARGUMENT);
     std::vector<float> values(product.values.size(), 1.0F);
     EXPECT_EQ(bsk_sddmm(plan, &product.b, &d2, values.data(), 2.0F, 1.0F, nullptr), BSK_OK);
     EXPECT_EQ(values, std::vector<float>(values.size(), 9.0F));  // 2*(1*1 four times) + 1

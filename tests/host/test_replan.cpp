@@ -116,10 +116,9 @@ TEST(PlanMemory, IsAtMostAFewHundredthsOfTheValues) {
             const std::int64_t values = a.nnzb() * block * block * 2;
             EXPECT_LE(held, values / 20) << "block " << block << ", density " << density;
             if (!lists.group_stages.empty()) {  // a dynamic plan keeps room for any pattern's stages
-                const int unit = unit_of(block, block);
                 EXPECT_GE(most_stages(a.view()), lists.group_stages.back());
-                const std::int64_t room = most_stages(a.view()) * (kGroupStageK / unit) *
-                                          static_cast<std::int64_t>(sizeof(UnionStep));
+                const std::int64_t room =
+                    most_stages(a.view()) * kGroupStageSteps * static_cast<std::int64_t>(sizeof(UnionStep));
                 EXPECT_LE(held - bytes(lists.steps) + room, values / 20)
                     << "dynamic, block " << block << ", density " << density;
             }

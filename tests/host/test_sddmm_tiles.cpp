@@ -100,9 +100,15 @@ TEST(SddmmSchedule, CoversEveryTile) {
             }
         }
     }
-    // 466 tiles on 132 streams are 3.53 rounds; whole tiles would take 4.
-    const Schedule schedule = make_sddmm_schedule(466, 128, 132, 0.75e-6, 1.3e-6);
-    EXPECT_LT(schedule.makespan, 3.75 * (128 * 0.75e-6 + 1.3e-6));
+}
+
+TEST(SddmmSchedule, SplitsWhereThatSavesMoreThanItCosts) {
+    const double round = 128 * 0.75e-6 + 1.3e-6;
+    // 466 tiles on 132 streams are 3.53 rounds; parts cost about what the fourth would save.
+    EXPECT_EQ(make_sddmm_schedule(466, 128, 132, 0.75e-6, 1.3e-6).split_tiles, 0);
+    const Schedule few = make_sddmm_schedule(30, 128, 132, 0.75e-6, 1.3e-6);
+    EXPECT_EQ(few.split_tiles, 30);
+    EXPECT_LT(few.makespan, 0.6 * round);
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
 
 /// Walks the lists as the kernel does, checking the sizes and the order of every stage.
 std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
-    const int steps_per_stage = kGroupStageK / unit;
+    const int columns_per_step = kGroupStepK / unit;
     const int rows_per_chunk = kGroupChunkRows / unit;
     std::vector<Unit> units;
     for (std::size_t group = 0; group + 1 < lists.group_stages.size(); ++group) {
@@ -68,24 +68,26 @@ std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
         for (int stage = lists.group_stages[group]; stage < lists.group_stages[group + 1]; ++stage) {
             std::int32_t next = lists.stage_units[stage];
             bool filled_up = false;
-            for (int i = 0; i < steps_per_stage; ++i) {
-                const UnionStep step = lists.steps[stage * steps_per_stage + i];
+            for (int i = 0; i < kGroupStageSteps; ++i) {
+                const UnionStep step = lists.steps[stage * kGroupStageSteps + i];
                 EXPECT_TRUE(i > 0 || step.rows != 0) << "stage " << stage << " starts with an empty step";
                 EXPECT_FALSE(filled_up && step.rows != 0) << "a step after an empty one in stage " << stage;
                 filled_up = step.rows == 0;
                 EXPECT_TRUE(filled_up || step.column > previous_column) << "stage " << stage;
                 previous_column = filled_up ? previous_column : step.column;
-                for (int row = 0; row < kGroupRows / unit; ++row) {
-                    if ((step.rows >> row & 1) != 0) {
-                        const std::int64_t chunk =
-                            lists.group_chunks[group * kGroupChunks + row / rows_per_chunk];
-                        units.emplace_back(chunk * rows_per_chunk + row % rows_per_chunk, step.column,
-                                           lists.units[next++]);
+                for (int part = 0; part < columns_per_step; ++part) {
+                    for (int row = 0; row < kGroupRows / unit; ++row) {
+                        if ((step.rows >> (16 * part + row) & 1) != 0) {
+                            const std::int64_t chunk =
+                                lists.group_chunks[group * kGroupChunks + row / rows_per_chunk];
+                            units.emplace_back(chunk * rows_per_chunk + row % rows_per_chunk,
+                                               step.column * columns_per_step + part, lists.units[next++]);
+                        }
                     }
                 }
             }
             EXPECT_EQ(next, lists.stage_units[stage + 1]) << "stage " << stage;
-            EXPECT_LE((next - lists.stage_units[stage]) * 2 * unit * unit, kGroupStageBytes);
+            EXPECT_LE(next - lists.stage_units[stage], stage_units(unit));
         }
     }
     std::sort(units.begin(), units.end());
@@ -101,7 +103,7 @@ TEST_P(UnionListsOf, HoldEveryUnitOnce) {
     EXPECT_EQ(walked_units(lists, unit), expected_units(a, unit));
     EXPECT_EQ(lists.group_stages.size(), static_cast<std::size_t>((1000 + kGroupRows - 1) / kGroupRows + 1));
     const std::size_t stages = lists.group_stages.back();
-    EXPECT_EQ(lists.steps.size(), stages * (kGroupStageK / unit));
+    EXPECT_EQ(lists.steps.size(), stages * kGroupStageSteps);
     EXPECT_EQ(lists.stage_units.size(), stages + 2);
     EXPECT_EQ(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back() + kMostStageUnits));
 }
@@ -111,8 +113,8 @@ TEST_P(UnionListsOf, CountTheirWork) {
     const int unit = unit_of(a.block_m, a.block_k);
     std::int64_t units = 0;
     for (const GroupWork& work : group_work(make_union_lists(a.view(), a.crow_indices, a.col_indices))) {
-        EXPECT_LE(work.columns, work.units);
-        EXPECT_LE(work.units, work.columns * (kGroupRows / unit));
+        EXPECT_LE(work.steps, work.units);
+        EXPECT_LE(work.units, work.steps * (kGroupRows / unit) * (kGroupStepK / unit));
         units += work.units;
     }
     EXPECT_EQ(units, a.nnzb() * (a.block_m / unit) * (a.block_k / unit));
@@ -142,13 +144,35 @@ TEST(UnionListsOfRows, ShareAColumn) {
     a.nnzb = 3;
     const UnionLists lists = make_union_lists(a, crow, col);
     EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
-    ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageK / 32));
+    ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageSteps));
     EXPECT_EQ(lists.steps[0].column, 1);
     EXPECT_EQ(lists.steps[0].rows, 0b101U);
     EXPECT_EQ(lists.steps[1].column, 3);
     EXPECT_EQ(lists.steps[1].rows, 0b100U);
     EXPECT_EQ(std::vector<std::int32_t>(lists.units.begin(), lists.units.begin() + 3),
               (std::vector<std::int32_t>{0, 1, 2}));
+}
+
+TEST(UnionListsOfRows, PairColumnsOf16) {
+    // Rows 0 and 2 store column 2, row 1 columns 0 and 3: steps of columns 0, 1 and of columns 2, 3.
+    const std::vector<std::int32_t> crow{0, 1, 3, 4};
+    const std::vector<std::int32_t> col{2, 0, 3, 2};
+    BsrView a;
+    a.m = 48;
+    a.k = 64;
+    a.block_m = 16;
+    a.block_k = 16;
+    a.nnzb = 4;
+    const UnionLists lists = make_union_lists(a, crow, col);
+    EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
+    ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageSteps));
+    EXPECT_EQ(lists.steps[0].column, 0);
+    EXPECT_EQ(lists.steps[0].rows, 0b010U);
+    EXPECT_EQ(lists.steps[1].column, 1);
+    EXPECT_EQ(lists.steps[1].rows, 0b101U | 0b010U << 16);
+    EXPECT_EQ(lists.steps[2].rows, 0U);
+    EXPECT_EQ(std::vector<std::int32_t>(lists.units.begin(), lists.units.begin() + 4),
+              (std::vector<std::int32_t>{1, 0, 3, 2}));
 }
 
 TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {

@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
-from blackwellsparsek.records import read_results
+from blackwellsparsek.records import partial_path, read_results
 
 
 def command(repository: Path, *flags: str) -> list[str]:
@@ -65,21 +66,52 @@ def test_wrong_flags_are_refused_in_words(repository, tmp_path, flags, words):
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_leaves_a_readable_file_and_exit_code_130(repository, tmp_path):
+#: The benchmark with a peer whose launch at 128 never returns from C, as a call into a library may for long.
+STUCK = """
+import ctypes, runpy, sys
+from blackwellsparsek.benchmarking import registry
+from blackwellsparsek.benchmarking.implementations import CublasDense
+
+class Stuck(CublasDense):
+    needs_cuda = False
+
+    def launch(self):
+        if self.problem.spec.size == 128:
+            lock = ctypes.create_string_buffer(128)
+            for _ in range(2):
+                print("locking", flush=True)
+                ctypes.CDLL(None).pthread_mutex_lock(lock)
+        return super().launch()
+
+registry.PEERS["stuck"] = registry.IMPLEMENTATIONS["stuck"] = Stuck
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stuck", [False, True])
+def test_an_interrupted_run_ends_soon_and_leaves_a_readable_file(repository, tmp_path, number, stuck):
     output = tmp_path / "results.json"
     flags = [*SMALL, "--sizes", "64", "128", "256", "512", "--iterations", "5", "--output", str(output)]
+    interpreter, *rest = command(repository, *flags)
     process = subprocess.Popen(
-        command(repository, *flags),
+        [interpreter, "-c", STUCK, *rest, "--peers", "stuck"] if stuck else [interpreter, *rest],
         env={**os.environ, "PYTHONPATH": str(repository / "python"), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    last = "locking" if stuck else "[2/"
     for line in process.stdout:
-        if line.startswith("[2/"):
-            process.send_signal(signal.SIGINT)
+        if line.startswith(last):
             break
+    process.send_signal(number)
+    begin = time.monotonic()
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert time.monotonic() - begin < 4
+    assert process.returncode == 130, errors
     assert "--resume" in errors
-    assert len(read_results(output).records) >= len(IMPLEMENTATIONS)
+    implementations = {"bsk", "stuck"} if stuck else set(IMPLEMENTATIONS)
+    assert {record.implementation for record in read_results(output).records} == implementations
+    assert partial_path(output).exists()

@@ -46,6 +46,13 @@ def test_the_native_library_knows_its_build_and_reports_errors():
     assert len(library.bsk_peer_error()) > 10
 
 
+def test_peers_of_another_product_are_marked_so():
+    marked = {name for name, kind in IMPLEMENTATIONS.items() if kind.other_pattern}
+    assert marked == {"cublas_dense_random", "cutlass_2to4", "cusparselt_2to4"}
+    dense = {name for name, kind in IMPLEMENTATIONS.items() if kind.work == "dense"}
+    assert dense == marked | {"cublas_dense", "cutlass_dense"}
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("block", [16, 32, 64, 128])
 def test_every_peer_that_is_there_is_right(block):

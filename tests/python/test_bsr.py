@@ -98,10 +98,22 @@ class CudaArray:
         self.__cuda_array_interface__ = tensor.__cuda_array_interface__
 
 
-def test_arrays_of_other_libraries_share_memory(device):
+class DlpackArray:
+    """What JAX or CuPy would pass: an object that speaks DLPack only."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.__dlpack__ = tensor.__dlpack__
+        self.__dlpack_device__ = tensor.__dlpack_device__
+
+
+@pytest.mark.parametrize("interface", ["arrays", "dlpack"])
+def test_arrays_of_other_libraries_share_memory(device, interface):
     A, dense = ragged(device)
     parts = (A.crow_indices, A.col_indices, A.values)
-    arrays = [tensor.numpy() if device == "cpu" else CudaArray(tensor) for tensor in parts]
+    if interface == "dlpack":
+        arrays = [DlpackArray(tensor) for tensor in parts]
+    else:
+        arrays = [tensor.numpy() if device == "cpu" else CudaArray(tensor) for tensor in parts]
     again = bsk.BSRMatrix.from_arrays(*arrays, (50, 70))
     assert again.values.data_ptr() == A.values.data_ptr() and again.values.device == A.values.device
     assert torch.equal(again.to_dense(), dense)

@@ -157,3 +157,8 @@ def test_a_result_beyond_int32():
     B = torch.empty(16, 1, dtype=torch.float16).expand(16, 65536)
     with pytest.raises(RuntimeError, match="int32"):
         bsk.make_plan(A, B.shape[1])
+
+
+@pytest.mark.parametrize("plan", ["spmm_sm80", 3, object()])
+def test_what_is_no_plan(A, B, plan):
+    assert_refused(TypeError, r"plan is a \w+; expected a Plan from make_plan", A, B, plan=plan)

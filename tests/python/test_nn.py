@@ -244,3 +244,37 @@ def test_cubic_sparsity():
     assert cubic_sparsity(15, 5, 25, 0.8) == pytest.approx(0.7)
     with pytest.raises(ValueError, match="end is 5 and begin 5"):
         cubic_sparsity(1, 5, 5, 0.5)
+
+
+class Tied(nn.Module):
+    """An output layer with the weight of the embedding, as in GPT-2, and two layers of one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(64, 32)
+        self.up, self.again = nn.Linear(32, 32), nn.Linear(32, 32)
+        self.again.weight = self.up.weight
+        self.head = nn.Linear(32, 64, bias=False)
+        self.head.weight = self.embedding.weight
+
+
+@pytest.mark.parametrize(
+    "names, others",
+    [
+        (["head"], "embedding.weight, head.weight"),
+        (["up"], "up.weight, again.weight"),
+        (["up", "again"], "up.weight, again.weight"),
+    ],
+)
+def test_tied_weights_are_refused_by_name(names, others):
+    tied = Tied()
+    with pytest.raises(ValueError, match=f"One parameter has the names {others}"):
+        bsk.sparsify_(tied, lambda name, _: name in names, block_size=16)
+    assert not any(isinstance(layer, BlockSparseLinear) for layer in tied.modules())
+    assert tied.head.weight is tied.embedding.weight
+
+
+def test_a_layer_with_two_names_is_refused():
+    shared = nn.Linear(32, 32)
+    with pytest.raises(ValueError, match=r"One parameter has the names 0\.weight, 2\.weight"):
+        bsk.sparsify_(nn.Sequential(shared, nn.ReLU(), shared), block_size=16)

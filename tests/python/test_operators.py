@@ -250,3 +250,22 @@ def test_autocast_of_products_of_two_matrices(device):
     assert_near(product, rounded @ rounded.t(), torch.bfloat16)
     sampled.values.sum().backward()
     assert x.grad.dtype is torch.float32
+
+
+@pytest.mark.parametrize(
+    "bias, activation, error, message",
+    [
+        (torch.ones(63), "none", ValueError, r"bias is \(63,\); expected \(64,\)"),
+        (torch.ones(64, 1), "none", ValueError, r"bias is \(64, 1\)"),
+        (torch.ones(64).half(), "none", TypeError, r"bias is torch\.float16 and values torch\.float32"),
+        (torch.ones(64, device="meta"), "none", ValueError, "bias is on meta and values on cpu"),
+        (None, "tanh", ValueError, "activation is 'tanh'; expected one of none"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_the_first_call_and_later(bias, activation, error, message):
+    A = matrix(64, 96, (16, 32), torch.float32)
+    x = dense(8, 96, A)
+    for _ in range(2):
+        with pytest.raises(error, match=message):
+            bsk.linear(x, A, bias, activation)
+        bsk.linear(x, A, torch.ones(64), "relu")

@@ -10,7 +10,7 @@ import pytest
 import synthetic_records as synthetic
 
 from blackwellsparsek.kernel_sources import kernels_sha256
-from blackwellsparsek.records import OURS, Results, write_results
+from blackwellsparsek.records import OURS, Results, Times, write_results
 from blackwellsparsek.report import readme
 from blackwellsparsek.report.__main__ import main
 from blackwellsparsek.report.comparison import Finding, compare
@@ -41,6 +41,14 @@ def test_findings_follow_from_the_spread(before: float, after: float, width: flo
     (pair,) = comparison.pairs
     assert pair.finding == finding
     assert pair.ratio == pytest.approx(before / after)
+
+
+def test_two_launches_have_no_spread_to_compare_by() -> None:
+    few = run_of(0.9, 0.01)
+    warm = replace(few.records[0].time_ms.warm, count=2)
+    few = replace(few, records=(replace(few.records[0], time_ms=Times(None, warm)),))
+    (pair,) = compare(run_of(1.0, 0.01), few).pairs
+    assert pair.finding == "AMBIGUOUS"
 
 
 def test_only_what_both_measured_right_is_compared() -> None:

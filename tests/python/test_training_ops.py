@@ -60,3 +60,36 @@ def test_sampled_product_is_the_gradient_of_the_values(
     with pytest.raises(RuntimeError, match="made for another operator"):
         ops.spmm(plan, values, x, x, 1.0, 0.0)
     ops.free_plan(plan)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("rows, cols", [(0, 64), (1, 8), (777, 24), (2050, 4104), (513, 9000), (70000, 64)])
+@pytest.mark.parametrize("margin", [0, 8])
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_column_sums(rows: int, cols: int, margin: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    wide = torch.randn(rows, cols + 2 * margin, device="cuda").to(dtype)
+    matrix = wide[:, margin : cols + margin]
+    sums = ops.column_sums(matrix)
+    assert sums.dtype is dtype
+    # Rounded once: a sum of `rows` terms in fp32 is far more exact than 16 bits.
+    torch.testing.assert_close(sums, matrix.double().sum(0).to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-3)
+    assert torch.equal(ops.column_sums(matrix), sums), "not the same from run to run"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    "matrix, message",
+    [
+        (lambda x: x[:, 1:], "no row-major matrix"),
+        (lambda x: x[:, :20], "no row-major matrix"),
+        (lambda x: x.t(), "no row-major matrix"),
+        (lambda x: x[0], "no row-major matrix"),
+        (lambda x: x.float(), "matrix is of type float32; expected float16 or bfloat16"),
+    ],
+)
+def test_column_sums_of_what_the_kernel_cannot_read(matrix, message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        ops.column_sums(matrix(torch.ones(16, 64, dtype=torch.float16, device="cuda")))

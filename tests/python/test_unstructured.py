@@ -1,6 +1,7 @@
 """sparse_mm of CSR, CSC, COO, BSC and SciPy matrices: results, gradients, what is kept, explanations."""
 
 import gc
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 import blackwellsparsek as bsk
 from blackwellsparsek import convert
 from blackwellsparsek.reblock import DENSE
-from support import random_dense
+from support import random_bsr, random_dense
 
 FORMS = {
     "csr": lambda dense: dense.to_sparse_csr(),
@@ -113,3 +114,68 @@ def test_a_dense_matrix_in_sparse_form_is_multiplied_densely(device):
     assert convert.unstructured(A).choice(256) in (DENSE, 128)
     B = random_dense(512, 256, torch.float32, device)
     torch.testing.assert_close(bsk.sparse_mm(A, B), A.to_dense() @ B, rtol=1e-3, atol=1e-2)
+
+
+def chosen(form: int, A: torch.Tensor, n: int) -> torch.Tensor:
+    """`A`, for which `form` counts as the fastest."""
+    convert.unstructured(A).choices[n] = form
+    return A
+
+
+@pytest.mark.parametrize("form", [DENSE, 16])
+def test_out_takes_the_result_whatever_form_is_chosen(device, form):
+    dense = sparse("clustered", device)
+    A = chosen(form, dense.to_sparse_csr(), 40)
+    B = random_dense(420, 40, torch.float32, device)
+    for out in (torch.ones(300, 40, device=device), torch.ones(40, 300, device=device).t()):
+        assert bsk.sparse_mm(A, B, out=out, beta=2.0) is out
+        torch.testing.assert_close(out, dense @ B + 2, rtol=1e-4, atol=1e-4)
+    half = bsk.sparse_mm(chosen(form, A.half(), 40), B.half(), out_dtype=torch.float32)
+    assert half.dtype is torch.float32
+    torch.testing.assert_close(half, dense.half().float() @ B.half().float(), rtol=1e-3, atol=1e-3)
+
+
+class CudaCsr:
+    """What CuPy's sparse matrices offer of SciPy's: CSR, in arrays with `__cuda_array_interface__`."""
+
+    format = "csr"
+
+    def __init__(self, A: torch.Tensor) -> None:
+        self.tensor, self.shape = A, tuple(A.shape)
+        self.indptr, self.indices, self.data = (
+            SimpleNamespace(__cuda_array_interface__=part.__cuda_array_interface__, keeps=part)
+            for part in (A.crow_indices().int(), A.col_indices().int(), A.values())
+        )
+
+    def tocsr(self) -> "CudaCsr":
+        return self
+
+    def astype(self, dtype: str) -> "CudaCsr":
+        return CudaCsr(self.tensor.to(getattr(torch, dtype)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_matrix_like_cupys_is_multiplied_where_it_lies():
+    dense = sparse("clustered", "cuda", torch.float64)
+    B = random_dense(420, 40, torch.float32, "cuda")
+    product = bsk.sparse_mm(CudaCsr(dense.to_sparse_csr()), B)
+    assert product.is_cuda
+    torch.testing.assert_close(product, dense.float() @ B, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", [DENSE, 16])
+def test_what_does_not_fit_is_refused_whatever_form_is_chosen(device, form):
+    A = chosen(form, sparse("clustered", device).to_sparse_csr(), 40)
+    B = random_dense(420, 40, torch.float32, device)
+    plan = bsk.make_plan(random_bsr(304, 432, (16, 16), dtype=torch.float32, device=device), 40)
+    with pytest.raises(ValueError, match="plan is for a matrix in BSR form"):
+        bsk.sparse_mm(A, B, plan=plan)
+    out = torch.ones(301, 40, device=device)
+    with pytest.raises(ValueError, match="out is 301 x 40; expected 300 x 40"):
+        bsk.sparse_mm(A, B, out=out)
+    with pytest.raises((TypeError, RuntimeError), match=r"bfloat16.*expected"):
+        bsk.sparse_mm(A, B, out_dtype=torch.bfloat16)
+    assert torch.equal(out, torch.ones_like(out))
+    with pytest.raises(ValueError, match="out is for a product without gradients"):
+        bsk.sparse_mm(A, B.clone().requires_grad_(), out=torch.ones(300, 40, device=device))

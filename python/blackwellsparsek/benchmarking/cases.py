@@ -138,6 +138,8 @@ class Problem:
         [k, n], row-major, random normal.
     out : torch.Tensor
         [m, n], row-major; where implementations that can choose put their result.
+    chosen_kernel : str or None
+        What the library's plan took, once it has one.
     """
 
     def __init__(self, spec: CaseSpec, device: torch.device) -> None:
@@ -157,6 +159,7 @@ class Problem:
         )
         self.B = self._normal(spec.size, spec.n)
         self.out = torch.empty(spec.size, spec.n, dtype=self.dtype, device=device)
+        self.chosen_kernel: str | None = None
 
     def _normal(self, *shape: int, terms: float | None = None) -> torch.Tensor:
         """Random normal; with `terms`, the factor that gives sums of so many products _PRODUCT_DEVIATION."""

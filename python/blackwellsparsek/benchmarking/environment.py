@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from .. import __version__, _ops
-from .._measure import interleaved_medians
 from ..kernel_sources import kernels_sha256
+from ..measure import interleaved_medians
 from ..records import Environment
 from .native import REPOSITORY, build_identity, telemetry
 
@@ -27,11 +27,10 @@ def gather(device: torch.device, command: str) -> Environment:
     """Describe this machine and this build; measures the rate of copies on a GPU."""
     build = build_identity()
     common = {
+        **sources(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "library_version": __version__,
-        "commit": build.get("commit") or _git_commit(),
-        "kernels_sha256": build.get("kernels_sha256") or kernels_sha256(REPOSITORY),
         "architectures": build.get("architectures", "unknown"),
         "cuda_build": build.get("cuda"),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -70,6 +69,15 @@ def gather(device: torch.device, command: str) -> Environment:
     )
 
 
+def sources() -> dict[str, str | None]:
+    """What is measured: commit and kernels_sha256 of the build, or else of the tree."""
+    build = build_identity()
+    return {
+        "commit": build.get("commit") or _git_commit(),
+        "kernels_sha256": build.get("kernels_sha256") or kernels_sha256(REPOSITORY),
+    }
+
+
 def _git_commit() -> str:
     try:
         command = ["git", "-C", REPOSITORY, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
@@ -102,10 +110,11 @@ def _copy_gb_per_s(device: torch.device) -> float | None:
 class InstructionCount:
     """Counts wgmma and TMA loads in the library's machine code, in other processes: it takes many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         tool = shutil.which("cuobjdump") or shutil.which("cuobjdump", path="/usr/local/cuda/bin")
         self._process = None
-        if tool is not None:
+        self._counts: dict[str, int] | None = None
+        if tool is not None and device.type == "cuda":
             pipeline = '"$0" -sass -arch sm_90a "$1" | { grep -oE "HGMMA|UTMALDG" || true; } | sort | uniq -c'
             self._process = subprocess.Popen(
                 ["bash", "-o", "pipefail", "-c", pipeline, tool, str(_ops._LIBRARY)],
@@ -115,20 +124,29 @@ class InstructionCount:
                 start_new_session=True,  # Ctrl-C is for the benchmark
             )
 
-    def added_to(self, environment: Environment, patience: float) -> Environment:
+    def added_to(self, environment: Environment, patience: float = 0.05) -> Environment:
         """The environment with both counts; as it is without a disassembler, or after `patience` seconds."""
-        if self._process is None:
+        if self._process is not None:
+            try:
+                listing, _ = self._process.communicate(timeout=patience)
+            except subprocess.TimeoutExpired:
+                return environment
+            if self._process.returncode == 0:
+                pairs = (line.split() for line in listing.splitlines())
+                self._counts = {name: int(count) for count, name in pairs}
+            self._process = None
+        if self._counts is None:
             return environment
-        try:
-            listing, _ = self._process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
+        return replace(
+            environment, hgmma=self._counts.get("HGMMA", 0), utmaldg=self._counts.get("UTMALDG", 0)
+        )
+
+    def stop(self) -> None:
+        """End the disassembler where it still runs."""
+        if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            return environment
-        if self._process.returncode:
-            return environment
-        counts = {name: int(count) for count, name in (line.split() for line in listing.splitlines())}
-        return replace(environment, hgmma=counts.get("HGMMA", 0), utmaldg=counts.get("UTMALDG", 0))
+            self._process = None
 
 
 def command_line() -> str:

@@ -1,6 +1,7 @@
 """One way to compute a case's product: this library, and what PyTorch offers."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 
@@ -51,6 +52,7 @@ class Bsk(Implementation):
         super().__init__(problem)
         self._plan = make_plan(problem.A, problem.spec.n)
         self.kernel, self.plan = self._plan.kernel, self._plan.explain()
+        problem.chosen_kernel = self.kernel
 
     def launch(self) -> torch.Tensor:
         return sparse_mm(self.problem.A, self.problem.B, out=self.problem.out, plan=self._plan)
@@ -102,10 +104,16 @@ class TorchSparseCsr(Implementation):
 
 
 class CusparseLt2To4(Implementation):
-    """cuSPARSELt's 2:4 product through PyTorch, with the algorithm that its search finds fastest."""
+    """cuSPARSELt's 2:4 product through PyTorch, with the algorithm that its search finds fastest.
+
+    The search launches very many products, and the product is the same for every block size and sparsity: it
+    is searched once for each size, and for sizes above _LARGEST_SEARCHED with a part of the matrices.
+    """
 
     work: Work = "dense"
     other_pattern = True
+    _LARGEST_SEARCHED = 16384
+    _algorithms: ClassVar[dict[tuple, int]] = {}  #: by m, n and k of the search, and dtype
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -114,8 +122,20 @@ class CusparseLt2To4(Implementation):
         if not torch.backends.cusparselt.is_available():
             raise Unavailable("This PyTorch was built without cuSPARSELt.")
         self._a = torch._cslt_compress(problem.two_to_four)
-        self._algorithm = torch._cslt_sparse_mm_search(self._a, problem.B)
-        self.settings = f"algorithm {self._algorithm} of its search"
+        self._algorithm, searched = self._search(problem)
+        self.settings = f"algorithm {self._algorithm} of its search at {searched}"
+
+    def _search(self, problem: Problem) -> tuple[int, str]:
+        """The algorithm, and the product that it was searched with."""
+        m = k = min(problem.spec.size, self._LARGEST_SEARCHED)
+        n = min(problem.spec.n, self._LARGEST_SEARCHED)
+        key = (m, n, k, problem.dtype)
+        if key not in self._algorithms:
+            a, b = self._a, problem.B
+            if (k, n) != b.shape:
+                a, b = torch._cslt_compress(problem.two_to_four[:m, :k].contiguous()), b[:k, :n].contiguous()
+            self._algorithms[key] = torch._cslt_sparse_mm_search(a, b)
+        return self._algorithms[key], f"{m} x {n} x {k}"
 
     def launch(self) -> torch.Tensor:
         return torch._cslt_sparse_mm(self._a, self.problem.B, alg_id=self._algorithm)

@@ -130,6 +130,7 @@ class NativePeer(Implementation):
             problem.out.data_ptr(),
         )
         torch.cuda.current_stream().synchronize()  # the library may read the arrays on another stream
+        torch.cuda.empty_cache()  # it allocates by itself what PyTorch keeps for later
         self._handle = library.bsk_peer_create(form.encode(), ctypes.byref(product))
         if self._handle is None:
             raise Unavailable(library.bsk_peer_error().decode())

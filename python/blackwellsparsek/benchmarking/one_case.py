@@ -15,7 +15,7 @@ from .timing import Clock, Contender, CpuClock, CudaClock, measure
 
 _LEAST_TIMING_SHARE = 1 / 3  #: of the case's time, however long preparing took
 _COMPILING_SECONDS = 10.0  #: a first launch that takes longer is slow even where it compiles
-_TOO_SLOW = 1.0  #: a launch that is expected to take so many times the case's time is not tried
+_LAUNCHES_AT_LEAST = 2  #: of each implementation; one that is expected to outlast the case so is not tried
 
 
 class UnusableDevice(Exception):
@@ -33,6 +33,13 @@ class _Entry:
     status: str = "ok"
     reason: str | None = None
     error: Error | None = None
+    is_alternative: bool = False  #: to the plan's choice
+    setup_seconds: float | None = None
+
+    @property
+    def name_of_kind(self) -> str | None:
+        """What tells an alternative that could not even be set up from the plan's choice."""
+        return self.kind.__name__ if self.is_alternative else None
 
     def leave_out(self, status: str, reason: str) -> None:
         self.status, self.reason = status, reason
@@ -51,6 +58,8 @@ class CaseRunner:
         For one case, preparation included.
     known : sequence of Record
         Measured before; they too tell which launch would last too long.
+    alternatives : sequence
+        To what the library's plan chooses; one that does not apply to a case leaves no record.
     """
 
     def __init__(
@@ -60,16 +69,18 @@ class CaseRunner:
         iterations: int,
         seconds: float,
         known: Sequence[Record] = (),
+        alternatives: Sequence[type[Implementation]] = (),
     ) -> None:
-        self._implementations, self._device = implementations, device
+        self._implementations, self._alternatives, self._device = implementations, alternatives, device
         self._iterations, self._seconds = iterations, seconds
         self._clock: Clock = CudaClock(device) if device.type == "cuda" else CpuClock()
-        self._largest: dict[tuple[str, int], Record] = {}  # by implementation and block
+        self._largest: dict[str, dict[int, Record]] = {}  # by implementation, by block
         self._note(known)
 
     def run(self, spec: CaseSpec) -> list[Record]:
         """Records of every implementation; the device's memory is free again afterwards."""
         entries = [_Entry(name, kind) for name, kind in self._implementations.items()]
+        entries += [_Entry(OURS, kind, is_alternative=True) for kind in self._alternatives]
         try:
             records = self._run(spec, entries)
         finally:
@@ -91,13 +102,13 @@ class CaseRunner:
                 raise
             for entry in entries:
                 entry.leave_out("skipped", f"Out of memory for the case's data: {first_line(error)}")
-            return [_record(entry, spec.as_case(spec.wanted_blocks)) for entry in entries]
+            return _records(entries, spec.as_case(spec.wanted_blocks))
         for entry in entries:
             self._prepare(entry, problem)
         contenders = [entry.contender for entry in entries if entry.contender is not None]
         left = max(self._seconds - (time.monotonic() - begin), _LEAST_TIMING_SHARE * self._seconds)
-        measure(contenders, self._clock, self._iterations, left, self._sample)
-        return [_record(entry, problem.case) for entry in entries]
+        clocks = measure(contenders, self._clock, self._iterations, left, self._sample)
+        return _records(entries, problem.case, clocks)
 
     def _prepare(self, entry: _Entry, problem: Problem) -> None:
         """Set one implementation up, judge what it computes, and estimate its time."""
@@ -106,7 +117,10 @@ class CaseRunner:
         if too_slow := self._too_slow(entry, problem):
             return entry.leave_out("skipped", too_slow)
         try:
+            begin = time.perf_counter()
             entry.implementation = implementation = entry.kind(problem)
+            self._wait()
+            entry.setup_seconds = time.perf_counter() - begin
             problem.out.fill_(float("nan"))
             self._wait()
             begin = time.perf_counter()
@@ -131,25 +145,27 @@ class CaseRunner:
 
     def _too_slow(self, entry: _Entry, problem: Problem) -> str | None:
         """Why a peer's single launch would take too much of the time; None where it would not."""
-        largest = self._largest.get((entry.name, problem.case.block))
-        if entry.name == OURS or largest is None:
+        by_block = self._largest.get(entry.name, {})
+        if entry.name == OURS or not by_block:
             return None
+        slowest = min(by_block.values(), key=lambda record: record.executed_flop / record.warm_ms)
+        largest = by_block.get(problem.case.block, slowest)
         flop = problem.case.dense_flop if entry.kind.work == "dense" else problem.case.stored_flop
         expected = flop / largest.executed_flop * largest.warm_ms * 1e-3
-        if expected < _TOO_SLOW * self._seconds:
+        if _LAUNCHES_AT_LEAST * expected < self._seconds:
             return None
         return (
-            f"One launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}; "
-            f"--time-budget gives the whole case {self._seconds:.3g} s."
+            f"A launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}, and "
+            f"{_LAUNCHES_AT_LEAST} are needed; --time-budget gives the whole case {self._seconds:.3g} s."
         )
 
     def _note(self, records: Sequence[Record]) -> None:
         for record in records:
             if record.warm_ms is not None:
-                key = (record.implementation, record.case.block)
-                known = self._largest.get(key)
+                by_block = self._largest.setdefault(record.implementation, {})
+                known = by_block.get(record.case.block)
                 if known is None or record.executed_flop >= known.executed_flop:
-                    self._largest[key] = record
+                    by_block[record.case.block] = record
 
     def _sample(self) -> Clocks | None:
         return telemetry(self._device.index or 0)[0] if self._device.type == "cuda" else None
@@ -174,7 +190,13 @@ class CaseRunner:
             ) from error
 
 
-def _record(entry: _Entry, case: Case) -> Record:
+def _records(entries: Sequence[_Entry], case: Case, clocks: Clocks | None = None) -> list[Record]:
+    """Of all entries but the alternatives that do not apply."""
+    kept = [entry for entry in entries if not (entry.is_alternative and entry.status == "skipped")]
+    return [_record(entry, case, clocks if entry.contender else None) for entry in kept]
+
+
+def _record(entry: _Entry, case: Case, clocks: Clocks | None) -> Record:
     times = entry.contender.times() if entry.contender else Times()
     dense_tflops = case.dense_flop / times.warm.median / 1e9 if times.warm else None
     stored_tflops = case.stored_flop / times.warm.median / 1e9 if times.warm else None
@@ -190,10 +212,11 @@ def _record(entry: _Entry, case: Case) -> Record:
         executed_tflops=dense_tflops if kind.work == "dense" else stored_tflops,
         dense_equivalent_tflops=dense_tflops,
         error=entry.error,
-        clocks=entry.contender.load() if entry.contender else None,
+        clocks=clocks,
         kernel=implementation.kernel if implementation else None,
         plan=implementation.plan if implementation else None,
-        settings=implementation.settings if implementation else None,
+        settings=implementation.settings if implementation else entry.name_of_kind,
+        setup_seconds=entry.setup_seconds,
     )
 
 
@@ -208,22 +231,3 @@ def is_out_of_memory(error: Exception) -> bool:
 def first_line(error: Exception) -> str:
     """What a sentence can quote of an error."""
     return (str(error).strip() or "no message").splitlines()[0]
-
-
-def summary(records: Sequence[Record]) -> str:
-    """One line: the library's time and rates, then each peer's time over ours."""
-    ours = next((record for record in records if record.implementation == OURS), None)
-    parts = []
-    for record in records:
-        if record.status != "ok" or record.warm_ms is None:
-            continue
-        if record is ours:
-            parts.append(
-                f"{OURS} {record.warm_ms:.3f} ms, {record.executed_tflops:.4g} executed TFLOP/s "
-                f"({record.dense_equivalent_tflops:.4g} dense-equivalent)"
-            )
-        elif record.other_pattern or ours is None or ours.status != "ok":
-            parts.append(f"{record.implementation} {record.warm_ms:.3f} ms")
-        else:
-            parts.append(f"{record.implementation} {record.warm_ms / ours.warm_ms:.2f}x")
-    return "; ".join(parts) or "nothing could be measured"

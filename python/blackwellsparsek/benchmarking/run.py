@@ -1,5 +1,6 @@
 """All cases of a run: recorded one by one, so that whatever ends it, what was measured is kept."""
 
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +9,6 @@ from pathlib import Path
 import torch
 
 from ..records import (
-    OURS,
     Record,
     Results,
     append_partial,
@@ -17,11 +17,13 @@ from ..records import (
     start_partial,
     write_results,
 )
+from .alternatives import ALTERNATIVES
 from .cases import CaseSpec
 from .environment import InstructionCount, command_line, gather
 from .implementations import Implementation
-from .one_case import CaseRunner, summary
+from .one_case import CaseRunner
 from .progress import Progress
+from .summary import setting_up, summary
 
 _KNOWN_WARNINGS = (
     "Sparse (BSR|CSR) tensor support is in beta",
@@ -51,10 +53,10 @@ class CannotResume(Exception):
 
 
 def run(options: Options) -> Results:
-    """Measure what is not measured yet, and write the results file even when interrupted.
+    """Measure what is not measured yet; the results file is written anew after each case.
 
-    After KeyboardInterrupt, or an error, the results file holds the finished cases, and the partial file
-    beside it lets --resume go on. The case that was interrupted is measured anew then.
+    Whatever ends the run, the results file holds the finished cases, and the partial file beside it lets
+    --resume go on. The case that was interrupted is measured anew then.
     """
     for message in _KNOWN_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
@@ -66,24 +68,22 @@ def run(options: Options) -> Results:
     results = Results(gather(options.device, command_line()), options.recorded)
     if options.resume:
         results = _resumed(results, partial if partial.exists() else options.output)
-    instructions = InstructionCount() if options.device.type == "cuda" else None
+    instructions = InstructionCount(options.device)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     start_partial(results, partial)
-    finished = False
     try:
         for records in _measured(options, results.records):
             for record in records:
                 append_partial(record, partial)
-            results = results.with_records(tuple(records))
-        finished = True
-    finally:
-        write_results(results, options.output)
-        if finished:
-            partial.unlink()
-        if instructions is not None:
-            environment = instructions.added_to(results.environment, _DISASSEMBLY_SECONDS * finished)
-            results = replace(results, environment=environment)
+            environment = instructions.added_to(results.environment)
+            results = replace(results, environment=environment).with_records(tuple(records))
             write_results(results, options.output)
+        environment = instructions.added_to(results.environment, _DISASSEMBLY_SECONDS)
+        results = replace(results, environment=environment)
+        write_results(results, options.output)
+    finally:
+        instructions.stop()
+    partial.unlink()
     return results
 
 
@@ -91,17 +91,25 @@ def _measured(options: Options, known: Sequence[Record]) -> Iterator[list[Record
     """Yield the records of each case that is not complete in `known`."""
     todo = [spec for spec in options.specs if not _is_complete(spec, options.implementations, known)]
     runner = CaseRunner(
-        options.implementations, options.device, options.iterations, options.seconds_per_case, known
+        options.implementations,
+        options.device,
+        options.iterations,
+        options.seconds_per_case,
+        known,
+        ALTERNATIVES,
     )
     told: set[tuple[str, str]] = set()
     with Progress(len(todo), len(options.specs) - len(todo)) as progress:
         for spec in todo:
             progress.start(str(spec))
+            begin = time.monotonic()
             records = runner.run(spec)
+            seconds = time.monotonic() - begin
             yield records
             news = [record for record in records if record.reason and _news(record) not in told]
             told |= {_news(record) for record in news}
-            progress.finish([summary(records), *(f"{r.implementation} {r.status}: {r.reason}" for r in news)])
+            lines = [f"{r.implementation} {r.status}: {r.reason}" for r in news]
+            progress.finish([summary(records), *lines, f"{seconds:.1f} s, {setting_up(records)}"])
 
 
 def _news(record: Record) -> tuple[str, str]:
@@ -126,17 +134,3 @@ def _resumed(results: Results, path: Path) -> Results:
     counts = {name: getattr(before.environment, name) for name in ("hgmma", "utmaldg")}
     environment = replace(results.environment, **counts)
     return replace(results, environment=environment).with_records(before.records)
-
-
-def best_rate(results: Results) -> str:
-    """The library's highest executed rate, in words, for the end of a run."""
-    ours = [record for record in results.records if record.implementation == OURS and record.executed_tflops]
-    if not ours:
-        return "The library itself was not measured."
-    best = max(ours, key=lambda record: record.executed_tflops)
-    case = best.case
-    return (
-        f"Highest rate of this library: {best.executed_tflops:.4g} executed TFLOP/s "
-        f"({best.dense_equivalent_tflops:.4g} dense-equivalent) at {case.m} x {case.n} x {case.k}, "
-        f"block {case.block}, density {case.density:.3f}."
-    )

@@ -31,19 +31,19 @@ class Contender:
     warm: list[float] = field(default_factory=list)  #: milliseconds
     cold: list[float] = field(default_factory=list)
     batches: list[float] = field(default_factory=list)
-    clocks: list[Clocks] = field(default_factory=list)
 
     def times(self) -> Times:
         return Times(spread(self.cold), spread(self.warm), median(self.batches) if self.batches else None)
 
-    def load(self) -> Clocks | None:
-        """Medians of the clocks under load, and every throttle reason that was seen."""
-        if not self.clocks:
-            return None
-        mhz = [clocks.sm_mhz for clocks in self.clocks if clocks.sm_mhz is not None]
-        power = [clocks.power_w for clocks in self.clocks if clocks.power_w is not None]
-        reasons = {reason for clocks in self.clocks for reason in clocks.throttle_reasons}
-        return Clocks(median(mhz) if mhz else None, median(power) if power else None, tuple(sorted(reasons)))
+
+def under_load(samples: Sequence[Clocks]) -> Clocks | None:
+    """Medians of the clocks, and every throttle reason that was seen; None of nothing."""
+    if not samples:
+        return None
+    mhz = [clocks.sm_mhz for clocks in samples if clocks.sm_mhz is not None]
+    power = [clocks.power_w for clocks in samples if clocks.power_w is not None]
+    reasons = {reason for clocks in samples for reason in clocks.throttle_reasons}
+    return Clocks(median(mhz) if mhz else None, median(power) if power else None, tuple(sorted(reasons)))
 
 
 def spread(milliseconds: Sequence[float]) -> Spread | None:
@@ -67,9 +67,9 @@ class CpuClock:
         contender.launch()
         return 1e3 * (time.perf_counter() - begin)
 
-    def back_to_back(self, contender: Contender, count: int, under_load: Callable[[], None]) -> None:
+    def back_to_back(self, contender: Contender, count: int, meanwhile: Callable[[], None]) -> None:
         """Milliseconds of a launch in a full queue; None where there is no queue."""
-        del contender, count, under_load
+        del contender, count, meanwhile
 
 
 class CudaClock:
@@ -87,10 +87,10 @@ class CudaClock:
             self._flush.zero_()
         return self._elapsed(contender, 1, lambda: None)
 
-    def back_to_back(self, contender: Contender, count: int, under_load: Callable[[], None]) -> float:
-        return self._elapsed(contender, count, under_load) / count
+    def back_to_back(self, contender: Contender, count: int, meanwhile: Callable[[], None]) -> float:
+        return self._elapsed(contender, count, meanwhile) / count
 
-    def _elapsed(self, contender: Contender, count: int, under_load: Callable[[], None]) -> float:
+    def _elapsed(self, contender: Contender, count: int, meanwhile: Callable[[], None]) -> float:
         # Without the wait, the host's own time would count wherever it is longer than the kernel's.
         wait = _LEAST_SLEEP_SECONDS + 1.5 * min(count * contender.host_seconds, _MOST_WAIT_SECONDS)
         torch.cuda._sleep(int(wait * _SLEEP_CYCLES_PER_SECOND))
@@ -101,7 +101,7 @@ class CudaClock:
         self._end.record()
         latest = min((time.perf_counter() - enqueue) / count, _MOST_HOST_SECONDS)
         contender.host_seconds = max(latest, 0.8 * contender.host_seconds)  # it varies from launch to launch
-        under_load()
+        meanwhile()
         self._end.synchronize()
         return self._begin.elapsed_time(self._end)
 
@@ -115,24 +115,33 @@ def measure(
     iterations: int,
     seconds: float,
     sample: Callable[[], Clocks | None],
-) -> None:
+) -> Clocks | None:
     """Fill the contenders' times: launch by launch in turns, every other round in reverse order.
 
-    Each implementation gets the same share of `seconds`; a slow one gets fewer launches than `iterations`,
-    spread over the rounds, and one that lasts longer than its share is not launched again: `seconds` of the
-    contender, from launching it once, is then its only time.
+    All implementations have the same right to `seconds`, and slow ones get what fast ones do not need. A
+    slow one gets fewer launches than `iterations`, though some, spread over the rounds; one that lasts longer
+    than its share is not launched again: `seconds`, from launching it once, is then its only time.
+
+    Returns the clocks under load of them all: NVML renews its figures too rarely to tell them apart.
     """
-    share = seconds / max(1, len(contenders))
-    for contender in contenders:
-        if contender.seconds >= share:  # what was launched to estimate its time is all there is time for
+    timed = []
+    for contender, share in zip(contenders, shares(contenders, iterations, seconds), strict=True):
+        if contender.seconds < share:
+            timed.append(contender)
+        else:  # what was launched to estimate its time is all there is time for
             contender.warm.append(1e3 * contender.seconds)
-    contenders = [contender for contender in contenders if contender.seconds < share]
+    contenders = timed
     for _ in range(_WARM_UP_ROUNDS):
         for contender in contenders:
-            if _affordable(share, contender, iterations) >= _LEAST_RUNS:
-                seconds = 1e-3 * clock.isolated(contender, flush=False)
-                contender.seconds = min(contender.seconds, seconds)
-    runs = [_affordable(_SHARE_ISOLATED * share, contender, iterations) for contender in contenders]
+            if _affordable(seconds / len(contenders), contender, iterations) >= _LEAST_RUNS:
+                latest = 1e-3 * clock.isolated(contender, flush=False)
+                contender.seconds = min(contender.seconds, latest)
+    each = shares(contenders, iterations, seconds)
+    least = min(_LEAST_RUNS, iterations)  # a median and a spread need some, even where they cost more
+    runs = [
+        max(least, _affordable(_SHARE_ISOLATED * share, contender, iterations))
+        for contender, share in zip(contenders, each, strict=True)
+    ]
     order = list(range(len(contenders)))
     for turn in range(max(runs, default=0)):
         for index in order if turn % 2 == 0 else reversed(order):
@@ -141,22 +150,33 @@ def measure(
                 contender.warm.append(clock.isolated(contender, flush=False))
                 if clock.flushes:
                     contender.cold.append(clock.isolated(contender, flush=True))
-    for contender in contenders:
-        _fill_queue(contender, clock, _SHARE_BACK_TO_BACK * share, sample)
+    clocks: list[Clocks] = []
+
+    def take_clocks() -> None:
+        if (now := sample()) is not None:
+            clocks.append(now)
+
+    for contender, share in zip(contenders, each, strict=True):
+        _fill_queue(contender, clock, _SHARE_BACK_TO_BACK * share, take_clocks)
+    return under_load(clocks)
 
 
-def _fill_queue(
-    contender: Contender, clock: Clock, seconds: float, sample: Callable[[], Clocks | None]
-) -> None:
+def shares(contenders: Sequence[Contender], iterations: int, seconds: float) -> list[float]:
+    """Seconds for each: what all of its launches take, at most its part of what faster ones leave."""
+    launches = max(iterations / _SHARE_ISOLATED, _BATCHES * _BATCH_LAUNCHES / _SHARE_BACK_TO_BACK)
+    result = [0.0] * len(contenders)
+    fastest_first = sorted(range(len(contenders)), key=lambda index: contenders[index].seconds)
+    for done, index in enumerate(fastest_first):
+        result[index] = min(launches * contenders[index].seconds, seconds / (len(contenders) - done))
+        seconds -= result[index]
+    return result
+
+
+def _fill_queue(contender: Contender, clock: Clock, seconds: float, take_clocks: Callable[[], None]) -> None:
     """Time launches that follow each other, and take clocks and power meanwhile."""
-
-    def under_load() -> None:
-        if clocks := sample():
-            contender.clocks.append(clocks)
-
     count = _affordable(seconds / _BATCHES, contender, _BATCH_LAUNCHES)
     for _ in range(_BATCHES if count > 1 else 1):
-        milliseconds = clock.back_to_back(contender, count, under_load)
+        milliseconds = clock.back_to_back(contender, count, take_clocks)
         if milliseconds is not None:
             contender.batches.append(milliseconds)
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import torch
 
-from .._measure import interleaved_medians
+from ..measure import interleaved_medians
 from .cases import Problem
 from .implementations import Implementation, Unavailable
 

@@ -13,8 +13,8 @@ from ..functional import linear_of_arrays
 class BlockSparseLinear(nn.Module):
     """``activation(x @ weight.T + bias)`` with a block-sparse weight: a drop-in for torch.nn.Linear.
 
-    Its state is plain dense tensors, so that optimisers, safetensors and `.to()` see nothing unusual: the
-    parameters `weight` [nnzb, block_m, block_k], the stored blocks, and `bias` [out_features], and the
+    Its state is plain dense tensors, so that optimisers, FSDP, safetensors and `.to()` see nothing unusual:
+    the parameters `weight` [nnzb, block_m, block_k], the stored blocks, and `bias` [out_features], and the
     buffers `crow_indices` and `col_indices` (int32). A state dict of nn.Linear, with a dense `weight`, loads
     too: the stored blocks are taken from it.
 

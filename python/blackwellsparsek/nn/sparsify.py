@@ -42,6 +42,11 @@ def sparsify_(
     -------
     list[str]
         Names of the replaced layers.
+
+    Raises
+    ------
+    ValueError
+        A layer shares a parameter with another module, or an argument is none of those above.
     """
     layers = {
         name: layer
@@ -54,12 +59,27 @@ def sparsify_(
         raise ValueError(f'method is {method!r}; expected "magnitude" or "wanda".')
     if method == "wanda" and batches is None:
         raise ValueError('method is "wanda" and batches is None; expected batches to run the model with.')
+    _refuse_tied(model, layers.values())
     norms = _input_norms(model, layers, batches) if method == "wanda" else {}
     for name, layer in layers.items():
         mask = top_mask(block_scores(layer.weight, block_size, norms.get(name)), sparsity)
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, BlockSparseLinear.from_linear(layer, mask, block_size))
     return list(layers)
+
+
+def _refuse_tied(model: nn.Module, layers: Iterable[nn.Linear]) -> None:
+    """Raise ValueError where a layer shares a parameter: its replacement would no longer."""
+    names: dict[nn.Parameter, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(parameter, []).append(name)
+    for layer in layers:
+        for parameter in layer.parameters():
+            if len(names[parameter]) > 1:
+                raise ValueError(
+                    f"One parameter has the names {', '.join(names[parameter])}, and a block-sparse layer "
+                    "would not share it: leave these out by `filter`, or give each a parameter of its own."
+                )
 
 
 def _input_norms(

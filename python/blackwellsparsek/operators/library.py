@@ -60,11 +60,14 @@ def register(
         def backward(ctx, grad):
             return None, *gradients(ctx, grad, ctx.needs_input_grad[1:])
 
+    # Function.apply but for its look at functorch's transforms, which `is_observed` excludes.
+    apply = super(torch.autograd.Function, Eager).apply
+
     def call(*inputs):
         operands = [inputs[position] for position in floating]
         if forward_ad._current_level >= 0:
             _refuse_tangents(name, operands)
-        if _is_observed():
+        if is_observed():
             return operator(*inputs)
         records = False
         for operand in operands:
@@ -74,7 +77,7 @@ def register(
             elif operand is not None:  # a subclass with a dispatch of its own
                 return operator(*inputs)
         if records and torch.is_grad_enabled():
-            return Eager.apply(inputs, *operands)
+            return apply(inputs, *operands)
         return kernel(*inputs)
 
     call.__name__ = name
@@ -89,7 +92,7 @@ def _refuse_tangents(name: str, operands: list[torch.Tensor | None]) -> None:
         )
 
 
-def _is_observed() -> bool:
+def is_observed() -> bool:
     """Whether a compiler, a dispatch mode or a functorch transform has to see the operator.
 
     Otherwise the dispatcher is left out: it would take most of what a small product costs the host.

@@ -3,7 +3,9 @@
 import torch
 
 from .. import activations
-from .library import register
+from .._ops import ops
+from ..layouts import is_aligned
+from .library import is_observed, register
 from .multiply import check_matrix, check_operands, multiply
 from .products import dds
 from .sampled import sdd
@@ -32,12 +34,15 @@ def check_epilogue(
 
 def _linear(x, crow_indices, col_indices, values, shape, bias=None, activation="none"):
     arrays = (crow_indices, col_indices, values, tuple(shape))
-    if bias is not None or activation != "none":
-        check_epilogue(values, shape[0], bias, activation)
-        bias = None if bias is None else bias.contiguous()
-    return multiply(  # Y^T = W X^T
-        arrays, x, True, False, True, lambda: _new_linear(x, *arrays, None, "none"), bias, activation
-    )
+    if bias is not None:
+        bias = bias.contiguous()
+    try:
+        return multiply(  # Y^T = W X^T
+            arrays, x, True, False, True, lambda: _new_linear(x, *arrays, bias, activation), bias, activation
+        )
+    except (KeyError, RuntimeError):
+        check_epilogue(values, shape[0], bias, activation)  # says it in Python's words; not in every call
+        raise
 
 
 def _save(ctx, inputs, output):
@@ -56,8 +61,28 @@ def _gradients(ctx, grad, needed):
         grad = activations.gradient(ctx.activation, grad, z)
     d_x = dds(grad, *arrays, False, False) if needed[0] else None
     d_values = sdd(grad, x, *arrays, True, False) if needed[1] else None
-    d_bias = grad.sum(0) if needed[2] else None
+    d_bias = _column_sums(grad) if needed[2] else None
     return d_x, d_values, d_bias
+
+
+def _column_sums(grad: torch.Tensor) -> torch.Tensor:
+    """grad.sum(0), by a kernel of this library where it can and nobody differentiates or traces it."""
+    plain = type(grad) is torch.Tensor and not torch.is_grad_enabled() and not is_observed()
+    if plain and grad.is_cuda and grad.dtype in (torch.float16, torch.bfloat16) and _has_whole_runs(grad):
+        return ops.column_sums(grad)
+    return grad.sum(0)
+
+
+def _has_whole_runs(matrix: torch.Tensor) -> bool:
+    """Whether rows start and end at multiples of 8 elements of 16 bits."""
+    row_stride, col_stride = matrix.stride()
+    return (
+        col_stride == 1
+        and row_stride >= matrix.shape[1]
+        and row_stride % 8 == 0
+        and matrix.shape[1] % 8 == 0
+        and is_aligned(matrix)
+    )
 
 
 linear = register(

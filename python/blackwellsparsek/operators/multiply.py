@@ -74,17 +74,10 @@ def multiply(
     plan = cached_plan(arrays, key, lambda planned: _plan(planned, dense, *flags, check))
     if plan is None:
         return multiply(arrays, dense.contiguous(), *flags, check, bias, activation)
-    out = values.new_empty((n, m) if out_transposed else (m, n))
     if not values.is_contiguous():
         values = values.contiguous()
-    if bias is None and activation == "none":
-        ops.spmm(plan.number, values, dense, out, 1.0, 0.0, transpose_dense, out_transposed)
-    else:
-        number = NUMBERS[activation]
-        ops.spmm_fused(
-            plan.number, values, dense, out, 1.0, 0.0, bias, 0, None, number, transpose_dense, out_transposed
-        )
-    return out
+    number = NUMBERS[activation]
+    return ops.product(plan.number, values, dense, bias, number, transpose_dense, out_transposed)
 
 
 def _plan(

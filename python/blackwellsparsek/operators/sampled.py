@@ -51,9 +51,7 @@ def sample(
     plan = cached_plan(arrays, key, lambda planned: _plan(planned, left, right, *flags, check))
     if plan is None:
         return sample(arrays, left.contiguous(), right.contiguous(), *flags, check)
-    out = values.new_empty(values.shape)
-    ops.sddmm(plan.number, left, right, out, 1.0, 0.0, *flags)
-    return out
+    return ops.sample(plan.number, left, right, values, transpose_left, transpose_right)
 
 
 def _plan(

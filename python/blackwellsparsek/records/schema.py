@@ -121,6 +121,7 @@ class Record:
     kernel: str | None
     plan: str | None
     settings: str | None  #: of tuned peers; of ours only where a plan other than the default was forced
+    setup_seconds: float | None = None  #: of planning, converting A, tuning: before the first launch
 
     @property
     def key(self) -> tuple[Case, str, str | None]:

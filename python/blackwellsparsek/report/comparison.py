@@ -10,6 +10,7 @@ Finding = Literal["FASTER", "SAME", "SLOWER", "AMBIGUOUS"]
 
 NEGLIGIBLE = 0.02  # relative difference of medians that nobody acts on: clocks of one GPU drift by as much
 NARROW = 0.06  # of both ranges p10 to p90 together, below which negligible medians mean the same
+LEAST_LAUNCHES = 3  # that have a spread
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ class Pair:
         """What the spread allows to say of the second run.
 
         FASTER or SLOWER where the ranges p10 to p90 do not meet and the medians differ by more than is
-        negligible; SAME where the medians differ negligibly and both ranges together are narrow; else
-        AMBIGUOUS.
+        negligible; SAME where the medians differ negligibly and both ranges together are narrow; else, and
+        of too few launches, AMBIGUOUS.
         """
+        if min(self.before.count, self.after.count) < LEAST_LAUNCHES:
+            return "AMBIGUOUS"
         apart = self.before.p90 < self.after.p10 or self.after.p90 < self.before.p10
         negligible = abs(self.ratio - 1) <= NEGLIGIBLE
         if apart and not negligible:

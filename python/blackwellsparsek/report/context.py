@@ -5,7 +5,7 @@ from pathlib import Path
 import jinja2
 
 from ..records import OURS, Case, Results
-from . import tables
+from . import case_tables, tables
 from .arithmetic import check_of_projection
 from .criteria import Criteria
 from .diagnosis import diagnose
@@ -20,6 +20,7 @@ SECTIONS = {
     "pictures": "Pictures",
     "peers": "Every implementation on the headline product",
     "projections": "Projections and what the arithmetic says",
+    "reproduction": "The same peers measured before",
     "profile": "What the hardware counted",
     "cases": "All cases",
     "missing": "What was not measured",
@@ -53,13 +54,18 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
         "published_cases": [case for case in found if has(case, any_dtype)],
         "launches": headline.time_ms.warm.count if headline and headline.time_ms.warm else 0,
         "slower": _slower_than_dense(results, found),
-        "own_tables": {size: tables.cases_table(results, group) for size, group in by_size.items()},
+        "own_tables": {
+            size: tables.cases_table(results, group).without("m×n×k", "dtype", "layout")
+            for size, group in by_size.items()
+        },
         "projection_checks": [(p, check_of_projection(criteria, p)) for p in criteria.projections],
+        "open_size": size_name(headline.case) if headline else next(iter(by_size), ""),
         "profile": profile,
         "steps": diagnose(results, criteria, profile) if judgement.decision == "NO-GO" else [],
         "stale": sentence(results.environment.kernels_sha256, repository),
         "published": published(repository),
         "tables": tables,
+        "case_tables": case_tables,
         "sections": SECTIONS,
     }
 

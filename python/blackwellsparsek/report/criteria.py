@@ -70,6 +70,26 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class EarlierFigures:
+    """Milliseconds of a peer for each block size, measured before."""
+
+    implementation: str
+    blocks: tuple[int, ...]
+    ms: tuple[float, ...]
+    difference: str = "not explained"  #: why a new figure may be another one
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Figures that a run is to measure again on the same product, and how close it should come."""
+
+    case: str
+    source: str
+    within: float
+    figures: tuple[EarlierFigures, ...]
+
+
+@dataclass(frozen=True)
 class Criteria:
     """The whole file."""
 
@@ -79,6 +99,7 @@ class Criteria:
     levels: tuple[Level, ...]
     projections: tuple[Projection, ...]
     baselines: tuple[Baseline, ...]
+    reproduction: Reproduction
 
     def find(self, id: str) -> Criterion:
         return next(c for level in self.levels for c in level.criteria if c.id == id)

@@ -11,7 +11,7 @@ from .criteria import Criteria
 from .judge import describe
 from .names import case_name
 from .profile import Profile
-from .selection import is_alternative, matching, ours
+from .selection import alternatives, matching, ours
 
 Answer = Literal["likely cause", "not the cause", "no evidence"]
 
@@ -134,11 +134,13 @@ def _tile(subject: Subject) -> Step:
         return Step(question, "no evidence", ("the headline case was not measured",), "Measure it.")
     tiles = [line for line in (record.plan or "").splitlines() if line.startswith("Tiles of")]
     default = ", ".join([f"the plan's choice: {record.warm_ms:.4g} ms", record.kernel or "a kernel", *tiles])
-    others = [r for r in subject.results.records if is_alternative(r) and r.case == record.case]
+    others = alternatives(subject.results, record.case)
     measured = sorted((r for r in others if r.status == "ok"), key=lambda r: r.warm_ms)
     if not measured:
         evidence = (default, "no alternative was measured")
-        advice = "Measure the plan's alternatives with `bsk sweep` and judge its records."
+        advice = (
+            "Measure them: benchmarks/comprehensive_benchmark.py does, on a GPU, and so does `bsk sweep`."
+        )
         return Step(question, "no evidence", evidence, advice)
     evidence = [default, *(f"{r.settings}: {r.warm_ms:.4g} ms" for r in measured)]
     best = measured[0]

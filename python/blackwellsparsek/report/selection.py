@@ -16,6 +16,11 @@ def is_alternative(record: Record) -> bool:
     return record.implementation == OURS and record.settings is not None
 
 
+def alternatives(results: Results, case: Case) -> list[Record]:
+    """Ours on this case with a plan other than the one it would choose."""
+    return [record for record in results.records if is_alternative(record) and record.case == case]
+
+
 def ours(results: Results) -> list[Record]:
     """Our own records, of every status."""
     return [record for record in default_records(results) if record.implementation == OURS]

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from ..records import OURS, Case, Clocks, Record, Results, Spread
+from ..records import OURS, Case, Record, Results, Spread
 from .comparison import Comparison
 from .criteria import Criteria
 from .names import (
@@ -19,7 +19,7 @@ from .selection import cases, default_records, matching, of_case, ours, speedup
 from .staleness import Published
 
 NONE = "-"
-SHARES = ("executed, share of cuBLAS's dense rate", "that share back to back")
+SHARES = ("executed share of cuBLAS's dense rate", "that share back to back")
 UNJUDGED_RATE = "cublas_dense_random"  #: cuBLAS's rate on data without zeros, which take less power
 
 
@@ -34,6 +34,13 @@ class Table:
         lines = [self.header, ("---",) * len(self.header), *self.rows]
         return "\n".join("| " + " | ".join(map(_markdown_cell, row)) + " |" for row in lines)
 
+    def without(self, *headings: str) -> "Table":
+        """The same without the columns of these headings that hold one value throughout."""
+        columns = list(zip(self.header, *self.rows, strict=True))
+        kept = [column for column in columns if column[0] not in headings or len(set(column[1:])) > 1]
+        header, *rows = zip(*kept, strict=True)
+        return Table(header, tuple(rows))
+
 
 def _markdown_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
@@ -47,13 +54,9 @@ def cases_table(results: Results, chosen: list[Case]) -> Table:
     )
     judged = [name for name in peers if not all(run[name].other_pattern for run in runs if name in run)]
     header = (
-        *("m×n×k", "block", "density", "dtype", "layout", "median ms", "executed TFLOP/s"),
+        *("m×n×k", "block", "density", "dtype", "layout", "median ms", "cold ms", "executed TFLOP/s"),
         "dense-equivalent TFLOP/s",
-        *(
-            ("executed, share of cuBLAS's dense rate", "that share back to back")
-            if UNJUDGED_RATE in peers
-            else ()
-        ),
+        *(SHARES if UNJUDGED_RATE in peers else ()),
         *(f"× {implementation_name(name)}" for name in judged),
     )
     rows = tuple(_case_row(run, judged, UNJUDGED_RATE in peers) for run in runs if OURS in run)
@@ -63,15 +66,15 @@ def cases_table(results: Results, chosen: list[Case]) -> Table:
 def _case_row(run: dict[str, Record], peers: list[str], with_share: bool) -> tuple[str, ...]:
     own = run[OURS]
     case = own.case
-    figures = (
-        (NONE,) * 3
-        if own.status != "ok"
-        else (
-            f"{own.warm_ms:.3f}",
+    figures = (NONE,) * 4
+    if own.status == "ok":
+        cold = own.time_ms.cold
+        figures = (
+            milliseconds(own.warm_ms),
+            milliseconds(cold.median) if cold else NONE,
             rate(own.executed_tflops),
             rate(own.dense_equivalent_tflops),
         )
-    )
     return (
         f"{case.m}×{case.n}×{case.k}",
         str(case.block),
@@ -80,7 +83,7 @@ def _case_row(run: dict[str, Record], peers: list[str], with_share: bool) -> tup
         layout_name(case.layout),
         *figures,
         *(_shares(own, run.get(UNJUDGED_RATE)) if with_share else ()),
-        *(_ratio(own, run.get(name)) for name in peers),
+        *(ratio(own, run.get(name)) for name in peers),
     )
 
 
@@ -95,53 +98,22 @@ def _shares(own: Record, dense: Record | None) -> tuple[str, str]:
     return f"{isolated:.2f}", f"{flop * dense.time_ms.back_to_back / own.time_ms.back_to_back:.2f}"
 
 
-def _ratio(own: Record, peer: Record | None) -> str:
-    ratio = speedup(own, peer)
-    return NONE if ratio is None else f"{ratio:.2f}"
+def ratio(own: Record | None, peer: Record | None) -> str:
+    """The speed-up as a cell."""
+    value = speedup(own, peer)
+    return NONE if value is None else f"{value:.2f}"
 
 
-def implementations_table(results: Results, case: Case) -> Table:
-    """Everything measured on one case: times cold, warm and back to back, rates, error, clocks."""
-    run = of_case(results, case)
-    header = (
-        *("implementation", "warm ms (p10 to p90)", "cold ms", "back to back ms", "executed TFLOP/s"),
-        *("dense-equivalent TFLOP/s", "ours is × as fast", "max_diff", "under load", "settings"),
-    )
-    return Table(header, tuple(_implementation_row(record, run.get(OURS)) for record in run.values()))
+def with_range(spread: Spread) -> str:
+    """A median as a cell, with its spread where there is one."""
+    if spread.count == 1:
+        return f"{milliseconds(spread.median)} (one launch)"
+    return f"{milliseconds(spread.median)} ({milliseconds(spread.p10)} to {milliseconds(spread.p90)})"
 
 
-def _implementation_row(record: Record, own: Record | None) -> tuple[str, ...]:
-    name = implementation_name(record.implementation)
-    if record.other_pattern:
-        name += " (another product)"
-    if record.status != "ok":
-        return (name, f"{record.status}: {record.reason}", *(NONE,) * 8)
-    times = record.time_ms
-    return (
-        name,
-        _with_range(times.warm),
-        f"{times.cold.median:.3f}" if times.cold else NONE,
-        f"{times.back_to_back:.3f}" if times.back_to_back else NONE,
-        rate(record.executed_tflops) + (" of dense work" if record.work == "dense" else ""),
-        rate(record.dense_equivalent_tflops),
-        NONE if record.implementation == OURS else _ratio(own, record),
-        f"{record.error.max_diff:.1e}" if record.error else NONE,
-        _load(record.clocks),
-        record.settings or NONE,
-    )
-
-
-def _load(clocks: Clocks | None) -> str:
-    """Clock, power and what held the clock down."""
-    if clocks is None:
-        return NONE
-    parts = [f"{clocks.sm_mhz:.0f} MHz"] if clocks.sm_mhz else []
-    parts += [f"{clocks.power_w:.0f} W"] if clocks.power_w else []
-    return ", ".join([*parts, *clocks.throttle_reasons]) or NONE
-
-
-def _with_range(spread: Spread) -> str:
-    return f"{spread.median:.3f} ({spread.p10:.3f} to {spread.p90:.3f})"
+def milliseconds(value: float) -> str:
+    """Three decimals; four of less than a tenth."""
+    return f"{value:.4f}" if value < 0.1 else f"{value:.3f}"
 
 
 def environment_table(results: Results) -> Table:
@@ -176,7 +148,7 @@ def projections_table(results: Results, criteria: Criteria) -> Table:
                 rate(here.executed_tflops) if here else NONE,
                 rate(here.dense_equivalent_tflops) if here else NONE,
                 span(projection.time_ms) if projection.time_ms else NONE,
-                f"{here.warm_ms:.3f}" if here else NONE,
+                milliseconds(here.warm_ms) if here else NONE,
             )
         )
     return Table(header, tuple(rows))
@@ -191,6 +163,25 @@ def baselines_table(results: Results, criteria: Criteria) -> Table:
         measured = rate(found[0].executed_tflops) if found else "not measured"
         rows.append((baseline.name, f"{baseline.tflops:g}", measured))
     return Table(("peer", "expected TFLOP/s", "executed TFLOP/s here"), tuple(rows))
+
+
+def reproduction_table(results: Results, criteria: Criteria) -> Table:
+    """Times of peers that were measured before, beside those of this run."""
+    wanted = criteria.reproduction
+    rows = []
+    measured = [record for record in default_records(results) if record.status == "ok"]
+    for earlier in wanted.figures:
+        alike = [record for record in measured if record.implementation == earlier.implementation]
+        for block, before in zip(earlier.blocks, earlier.ms, strict=True):
+            here, share, verdict = NONE, NONE, "not measured"
+            for record in matching(alike, {**criteria.cases[wanted.case], "block": block}):
+                here, change = milliseconds(record.warm_ms), record.warm_ms / before
+                share = f"{change:.2f}"
+                verdict = "yes" if abs(change - 1) <= wanted.within else earlier.difference
+            name = implementation_name(earlier.implementation)
+            rows.append((name, str(block), f"{before:g}", here, share, verdict))
+    header = ("peer", "block", "ms before", "ms here", "here over before")
+    return Table((*header, f"within {wanted.within:.0%}, or why not"), tuple(rows))
 
 
 def profile_tables(profile: Profile) -> tuple[Table, Table]:
@@ -239,8 +230,8 @@ def comparison_table(comparison: Comparison) -> Table:
         (
             case_name(pair.case),
             implementation_name(pair.implementation),
-            _with_range(pair.before),
-            _with_range(pair.after),
+            with_range(pair.before),
+            with_range(pair.after),
             f"{pair.ratio:.3f}",
             pair.finding,
         )

@@ -49,6 +49,43 @@ class Matrix:
         """The transpose, as a view."""
         return Matrix.of(self.bsr.T)
 
+    def contiguous(self) -> "Matrix":
+        """Itself, or where it is transposed a copy that is stored so."""
+        return Matrix.of(self.bsr.contiguous())
+
+    def is_contiguous(self) -> bool:
+        """Whether it is not transposed."""
+        return not self.bsr.transposed
+
+    def to(self, *args, **kwargs) -> "Matrix":
+        """As torch.Tensor.to: another device or dtype of the data."""
+        return Matrix.of(self.bsr.to(*args, **kwargs))
+
+    def cuda(self) -> "Matrix":
+        """On the current CUDA device."""
+        return self.to("cuda")
+
+    def clone(self) -> "Matrix":
+        """A copy of the data; the index tensors are shared, as nothing changes them."""
+        return Matrix.of(self.bsr.with_values(self.data.clone()))
+
+    def dim(self) -> int:
+        """2, as of any matrix."""
+        return 2
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Matrix":
+        """Whether `data` is to receive a gradient."""
+        self.data.requires_grad_(requires_grad)
+        return self
+
+    def validate(self) -> None:
+        """Raise ValueError where the arrays form no matrix of this size."""
+        crow_indices, col_indices, values, shape = self.bsr.arrays
+        try:
+            torch.sparse_bsr_tensor(crow_indices, col_indices, values, size=shape, check_invariants=True)
+        except RuntimeError as error:
+            raise ValueError(f"The arrays form no BSR matrix: {error}") from error
+
     def is_transposed(self) -> bool:
         """Whether this is the transpose of what is stored."""
         return self.bsr.transposed
@@ -93,6 +130,21 @@ class Matrix:
     def shape(self) -> torch.Size:
         """As `size()`."""
         return self.size()
+
+    @property
+    def requires_grad(self) -> bool:
+        """Of the data."""
+        return self.bsr.requires_grad
+
+    @property
+    def grad(self) -> "Matrix | None":
+        """The gradient of the data, at the same topology."""
+        return None if self.data.grad is None else Matrix.of(self.bsr.with_values(self.data.grad))
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the data is on a CUDA device."""
+        return self.data.is_cuda
 
     @property
     def device(self) -> torch.device:

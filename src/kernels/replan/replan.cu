@@ -87,7 +87,7 @@ void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const v
     }
     if (launch.lists.groups > 0) {
         const auto groups = static_cast<unsigned>(launch.lists.groups);
-        const std::size_t shared = lists::shared_bytes(launch.block_cols);
+        const std::size_t shared = lists::shared_bytes(launch.lists.steps_of_a);
         lists::count_stages<<<groups, lists::kThreads, shared, queue>>>(launch);
         check_cuda(cudaGetLastError(), "launch of count_stages");
         lists::write_lists<<<groups, lists::kThreads, shared, queue>>>(launch);

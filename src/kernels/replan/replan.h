@@ -26,8 +26,8 @@ struct alignas(8) Placement {
 inline constexpr int kTickBits = 20;
 struct TileTicks {
     std::uint64_t fixed = 0;
-    std::uint64_t unit = 0;    ///< for each stored block of its block row; spmm_sm90_small: unit of its group
-    std::uint64_t column = 0;  ///< spmm_sm90_small: for each unit column of its group
+    std::uint64_t unit = 0;  ///< for each stored block of its block row; spmm_sm90_small: unit of its group
+    std::uint64_t step = 0;  ///< spmm_sm90_small: for each step of its group
 };
 
 /// The order of work as make_schedule (plan/schedule.h) makes it.
@@ -51,6 +51,8 @@ struct DeviceLists {
     int unit = 0;  ///< 32 or 16; 0 for the other kernels
     int rows_per_block = 0;
     int columns_per_block = 0;
+    int units_per_stage = 0;
+    int steps_of_a = 0;       ///< of kGroupStepK columns
     std::int32_t chunks = 0;  ///< of kGroupChunkRows rows
     std::int32_t groups = 0;
     std::int32_t* group_chunks = nullptr;

@@ -1,7 +1,7 @@
 // make_union_lists (plan/union_lists.h) on the device: a CTA for each group of rows.
 //
 // Two things differ, so that all threads work at once: rows stay in their natural order, and stages are made of each
-// kGroupStageK / unit steps in turn, as many as they need (one, or two where their units do not fit one).
+// kGroupStageSteps steps in turn, as many as they need (one, or two where their units do not fit one).
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,27 @@ constexpr int kWarps = kThreads / 32;
 
 /// What a group stores, in shared memory.
 struct Group {
-    std::uint32_t* rows;    ///< [block_cols] bit r: unit row r stores the block column
-    std::int32_t* before;   ///< [block_cols] units in one unit column of each block column before
-    std::uint16_t* stored;  ///< [columns] the block columns stored, ascending
-    int columns;            ///< block columns stored
-    int units;              ///< in all unit columns
+    std::uint32_t* rows;    ///< [steps of A] as UnionStep::rows
+    std::int32_t* before;   ///< [steps of A] units in the steps before
+    std::uint16_t* stored;  ///< [steps] the steps of A where the group stores something, ascending
+    int steps;
+    int units;
 };
 
-constexpr std::size_t shared_bytes(std::int64_t block_cols) {
-    return static_cast<std::size_t>(block_cols) * (2 * sizeof(std::uint32_t) + sizeof(std::uint16_t));
+constexpr std::size_t shared_bytes(std::int64_t steps_of_a) {
+    return static_cast<std::size_t>(steps_of_a) * (2 * sizeof(std::uint32_t) + sizeof(std::uint16_t));
 }
-static_assert(shared_bytes(kMostDynamicColumns) <= 47 * 1024, "more needs a function attribute");
+static_assert(shared_bytes(kMostDynamicSteps) <= 47 * 1024, "more needs a function attribute");
+
+/// Where a unit column of A lies among the steps.
+struct StepPlace {
+    int step;
+    int shift;  ///< of its bits in UnionStep::rows
+};
+__device__ inline StepPlace step_of(int unit_column, int unit) {
+    const int columns_per_step = kGroupStepK / unit;
+    return {unit_column / columns_per_step, unit_column % columns_per_step * 16};
+}
 
 /// Calls `visit(stored block, its first unit row in the group)` for the blocks of the group, a thread each.
 template <class Visitor>
@@ -48,63 +58,64 @@ __device__ void for_each_block(const ReplanLaunch& p, int group, Visitor&& visit
 /// Reads what the group stores into shared memory; all threads.
 __device__ inline Group read_group(const ReplanLaunch& p, int number, void* shared) {
     const DeviceLists& lists = p.lists;
-    const int block_cols = static_cast<int>(p.block_cols);
+    const int steps_of_a = lists.steps_of_a;
     Group group{};
     group.rows = static_cast<std::uint32_t*>(shared);
-    group.before = reinterpret_cast<std::int32_t*>(group.rows + block_cols);
-    group.stored = reinterpret_cast<std::uint16_t*>(group.before + block_cols);
-    for (int column = threadIdx.x; column < block_cols; column += kThreads) {
-        group.rows[column] = 0;
+    group.before = reinterpret_cast<std::int32_t*>(group.rows + steps_of_a);
+    group.stored = reinterpret_cast<std::uint16_t*>(group.before + steps_of_a);
+    for (int step = threadIdx.x; step < steps_of_a; step += kThreads) {
+        group.rows[step] = 0;
     }
     __syncthreads();
     for_each_block(p, number, [&](int block, int first_row) {
         const std::uint32_t rows = ((1U << lists.rows_per_block) - 1) << first_row;
-        atomicOr(&group.rows[p.col_indices[block]], rows);
+        for (int part = 0; part < lists.columns_per_block; ++part) {
+            const StepPlace place =
+                step_of(p.col_indices[block] * lists.columns_per_block + part, lists.unit);
+            atomicOr(&group.rows[place.step], rows << place.shift);
+        }
     });
     __syncthreads();
-    const int columns_per_thread = (block_cols + kThreads - 1) / kThreads;
-    const int begin = min(static_cast<int>(threadIdx.x) * columns_per_thread, block_cols);
-    const int end = min(begin + columns_per_thread, block_cols);
-    int own_columns = 0;
+    const int steps_per_thread = (steps_of_a + kThreads - 1) / kThreads;
+    const int begin = min(static_cast<int>(threadIdx.x) * steps_per_thread, steps_of_a);
+    const int end = min(begin + steps_per_thread, steps_of_a);
+    int own_steps = 0;
     int own_units = 0;
-    for (int column = begin; column < end; ++column) {
-        own_columns += group.rows[column] != 0 ? 1 : 0;
-        own_units += __popc(group.rows[column]);
+    for (int step = begin; step < end; ++step) {
+        own_steps += group.rows[step] != 0 ? 1 : 0;
+        own_units += __popc(group.rows[step]);
     }
-    int columns = inclusive_prefix<Sum>(own_columns, group.columns) - own_columns;
+    int steps = inclusive_prefix<Sum>(own_steps, group.steps) - own_steps;
     int units = inclusive_prefix<Sum>(own_units, group.units) - own_units;
-    group.units *= lists.columns_per_block;
-    for (int column = begin; column < end; ++column) {
-        group.before[column] = units;
-        if (group.rows[column] != 0) {
-            group.stored[columns++] = static_cast<std::uint16_t>(column);
-            units += __popc(group.rows[column]);
+    for (int step = begin; step < end; ++step) {
+        group.before[step] = units;
+        if (group.rows[step] != 0) {
+            group.stored[steps++] = static_cast<std::uint16_t>(step);
+            units += __popc(group.rows[step]);
         }
     }
     __syncthreads();
     return group;
 }
 
-/// Calls `visit(step, stage, step in the stage)` for this thread's steps of the group, whose first stage has the number
-/// `stage`, and returns how many stages they take.
+/// Calls `visit(step of A, stage, step in the stage)` for this thread's steps of the group, whose first stage has the
+/// number `stage`, and returns how many stages they take.
 template <class Visitor>
 __device__ int for_each_step(const Group& group, const DeviceLists& lists, int stage, Visitor&& visit) {
-    const int steps_per_stage = kGroupStageK / lists.unit;
-    const int units_per_stage = kGroupStageBytes / (2 * lists.unit * lists.unit);
-    const int steps = group.columns * lists.columns_per_block;
     const int steps_per_thread =
-        (steps + kThreads * steps_per_stage - 1) / (kThreads * steps_per_stage) * steps_per_stage;
-    const int begin = min(static_cast<int>(threadIdx.x) * steps_per_thread, steps);
-    const int end = min(begin + steps_per_thread, steps);
+        (group.steps + kThreads * kGroupStageSteps - 1) / (kThreads * kGroupStageSteps) * kGroupStageSteps;
+    const int begin = min(static_cast<int>(threadIdx.x) * steps_per_thread, group.steps);
+    const int end = min(begin + steps_per_thread, group.steps);
     int stages = 0;
     int place = 0;
     int free_units = 0;
-    for (int step = begin; step < end; ++step) {
-        const int units = __popc(group.rows[group.stored[step / lists.columns_per_block]]);
-        if (step % steps_per_stage == 0 || units > free_units) {
+    for (int i = begin; i < end; ++i) {
+        const int step = group.stored[i];
+        const int units = __popc(group.rows[step]);
+        if (i % kGroupStageSteps == 0 || units > free_units) {
             ++stages;
             place = 0;
-            free_units = units_per_stage;
+            free_units = lists.units_per_stage;
         }
         visit(step, stage + stages - 1, place);
         ++place;
@@ -133,9 +144,7 @@ __global__ void __launch_bounds__(kThreads) count_stages(const ReplanLaunch p) {
         p.lists.unit_counts[number] = group.units;
         const TileTicks& ticks = p.schedule.ticks;
         p.schedule.costs[number] = static_cast<std::uint32_t>(
-            (ticks.fixed + group.units * ticks.unit +
-             static_cast<std::uint64_t>(group.columns * p.lists.columns_per_block) * ticks.column) >>
-            kTickBits);
+            (ticks.fixed + group.units * ticks.unit + group.steps * ticks.step) >> kTickBits);
     }
 }
 
@@ -155,8 +164,6 @@ __global__ void __launch_bounds__(kThreads) write_lists(const ReplanLaunch p) {
     extern __shared__ __align__(16) unsigned char shared[];
     const DeviceLists& lists = p.lists;
     const int number = static_cast<int>(blockIdx.x);
-    const int parts = lists.columns_per_block;
-    const int steps_per_stage = kGroupStageK / lists.unit;
     const Group group = read_group(p, number, shared);
     int stages_before = 0;
     const int stages = count_stages_of(group, lists, stages_before);
@@ -175,29 +182,26 @@ __global__ void __launch_bounds__(kThreads) write_lists(const ReplanLaunch p) {
             lists.stage_units[first_stage + stages + 1] = first_unit + group.units;
         }
     }
-    UnionStep* const steps = lists.steps + static_cast<std::int64_t>(first_stage) * steps_per_stage;
-    for (int i = threadIdx.x; i < stages * steps_per_stage; i += kThreads) {
+    UnionStep* const steps = lists.steps + static_cast<std::int64_t>(first_stage) * kGroupStageSteps;
+    for (int i = threadIdx.x; i < stages * kGroupStageSteps; i += kThreads) {
         steps[i] = {};  // what no step overwrites fills up a stage
     }
     __syncthreads();
     for_each_step(group, lists, stages_before, [&](int step, int stage, int place) {
-        const int column = group.stored[step / parts];
-        const int part = step % parts;
-        const std::uint32_t rows = group.rows[column];
         if (place == 0) {
-            lists.stage_units[first_stage + stage] =
-                first_unit + group.before[column] * parts + part * __popc(rows);
+            lists.stage_units[first_stage + stage] = first_unit + group.before[step];
         }
-        steps[stage * steps_per_stage + place] = {column * parts + part, rows};
+        steps[stage * kGroupStageSteps + place] = {step, group.rows[step]};
     });
     for_each_block(p, number, [&](int block, int first_row) {
-        const int column = p.col_indices[block];
-        const std::uint32_t rows = group.rows[column];
-        const int first = first_unit + group.before[column] * parts + __popc(rows & ((1U << first_row) - 1));
-        for (int i = 0; i < lists.rows_per_block; ++i) {
-            for (int part = 0; part < parts; ++part) {
-                lists.units[first + part * __popc(rows) + i] =
-                    (block * lists.rows_per_block + i) * parts + part;
+        for (int part = 0; part < lists.columns_per_block; ++part) {
+            const StepPlace place =
+                step_of(p.col_indices[block] * lists.columns_per_block + part, lists.unit);
+            const std::uint32_t rows = group.rows[place.step];
+            const int first = first_unit + group.before[place.step] +
+                              __popc(rows & ((1U << (place.shift + first_row)) - 1));
+            for (int i = 0; i < lists.rows_per_block; ++i) {
+                lists.units[first + i] = (block * lists.rows_per_block + i) * lists.columns_per_block + part;
             }
         }
     });

@@ -1,4 +1,4 @@
-// Epilogue of the wgmma kernels: C = activation(alpha*acc + beta*R + bias) of 64 x 256 accumulators, through shared
+// Epilogue of the wgmma kernels: C = activation(alpha*acc + beta*R + bias) of 64 x kWidth accumulators, through shared
 // memory to C by TMA. Rows and columns are those of the accumulators: a kernel that accumulates the transpose of C
 // passes the transpose's layout and sizes.
 //
@@ -33,12 +33,13 @@ struct EpilogueParams {
     Activation activation;
 };
 
-template <DType kTypeC, Layout kLayoutC, int kBufferCount>
+/// @tparam kWidth  columns of the accumulators
+template <DType kTypeC, Layout kLayoutC, int kBufferCount, int kWidth = 256>
 class WarpgroupEpilogue {
 public:
     using ChunkC = Chunk<kTypeC, kLayoutC>;
     static constexpr int kChunkN = ChunkC::kColumns;
-    static constexpr int kChunks = 256 / kChunkN;
+    static constexpr int kChunks = kWidth / kChunkN;
     static constexpr int kBuffers = kBufferCount;
 
     /// @param transposed  the kernel accumulates the transpose of C, kLayoutC is the transpose's
@@ -79,11 +80,11 @@ public:
         }
     }
 
-    /// Stores 64 x 256 accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
+    /// Stores 64 x kWidth accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
     /// {row, col} = place_of(offset), of product `batch`. What lies outside C is left out. The accumulators are used
     /// up.
     template <class PlaceOf>
-    __device__ void store(float (&acc)[128], PlaceOf place_of, int batch) {
+    __device__ void store(float (&acc)[kWidth / 2], PlaceOf place_of, int batch) {
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
             load_row_bias(place_of(chunk * kChunkN).x);
@@ -116,7 +117,7 @@ public:
 
     /// Rounds alpha*acc plus the biases (load_row_bias) to C's 16-bit type and keeps it, after the activation where no
     /// residual is added: the accumulators are free at once, and flush() can store it under the next tile's wgmma.
-    __device__ void hold(float (&acc)[128], int row, int col, int batch) {
+    __device__ void hold(float (&acc)[kWidth / 2], int row, int col, int batch) {
         static_assert(!ChunkC::kWide);
         held_at_ = make_int2(row, col);
         held_batch_ = batch;
@@ -136,7 +137,7 @@ public:
             }
         }
 #pragma unroll
-        for (int i = 0; i < 64; ++i) {
+        for (int i = 0; i < kWidth / 4; ++i) {
             held_[i] = pack<kTypeC>(acc[2 * i], acc[2 * i + 1]);
         }
     }
@@ -174,7 +175,8 @@ public:
     }
 
 private:
-    static constexpr int kPieces = 8;  ///< of accumulators, 32 columns each: one copy of the code serves all
+    static constexpr int kPieces =
+        kWidth / 32;  ///< of accumulators, 32 columns each: one copy of the code serves all
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
@@ -226,7 +228,7 @@ private:
     }
 
     /// alpha*acc plus the row bias, for one chunk.
-    __device__ void scale(float (&acc)[128], int chunk) const {
+    __device__ void scale(float (&acc)[kWidth / 2], int chunk) const {
         const float row_bias[2] = {to_float(row_bias_[0]), to_float(row_bias_[1])};
         float* x = acc + 4 * chunk * (kChunkN / 8);
 #pragma unroll
@@ -236,9 +238,9 @@ private:
     }
 
     template <class PlaceOf>
-    __device__ void add_column_bias(float (&acc)[128], PlaceOf place_of) const {
+    __device__ void add_column_bias(float (&acc)[kWidth / 2], PlaceOf place_of) const {
 #pragma unroll
-        for (int group = 0; group < 32; ++group) {
+        for (int group = 0; group < kWidth / 8; ++group) {
             const int in_chunk = group % (kChunkN / 8) * 8;
             const int column =
                 place_of(group * 8 - in_chunk).y + in_chunk + static_cast<int>(threadIdx.x) % 4 * 2;
@@ -263,7 +265,7 @@ private:
 
     /// store() of scaled accumulators, piece by piece.
     template <class PlaceOf>
-    __device__ void store_pieces(float (&acc)[128], PlaceOf place_of, int batch) {
+    __device__ void store_pieces(float (&acc)[kWidth / 2], PlaceOf place_of, int batch) {
         constexpr int kPiecesPerChunk = kPieces / kChunks;
         if (loads_residual()) {
             load_first(place_of, batch, kChunks);
@@ -287,7 +289,7 @@ private:
             if (part + 1 == kPiecesPerChunk) {
                 close_chunk(place_of(chunk * kChunkN), batch);
             }
-            move_down<128 / kPieces>(acc);
+            move_down<16>(acc);
         }
     }
 
@@ -335,7 +337,7 @@ private:
             }
             finish(x, group);
         }
-        move_down<64 / kChunks>(held_);
+        move_down<kWidth / 4 / kChunks>(held_);
         close_chunk(held_place()(held_chunk_ * kChunkN), held_batch_);
         ++held_chunk_;
     }
@@ -395,7 +397,7 @@ private:
     std::uint32_t stored_ = 0;        ///< chunks, all of which had R in their buffers, or none
     std::uint32_t row_bias_[2] = {};  ///< as in memory, of rows lane/4 and lane/4 + 8
     /// Pairs of columns in the order of the accumulators, from chunk held_chunk_ on; used by hold() and flush() only.
-    std::uint32_t held_[64];
+    std::uint32_t held_[kWidth / 4];
     int2 held_at_ = {};
     int held_batch_ = 0;
     int held_chunk_ = kChunks;

@@ -131,6 +131,27 @@ __device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, 
         : "memory");
 }
 
+/// 9.7.9.25.4.1 cp.async.bulk: `bytes` that follow each other, both ends at multiples of 16 bytes.
+__device__ inline void bulk_load(void* shared, const void* global, std::uint64_t* barrier,
+                                 std::uint32_t bytes) {
+    asm volatile(
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+            shared_address(shared)),
+        "l"(global), "r"(bytes), "r"(shared_address(barrier))
+        : "memory");
+}
+
+/// The same, to every CTA of the cluster in `cta_mask`, as tma_load_multicast.
+__device__ inline void bulk_load_multicast(void* shared, const void* global, std::uint64_t* barrier,
+                                           std::uint32_t bytes, std::uint16_t cta_mask) {
+    asm volatile(
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], "
+        "%2, [%3], "
+        "%4;" ::"r"(shared_address(shared)),
+        "l"(global), "r"(bytes), "r"(shared_address(barrier)), "h"(cta_mask)
+        : "memory");
+}
+
 /// tma_load of a map with a third dimension, z.
 __device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y,
                                 int z) {
@@ -233,6 +254,24 @@ __device__ inline void load_matrix_x4_if(std::uint32_t wanted, std::uint32_t (&r
             : "r"(address), "r"(wanted)
             : "memory");
     }
+}
+
+/// Untransposed; where `wanted` (the same in the whole warp) does not hold, r becomes zeros. Takes the old values in, so that
+/// nothing else can lie in these registers between two loads.
+__device__ inline void load_matrix_x4_or_zero(bool wanted, std::uint32_t (&r)[4], std::uint32_t address) {
+    asm volatile(
+        "{\n"
+        ".reg .pred wanted;\n"
+        "setp.ne.u32 wanted, %5, 0;\n"
+        "@!wanted mov.b32 %0, 0;\n"
+        "@!wanted mov.b32 %1, 0;\n"
+        "@!wanted mov.b32 %2, 0;\n"
+        "@!wanted mov.b32 %3, 0;\n"
+        "@wanted ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+        "}"
+        : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
+        : "r"(address), "r"(wanted ? 1 : 0)
+        : "memory");
 }
 
 }  // namespace bsk::ptx

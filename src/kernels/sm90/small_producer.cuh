@@ -4,33 +4,17 @@
 #include <cstdint>
 
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/small_stage.cuh"
 #include "kernels/sm90/tile_walk.cuh"
 
 namespace bsk {
-
-/// What a CTA of spmm_sm90_small needs beside the tensor maps.
-struct SpmmSm90SmallParams {
-    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next four
-    const std::int32_t* group_stages;
-    const UnionStep* steps;
-    const std::int32_t* stage_units;
-    const std::int32_t* units;
-    const std::int32_t* work_offsets;  ///< [streams + 1]
-    const WorkItem* work;
-    int strips;              ///< of one product: a batch has as many strips for each
-    int units_per_row_log2;  ///< block_k / unit
-    int cluster;             ///< CTAs of a cluster, 1 or 2
-};
 
 template <class Kernel>
 struct SmallProducer {
     using SharedStorage = typename Kernel::SharedStorage;
     using State = typename Kernel::State;
     static constexpr int kUnit = Kernel::kUnit;
-    static constexpr int kUnitBytes = Kernel::kUnitBytes;
-    static constexpr int kPieceBytes = Kernel::kPieceBytes;
-    static constexpr int kSteps = Kernel::kSteps;
-    static constexpr int kTileN = Kernel::kTileN;
+    static constexpr int kUnitBytes = SmallStage<kUnit>::kUnitBytes;
     static constexpr int kUnitWarps = 3;  ///< warps that load units
 
     /// Units of A, every kUnitWarps-th of this CTA's from `part` on. Their indices are read one stage ahead, a lane
@@ -39,7 +23,6 @@ struct SmallProducer {
     __device__ static void units(SharedStorage& shared, const CUtensorMap& a_map,
                                  const SpmmSm90SmallParams& p, int begin, int end, int rank, int part) {
         const int lane = threadIdx.x % 32;
-        const int column_mask = (1 << p.units_per_row_log2) - 1;
         const int own = rank + part * p.cluster;
         const int stride = kUnitWarps * p.cluster;
         static_assert(kMostStageUnits <= 32 * kUnitWarps);
@@ -68,15 +51,8 @@ struct SmallProducer {
 #pragma unroll 1
                 for (int i = own, source = 0; i < units; i += stride, ++source) {
                     const int index = __shfl_sync(0xFFFFFFFF, unit, source);
-                    const int x = (index & column_mask) * kUnit;
-                    const int y = (index >> p.units_per_row_log2) * kUnit;
-                    std::uint8_t* slot = shared.a[state.stage] + i * kUnitBytes;
                     if (lane == 0) {
-                        if (p.cluster == 1) {
-                            ptx::tma_load(slot, &a_map, full, x, y);
-                        } else {
-                            ptx::tma_load_multicast(slot, &a_map, full, x, y, 0b11);
-                        }
+                        load_unit(shared.stages[state.stage].a + i * kUnitBytes, index, a_map, full, p);
                     }
                 }
                 state.advance();
@@ -88,14 +64,12 @@ struct SmallProducer {
     __device__ static void pieces(SharedStorage& shared, const CUtensorMap& b_map,
                                   const SpmmSm90SmallParams& p, int begin, int end, int rank) {
         const int lane = threadIdx.x % 32;
-        const int step_lane = lane % kSteps;
+        const int step_lane = lane % kGroupStageSteps;
         State state;
         for (int item = begin; item < end; ++item) {
-            const WorkItem work = p.work[item];
-            const int batch = work.strip / p.strips;
-            const int col = ((work.strip - batch * p.strips) * p.cluster + rank) * kTileN;
-            const int stage_end = __ldg(p.group_stages + work.tile_row + 1);
-            const int stage_begin = __ldg(p.group_stages + work.tile_row);
+            const SmallPlace at = place_of(p, p.work[item], rank);
+            const int stage_end = __ldg(p.group_stages + at.group + 1);
+            const int stage_begin = __ldg(p.group_stages + at.group);
             if (stage_begin == stage_end) {
                 continue;
             }
@@ -104,7 +78,8 @@ struct SmallProducer {
             for (int stage = stage_begin; stage < stage_end; ++stage) {
                 const UnionStep step = next;
                 next = load_step(p, min(stage + 1, stage_end - 1), step_lane);
-                const int steps = __popc(__ballot_sync(0xFFFFFFFF, lane < kSteps && step.rows != 0));
+                const int steps =
+                    __popc(__ballot_sync(0xFFFFFFFF, lane < kGroupStageSteps && step.rows != 0));
 
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
@@ -113,14 +88,14 @@ struct SmallProducer {
                 }
 #pragma unroll 1
                 for (int i = 0; i < steps; ++i) {
-                    const int k = __shfl_sync(0xFFFFFFFF, step.column, i) * kUnit;
-                    std::uint8_t* piece = shared.b[state.stage] + i * kPieceBytes;
+                    const int k = __shfl_sync(0xFFFFFFFF, step.column, i) * kGroupStepK;
+                    std::uint8_t* piece = shared.stages[state.stage].b + i * kPieceBytes;
                     if (lane == 0) {
                         if constexpr (Kernel::kRowMajorB) {
-                            ptx::tma_load(piece, &b_map, full, col, k, batch);
-                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, col + 64, k, batch);
+                            ptx::tma_load(piece, &b_map, full, at.col, k, at.batch);
+                            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, at.col + 64, k, at.batch);
                         } else {
-                            ptx::tma_load(piece, &b_map, full, k, col, batch);
+                            ptx::tma_load(piece, &b_map, full, k, at.col, at.batch);
                         }
                     }
                 }
@@ -129,8 +104,32 @@ struct SmallProducer {
         }
     }
 
+private:
+    /// One thread: starts loading unit `index` to `slot` of every CTA of the cluster. A block of 16 x 16 follows itself in
+    /// memory: a bulk copy is faster than a box of 32-byte rows (docs/worklog/small-blocks.md).
+    __device__ static void load_unit(std::uint8_t* slot, int index, const CUtensorMap& a_map,
+                                     std::uint64_t* full, const SpmmSm90SmallParams& p) {
+        constexpr std::uint16_t kBoth = 0b11;
+        if (kUnit == 16 && p.units_per_row_log2 == 0) {
+            const std::uint8_t* unit = p.values + std::int64_t{index} * kUnitBytes;
+            if (p.cluster == 1) {
+                ptx::bulk_load(slot, unit, full, kUnitBytes);
+            } else {
+                ptx::bulk_load_multicast(slot, unit, full, kUnitBytes, kBoth);
+            }
+            return;
+        }
+        const int x = (index & ((1 << p.units_per_row_log2) - 1)) * kUnit;
+        const int y = (index >> p.units_per_row_log2) * kUnit;
+        if (p.cluster == 1) {
+            ptx::tma_load(slot, &a_map, full, x, y);
+        } else {
+            ptx::tma_load_multicast(slot, &a_map, full, x, y, kBoth);
+        }
+    }
+
     __device__ static UnionStep load_step(const SpmmSm90SmallParams& p, int stage, int step) {
-        const int2 raw = __ldg(reinterpret_cast<const int2*>(p.steps + stage * kSteps + step));
+        const int2 raw = __ldg(reinterpret_cast<const int2*>(p.steps + stage * kGroupStageSteps + step));
         return {raw.x, static_cast<std::uint32_t>(raw.y)};
     }
 };

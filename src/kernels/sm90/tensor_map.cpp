@@ -35,7 +35,7 @@ CUtensorMapDataType element_type(DType dtype) {
 CUtensorMapSwizzle swizzle_of(std::int64_t row_bytes) {
     return row_bytes == 128  ? CU_TENSOR_MAP_SWIZZLE_128B
            : row_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B
-                             : CU_TENSOR_MAP_SWIZZLE_32B;
+                             : CU_TENSOR_MAP_SWIZZLE_NONE;
 }
 
 /// Sizes from the contiguous dimension outwards; strides in elements of all dimensions but that one.

@@ -10,7 +10,7 @@
 namespace bsk {
 
 /// Map of `rows` x `cols` elements with `ld` elements from row to row, read and written in boxes of box_rows
-/// x box_cols whose rows are 128, 64 or 32 bytes, swizzled by as many in shared memory. What lies outside
+/// x box_cols whose rows are 128 or 64 bytes, swizzled by as many in shared memory, or 32 bytes, as they come. What lies outside
 /// reads as zero and is not written. `data` and the row stride are multiples of 16 bytes.
 /// @throws Error cuda_error
 [[nodiscard]] CUtensorMap make_tensor_map(const void* data, DType dtype, std::int64_t rows, std::int64_t cols,

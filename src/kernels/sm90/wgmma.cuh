@@ -102,21 +102,16 @@ __device__ inline std::uint32_t descriptor_address(const void* shared) {
     return (shared_address(shared) & 0x3FFFF) >> 4;
 }
 
-/// The rest of the descriptor of a K-major operand whose rows are 64 or 32 bytes, swizzled by as many; groups
-/// of 8 rows follow each other, 16 columns of k are 32 bytes on.
-template <int kRowBytes>
-__device__ constexpr std::uint64_t narrow_matrix_descriptor_base() {
-    static_assert(kRowBytes == 64 || kRowBytes == 32);
-    constexpr std::uint64_t kSwizzle = kRowBytes == 64 ? 2 : 3;
-    return kSwizzle << 62 | std::uint64_t{8 * kRowBytes >> 4} << 32;
-}
+/// The rest of the descriptor of a K-major operand whose rows are 64 bytes, swizzled by as many; groups of 8 rows follow
+/// each other, 16 columns of k are 32 bytes on.
+constexpr std::uint64_t kNarrowMatrixDescriptorBase = std::uint64_t{2} << 62 | std::uint64_t{8 * 64 >> 4}
+                                                                                   << 32;
 
-/// Starts d += a*b, d 64 x kN, kN = 32 or 16. a lies in registers: lane l of warp w holds in a[2*j + i] row
-/// 16*w + l/4 + 8*i, columns 8*j + 2*(l%4) and the next of k. b is K-major in shared memory; d as above.
+/// Starts d += a*b, d 64 x 32. a lies in registers: lane l of warp w holds in a[2*j + i] row 16*w + l/4 + 8*i, columns
+/// 8*j + 2*(l%4) and the next of k. b is K-major in shared memory; d as above.
 /// The registers of a must not be written before a wait has covered this instruction.
-template <DType kType, int kN>
-__device__ inline void wgmma_m64k16(float (&d)[kN / 2], const std::uint32_t (&a)[4], std::uint64_t b) {
-    static_assert(kN == 32 || kN == 16);
+template <DType kType>
+__device__ inline void wgmma_m64n32k16(float (&d)[16], const std::uint32_t (&a)[4], std::uint64_t b) {
 #define BSK_WGMMA_N32(type)                                                                                \
     asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type                               \
                  " {%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "               \
@@ -125,27 +120,53 @@ __device__ inline void wgmma_m64k16(float (&d)[kN / 2], const std::uint32_t (&a)
                    "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), \
                    "+f"(d[14]), "+f"(d[15])                                                                \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
-#define BSK_WGMMA_N16(type)                                                                            \
-    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32." type "." type                           \
-                 " {%0, %1, %2, %3, %4, %5, %6, %7}, {%8, %9, %10, %11}, %12, 1, 1, 1, 0;"             \
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), \
-                   "+f"(d[7])                                                                          \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
-    if constexpr (kN == 32) {
-        if constexpr (kType == DType::f16) {
-            BSK_WGMMA_N32("f16");
-        } else {
-            BSK_WGMMA_N32("bf16");
-        }
+    if constexpr (kType == DType::f16) {
+        BSK_WGMMA_N32("f16");
     } else {
-        if constexpr (kType == DType::f16) {
-            BSK_WGMMA_N16("f16");
-        } else {
-            BSK_WGMMA_N16("bf16");
-        }
+        BSK_WGMMA_N32("bf16");
     }
-#undef BSK_WGMMA_N16
 #undef BSK_WGMMA_N32
 }
+
+#define BSK_WGMMA_ACCUMULATORS(d)                                                                   \
+    "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
+        "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]),    \
+        "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]),  \
+        "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]),  \
+        "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]),  \
+        "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]), "+f"(d[42]),  \
+        "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]),  \
+        "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]),  \
+        "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
+
+/// Starts d += a*b, d 64 x 128. a lies in registers as above, b in shared memory, K-major, or
+/// MN-major where kTransposeB.
+/// The registers of a must not be written before a wait has covered this instruction.
+template <DType kType, int kTransposeB>
+__device__ inline void wgmma_m64n128k16(float (&d)[64], const std::uint32_t (&a)[4], std::uint64_t b) {
+    if constexpr (kType == DType::f16) {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, "
+            "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
+            "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, "
+            "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+            "}, {%64, %65, %66, %67}, %68, 1, 1, 1, %69;"
+            : BSK_WGMMA_ACCUMULATORS(d)
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(kTransposeB));
+    } else {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, "
+            "%19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
+            "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, "
+            "%53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+            "}, {%64, %65, %66, %67}, %68, 1, 1, 1, %69;"
+            : BSK_WGMMA_ACCUMULATORS(d)
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(kTransposeB));
+    }
+}
+
+#undef BSK_WGMMA_ACCUMULATORS
 
 }  // namespace bsk::ptx

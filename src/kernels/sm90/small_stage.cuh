@@ -1,0 +1,61 @@
+// What producers and consumers of spmm_sm90_small agree on: how a stage lies in shared memory.
+//
+//   a   up to stage_units(unit) units, in the order of the plan, 32 rows of 64 bytes, swizzled by as many, or 16 rows of 32
+//       bytes, as they come
+//   b   128 of k x 128 columns of n in pieces of 32 of k, one for each step:
+//         B row major: 2 x (32 rows of k x 64 columns of n), 128-byte swizzle
+//         B col major: 128 rows of n x 32 columns of k, swizzled by the row's 64 bytes
+#pragma once
+
+#include <cstdint>
+
+#include <bsk/types.h>
+
+#include "plan/kernels.h"
+#include "plan/union_lists.h"
+
+namespace bsk {
+
+inline constexpr int kPieceBytes = kGroupStepK * kSm90SmallTileN * 2;  ///< of B for a step
+
+template <int kUnit>
+struct SmallStage {
+    static constexpr int kUnitBytes = kUnit * kUnit * 2;
+    std::uint8_t a[stage_units(kUnit) * kUnitBytes];
+    std::uint8_t b[kGroupStageSteps * kPieceBytes];
+};
+
+/// What a CTA needs beside the tensor maps.
+struct SpmmSm90SmallParams {
+    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next four
+    const std::int32_t* group_stages;
+    const UnionStep* steps;
+    const std::int32_t* stage_units;
+    const std::int32_t* units;
+    const std::int32_t* work_offsets;  ///< [streams + 1]
+    const WorkItem* work;
+    const std::uint8_t* values;  ///< of A
+    const std::uint16_t* b;      ///< [batch], k x n each
+    std::int64_t ldb;            ///< elements, as stride_b
+    std::int64_t stride_b;
+    int n;
+    int k;
+    int strips;              ///< of one product: a batch has as many strips for each
+    int units_per_row_log2;  ///< block_k / unit
+    int cluster;             ///< CTAs of a cluster, 1 or 2
+};
+
+/// Where a tile lies in C.
+struct SmallPlace {
+    int group;  ///< of rows
+    int col;    ///< its first
+    int batch;
+};
+
+/// Place of the tile for the CTA of this rank in its cluster.
+__device__ inline SmallPlace place_of(const SpmmSm90SmallParams& p, const WorkItem& work, int rank) {
+    const int batch = work.strip / p.strips;
+    return {work.tile_row, ((work.strip - batch * p.strips) * p.cluster + rank) * kSm90SmallTileN, batch};
+}
+
+}  // namespace bsk

@@ -1,0 +1,90 @@
+"""The report's tables: what each cell says of the records."""
+
+from dataclasses import replace
+
+import synthetic_records as synthetic
+
+from blackwellsparsek.records import OURS, Results, Times
+from blackwellsparsek.report.case_tables import (
+    alternatives_table,
+    appendices,
+    choices_sentence,
+    clocks_sentence,
+    implementations_table,
+    settings_table,
+)
+from blackwellsparsek.report.criteria import Criteria
+from blackwellsparsek.report.tables import Table, cases_table, reproduction_table
+
+HEADLINE = synthetic.case()
+
+
+def run(*records) -> Results:
+    return Results(synthetic.environment(), {}, records)
+
+
+def test_columns_that_say_the_same_throughout_are_left_out_only_where_named():
+    table = Table(("m", "block", "ms"), (("8192", "64", "1"), ("8192", "32", "1")))
+    assert table.without("m", "block") == Table(("block", "ms"), (("64", "1"), ("32", "1")))
+
+
+def test_figures_measured_before_are_reproduced_or_explained(criteria: Criteria):
+    bsr = [
+        synthetic.record(synthetic.case(block=b), "cusparse_bsr", ms) for b, ms in ((128, 18.0), (64, 21.0))
+    ]
+    ell = synthetic.record(HEADLINE, "cusparse_blocked_ell", 1.5)
+    rows = {row[:2]: row[2:] for row in reproduction_table(run(*bsr, ell), criteria).rows}
+    assert rows["cuSPARSE BSR", "128"] == ("17.4", "18.000", "1.03", "yes")
+    assert rows["cuSPARSE BSR", "64"] == ("17.4", "21.000", "1.21", "not explained")
+    assert rows["cuSPARSE BSR", "32"] == ("17.4", "-", "-", "not measured")
+    assert rows["cuSPARSE Blocked-ELL", "128"][3].startswith("Rows were equally long then")
+
+
+def test_a_figure_of_one_launch_says_so():
+    slow = synthetic.record(HEADLINE, "torch_sparse_csr", 50.0)
+    slow = replace(slow, time_ms=Times(None, replace(slow.time_ms.warm, count=1)))
+    row = implementations_table(run(synthetic.record(HEADLINE, OURS, 0.05), slow), HEADLINE).rows[1]
+    assert row[1:5] == ("50.000 (one launch)", "1", "-", "-")
+    assert row[7] == "1000.00"
+
+
+def test_alternatives_stand_beside_the_plans_choice_and_not_among_the_implementations():
+    own = synthetic.record(HEADLINE, OURS, 0.36)
+    faster = synthetic.record(HEADLINE, OURS, 0.3, settings="spmm_sm80")
+    wrong = synthetic.not_measured(HEADLINE, OURS, "off", "wrong", settings="spmm_sm90_small")
+    results = run(own, faster, wrong)
+    assert [row[0] for row in implementations_table(results, HEADLINE).rows] == ["BlackwellSparseK"]
+    assert [(row[0], row[2]) for row in alternatives_table(results, HEADLINE).rows] == [
+        ("spmm_sm80", "0.83"),
+        ("the plan's choice, spmm_sm90", "1.00"),
+    ]
+    assert not alternatives_table(run(own), HEADLINE).rows
+
+
+def test_it_is_said_how_often_the_plan_took_the_fastest():
+    own = synthetic.record(HEADLINE, OURS, 0.36)
+    slower = synthetic.record(HEADLINE, OURS, 0.5, settings="spmm_sm80")
+    assert choices_sentence(run(own)) == ""
+    assert choices_sentence(run(own, slower)).endswith("in 1 of 1 cases.")
+    small = synthetic.case(block=64)
+    faster = [
+        synthetic.record(small, OURS, 0.5),
+        synthetic.record(small, OURS, 0.4, settings="spmm_sm80"),
+        synthetic.not_measured(small, OURS, "off", "wrong", settings="spmm_sm90_small"),
+    ]
+    text = choices_sentence(run(own, slower, *faster))
+    assert "in 1 of 2 cases; at worst spmm_sm80 was 1.25 times as fast, 8192³, block 64" in text
+
+
+def test_settings_and_clocks_are_of_the_case():
+    own = synthetic.record(HEADLINE, OURS, 0.36, setup_seconds=0.1234)
+    assert settings_table(run(own), HEADLINE).rows == (("BlackwellSparseK", "2.0e-04", "0.12", "spmm_sm90"),)
+    assert clocks_sentence(run(own), HEADLINE) == "Under load: 1600 MHz, 680 W, held down by sw_power_cap."
+    quiet = replace(own, clocks=None, error=None)
+    assert clocks_sentence(run(quiet), HEADLINE) == ""
+    assert appendices(run(quiet), HEADLINE) == []
+
+
+def test_small_times_keep_their_digits_and_cold_ones_are_shown():
+    row = cases_table(run(synthetic.record(HEADLINE, OURS, 0.0333)), [HEADLINE]).rows[0]
+    assert row[5:7] == ("0.0333", "0.0340")
