@@ -22,8 +22,10 @@ constexpr double kFittedSmTflops =
 constexpr double kLeastTile =
     0.4;  // microseconds to store a tile of zeros: at 0 one stream would take all of them
 
-/// How much longer spmm_sm80 takes for low tiles where it reads B in pieces of 32 bytes (docs/worklog/sm80.md).
-constexpr double kShortPieces = 1.9;
+/// How much longer spmm_sm80 takes where it reads B in pieces of 32 bytes (docs/worklog/sm80.md).
+constexpr double short_pieces(const Sm80Tile& tile) {
+    return tile.rows <= 32 ? 1.9 : 1.5;
+}
 
 const CostConstants& constants_of(std::string_view variant) {
     const auto* found = std::ranges::find(kCostConstants, variant, &CostConstants::variant);
@@ -92,16 +94,16 @@ CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longes
     terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * strips / device.sm_count;
     terms.steps = pieces(a) * strips / device.sm_count;
     terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
-    if (problem.b_layout == Layout::col_major && a.block_k == 16 && tile.rows <= 32) {
-        terms.steps *= kShortPieces;
+    if (problem.b_layout == Layout::col_major && a.block_k == 16) {
+        terms.steps *= short_pieces(tile);
     }
     return terms;
 }
 
 double transpose_seconds(double bytes, const DeviceModel& device) {
     CostTerms terms;
-    terms.variant = "expand";  // as fast, a pass over memory
-    terms.bytes = 2 * bytes;
+    terms.variant = "expand";  // a pass over memory as well, at a third of its rate
+    terms.bytes = 3 * 2 * bytes;
     return seconds(terms, device);
 }
 
