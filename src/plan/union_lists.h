@@ -18,11 +18,13 @@ inline constexpr int kGroupStageK = 128;  ///< columns of A a stage holds at mos
 inline constexpr int kGroupStepK = 32;    ///< columns of A of a step
 inline constexpr int kGroupStageSteps = kGroupStageK / kGroupStepK;
 
-/// Units a stage holds at most: 32 KiB of 16-bit values in units of 32, 16 KiB in units of 16.
+inline constexpr int kGroupStageBytes = 32768;  ///< of 16-bit values of A a stage holds at most
+
+/// Units a stage holds at most.
 constexpr int stage_units(int unit) {
-    return unit == 32 ? 16 : 32;
+    return kGroupStageBytes / (2 * unit * unit);
 }
-inline constexpr int kMostStageUnits = 32;
+inline constexpr int kMostStageUnits = stage_units(16);
 
 inline constexpr int kMostDynamicSteps =
     4096;  ///< kGroupStepK columns of A each, whose lists the device can make

@@ -76,8 +76,8 @@ TEST(DynamicPlans, TakeListsOfLimitedWidth) {
     if (!is_built(KernelId::spmm_sm90_small)) {
         GTEST_SKIP() << "this build has no Hopper kernels";
     }
-    const BsrMatrix wide = generate({.m = 64, .k = 65552, .block_m = 16, .block_k = 16, .density = 0.01});
-    const BsrMatrix a = generate({.m = 64, .k = 65536, .block_m = 16, .block_k = 16, .density = 0.01});
+    const BsrMatrix wide = generate({.m = 64, .k = 131088, .block_m = 16, .block_k = 16, .density = 0.01});
+    const BsrMatrix a = generate({.m = 64, .k = 131072, .block_m = 16, .block_k = 16, .density = 0.01});
     const auto refused = [](const BsrMatrix& matrix, bool dynamic) {
         try {
             (void)plan_spmm(matrix.view(), matrix.crow_indices, matrix.col_indices,

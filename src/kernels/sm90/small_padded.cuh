@@ -68,7 +68,6 @@ template <SpmmSm90SmallConfig kConfig>
 struct PaddedConsumers {
     static_assert(kConfig.unit == 16);
     static constexpr int kWarpgroups = kGroupChunks;
-    static constexpr int kStages = 4;           // what fits in 227 KiB
     static constexpr int kReleaseArrivals = 4;  ///< of a warpgroup at `empty` of each CTA
 
     // Registers of a thread after the roles part: 128*32 + 512*112 = 61440, the 96 a thread of the launch.
@@ -79,7 +78,7 @@ struct PaddedConsumers {
     static constexpr int kUnitBytes = SmallStage<16>::kUnitBytes;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
 
-    using State = PipelineState<kStages>;
+    using State = PipelineState<kSmallStages>;
     static constexpr bool kTransposesC = false;
     using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 1, kSm90SmallTileN>;
     using Accumulators = float[kSm90SmallTileN / 2];

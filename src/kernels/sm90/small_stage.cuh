@@ -1,6 +1,6 @@
 // What producers and consumers of spmm_sm90_small agree on: how a stage lies in shared memory.
 //
-//   a   up to stage_units(unit) units, in the order of the plan, 32 rows of 64 bytes, swizzled by as many, or 16 rows of 32
+//   a   up to kGroupStageBytes of units, in the order of the plan, 32 rows of 64 bytes, swizzled by as many, or 16 rows of 32
 //       bytes, as they come
 //   b   128 of k x 128 columns of n in pieces of 32 of k, one for each step:
 //         B row major: 2 x (32 rows of k x 64 columns of n), 128-byte swizzle
@@ -16,12 +16,13 @@
 
 namespace bsk {
 
+inline constexpr int kSmallStages = 3;                                 ///< of the ring: what fits in 227 KiB
 inline constexpr int kPieceBytes = kGroupStepK * kSm90SmallTileN * 2;  ///< of B for a step
 
 template <int kUnit>
 struct SmallStage {
     static constexpr int kUnitBytes = kUnit * kUnit * 2;
-    std::uint8_t a[stage_units(kUnit) * kUnitBytes];
+    std::uint8_t a[kGroupStageBytes];
     std::uint8_t b[kGroupStageSteps * kPieceBytes];
 };
 

@@ -64,7 +64,6 @@ template <SpmmSm90SmallConfig kConfig>
 struct SwappedConsumers {
     static_assert(kConfig.unit == 32);
     static constexpr int kWarpgroups = 2;
-    static constexpr int kStages = 3;           // what fits in 227 KiB
     static constexpr int kReleaseArrivals = 1;  ///< of a warpgroup at `empty` of each CTA
 
     // Registers of a thread after the roles part: 128*40 + 256*232 = 64512 of the SM's 65536.
@@ -80,7 +79,7 @@ struct SwappedConsumers {
     static_assert(kGroupStageSteps % 2 == 0,
                   "the fragment sets alternate from step to step, also across stages");
 
-    using State = PipelineState<kStages>;
+    using State = PipelineState<kSmallStages>;
     /// Accumulators hold C^T: n x m, in the other layout.
     static constexpr bool kTransposesC = true;
     using TileEpilogue =

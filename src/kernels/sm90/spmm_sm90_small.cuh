@@ -12,7 +12,7 @@
 //
 // Shared memory, 16-bit elements:
 //
-//   stages      units and pieces of B (small_stage.cuh)                              64 or 48 KiB each
+//   stages      units and pieces of B (small_stage.cuh)                                       64 KiB each
 //   c           staging of each consumer's epilogue (epilogue.cuh)                   8 KiB a buffer
 //   barriers    full[stages]: 4 arrivals (own producer warps) + the bytes of the stage; consumers wait
 //               empty[stages]: arrivals of each consumer warpgroup of each CTA of the cluster; producer warps wait
@@ -45,14 +45,13 @@ struct SpmmSm90Small {
                                                   std::type_identity<PaddedConsumers<kConfig>>>::type;
     using State = typename Consumers::State;
     using TileEpilogue = typename Consumers::TileEpilogue;
-    static constexpr int kStages = Consumers::kStages;
     static constexpr int kThreads = (1 + Consumers::kWarpgroups) * kWarpgroupThreads;
 
     struct alignas(1024) SharedStorage {
-        SmallStage<kUnit> stages[kStages];
+        SmallStage<kUnit> stages[kSmallStages];
         std::uint8_t c[Consumers::kWarpgroups][TileEpilogue::kBuffers * kChunkBytes];
-        std::uint64_t full[kStages];
-        std::uint64_t empty[kStages];
+        std::uint64_t full[kSmallStages];
+        std::uint64_t empty[kSmallStages];
         std::uint64_t c_full[Consumers::kWarpgroups * TileEpilogue::kBuffers];
     };
     static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
@@ -74,8 +73,8 @@ __global__ void __launch_bounds__(kUnit == 32 ? 384 : 640, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 4,
-                                   Consumers::kWarpgroups * Consumers::kReleaseArrivals * p.cluster);
+    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 4,
+                                Consumers::kWarpgroups * Consumers::kReleaseArrivals * p.cluster);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
     const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
