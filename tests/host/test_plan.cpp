@@ -392,18 +392,18 @@ TEST(Sm80Planner, TakesNarrowTilesWhereWideOnesLeaveMultiprocessorsIdle) {
 }
 
 TEST(Sm80Planner, TransposesBWhereItWouldReadItInShortPieces) {
-    const auto transposes_b = [](int block, Layout layout, std::int64_t n) {
-        const BsrMatrix a = square(2048, block);
-        SpmmProblem problem = problem_of(a, n);
+    const auto transposes_b = [](int size, int block, Layout layout) {
+        const BsrMatrix a = square(size, block);
+        SpmmProblem problem = problem_of(a, size);
         problem.b_layout = layout;
         const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
         EXPECT_EQ(plan.transposes_b, reasons_mention(plan, "B is transposed"));
         return plan.transposes_b;
     };
-    EXPECT_TRUE(transposes_b(16, Layout::col_major, 2048));
-    EXPECT_FALSE(transposes_b(16, Layout::row_major, 2048));
-    EXPECT_FALSE(transposes_b(16, Layout::col_major, 64)) << "the copy takes longer than it saves";
-    EXPECT_FALSE(transposes_b(64, Layout::col_major, 2048));
+    EXPECT_TRUE(transposes_b(2048, 16, Layout::col_major));
+    EXPECT_FALSE(transposes_b(2048, 16, Layout::row_major));
+    EXPECT_FALSE(transposes_b(256, 16, Layout::col_major)) << "the copy takes longer than it saves";
+    EXPECT_FALSE(transposes_b(2048, 64, Layout::col_major));
 }
 
 TEST(Kernels, FallBackInWords) {
