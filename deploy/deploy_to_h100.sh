@@ -141,9 +141,10 @@ remember_arguments() {
 attach() {
     heading "looking for a run at $(where)"
     read_facts
-    [[ $DRY_RUN == yes || -n ${FACTS[run]:-} ]] || fail "$EXIT_USAGE" "There is no run in $DIRECTORY at $(where):" \
+    [[ $DRY_RUN == no ]] || return 0
+    [[ -n ${FACTS[run]:-} ]] || fail "$EXIT_USAGE" "There is no run in $DIRECTORY at $(where):" \
         "start one, or name the place with --directory. A container that was made anew has lost its disk."
-    say "run ${FACTS[run]:-}: ${FACTS[request]:-}"
+    say "run ${FACTS[run]}: ${FACTS[request]}"
 }
 
 deploy() {
@@ -177,10 +178,9 @@ main() {
     follow_run
     read_facts
     fetch_results
-    [[ $DRY_RUN == no ]] || return 0
-    judge_end
+    [[ $DRY_RUN == yes ]] || judge_end
     judge_results
-    exit "$VERDICT"
+    return "$VERDICT"
 }
 
 main "$@"

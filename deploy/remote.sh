@@ -132,12 +132,11 @@ install() {
     fi
     mkdir -p "$DIRECTORY/source"
     cd "$DIRECTORY/sent"
-    while IFS= read -r -d '' file; do
-        cmp --silent "$file" "../source/$file" && continue
-        mkdir -p "../source/$(dirname "$file")"
-        cp --no-dereference --preserve=mode "$file" "../source/$file.sent"
-        mv -T "../source/$file.sent" "../source/$file"
-    done < <(find . ! -type d -print0)
+    # What a kill in here leaves half written differs the next time, and nothing is built before.
+    find . ! -type d -print0 | while IFS= read -r -d '' file; do
+        { [[ -e ../source/$file ]] && cmp --silent "$file" "../source/$file"; } || printf '%s\0' "$file"
+    done | tar --create --null --files-from=- |
+        tar --extract --touch --preserve-permissions --directory=../source
     find . ! -type d | sort >../files.new
     if [[ -e ../files ]]; then
         comm -23 ../files ../files.new | while IFS= read -r file; do rm -f "../source/$file"; done

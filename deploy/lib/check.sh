@@ -3,6 +3,8 @@
 
 declare -A FACTS=()
 GPUS=() FACTS_READ=0
+# Whether the machine has answered in this call.
+REACHED=no
 # Free space in MB that the set-up needs; the packages from PyPI are most of it.
 readonly SPACE_MB=2000 SPACE_TORCH_MB=10000 SPACE_NVCC_MB=2000
 readonly OLDEST_PYTHON=3.10 OLDEST_TORCH=2.10 OLDEST_NVCC=12.4
@@ -32,6 +34,7 @@ read_facts() {
         fi
     done < <(grep '^bsk ' "$SCRATCH/facts")
     [[ -n ${FACTS[age_seconds]:-} ]] || fail "$EXIT_LACKING" "$(where) did not answer a bash script: is bash its shell?"
+    REACHED=yes
 }
 
 # gpu_field NUMBER: of the first GPU; 1 name, 2 compute capability, 3 memory in MiB, 4 driver.

@@ -109,6 +109,18 @@ explain_failure() {
         *'Permission denied ('*)
             fail "$EXIT_REFUSED" "$(where) refused the key: give the key that the provider knows with --identity," \
                 "and the user that its page names (root at RunPod, ubuntu at Lambda)." ;;
+    esac
+    [[ $REACHED == yes ]] || explain_unreachable "$errors"
+    if is_broken "$1"; then
+        fail "$EXIT_LOST" "The connection to $(where) broke while $2: run the same command again, it goes on from there."
+    fi
+    [[ -z $errors ]] || printf '%s\n' "$errors" >&2
+    exit "$1"
+}
+
+# Why a machine that has not answered yet is not reached; returns where ERRORS do not say.
+explain_unreachable() {
+    case $1 in
         *'Could not resolve hostname'*)
             fail "$EXIT_UNREACHABLE" "No machine is called $HOST: check the name, or the alias in the ssh config." ;;
         *'Connection refused'*)
@@ -120,11 +132,6 @@ explain_failure() {
         *'timed out'* | *'No route to host'* | *'unreachable'*)
             fail "$EXIT_UNREACHABLE" "$(where) does not answer: check the address, and whether the machine is up." ;;
     esac
-    if is_broken "$1"; then
-        fail "$EXIT_LOST" "The connection to $(where) broke while $2: run the same command again, it goes on from there."
-    fi
-    [[ -z $errors ]] || printf '%s\n' "$errors" >&2
-    exit "$1"
 }
 
 known_as() {

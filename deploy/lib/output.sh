@@ -24,11 +24,11 @@ fail() {
     exit "$1"
 }
 
-# show COMMAND...: the command as it could be typed into a shell.
+# show COMMAND...: the command as it could be typed into a shell; the words | and && stand for themselves.
 show() {
     local word line='+'
     for word in "$@"; do
-        [[ $word =~ ^[A-Za-z0-9_./:=@,+%-]+$ ]] || word=${word@Q}
+        [[ $word == '|' || $word == '&&' || $word =~ ^[A-Za-z0-9_./:=@,+%-]+$ ]] || word=${word@Q}
         line+=" $word"
     done
     printf '%s\n' "$line"

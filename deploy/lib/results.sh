@@ -16,10 +16,10 @@ fetch_results() {
         is_broken "$status" || rm -rf "$parts"
         explain_failure "$status" "bringing the results home"
     fi
-    [[ $DRY_RUN == no ]] || return 0
     # A later fetch of the same run takes the place of the earlier one.
-    rm -rf "$RESULTS"
-    mv "$parts" "$RESULTS"
+    run rm -rf "$RESULTS"
+    run mv "$parts" "$RESULTS"
+    [[ $DRY_RUN == no ]] || return 0
     say "in $RESULTS:"
     (cd "$RESULTS" && find . -type f -printf '  %P  %s bytes\n' | sort)
 }
@@ -31,8 +31,14 @@ fetch_files() {
             --include='*/' --include='*.json' --include='*.jsonl' --include='*.csv' --include='*.ncu-rep' \
             --include='*.svg' --include='*.log' --include=/log --exclude='*' "$(host_for_rsync):$run/" "$1/"
     else
-        over_ssh sh -c "cd \"\$1\" && find . -type f '(' -name '*.json' -o -name '*.jsonl' -o -name '*.csv' -o \
-            -name '*.ncu-rep' -o -name '*.svg' -o -name '*.log' -o -path ./log ')' | tar -czf - -T -" sh "$run" | tar -xzf - -C "$1"
+        # shellcheck disable=SC2016 # expanded by the far shell
+        local pack='cd "$1" && find . -type f "(" -name "*.json" -o -name "*.jsonl" -o -name "*.csv" -o -name "*.ncu-rep" \
+            -o -name "*.svg" -o -name "*.log" -o -path ./log ")" | tar -czf - -T -'
+        if [[ $DRY_RUN == yes ]]; then
+            show "${SSH[@]}" "$HOST" "$(printf '%q ' sh -c "$pack" sh "$run")" '|' tar -xzf - -C "$1"
+        else
+            over_ssh sh -c "$pack" sh "$run" | tar -xzf - -C "$1"
+        fi
     fi
 }
 
@@ -51,7 +57,10 @@ report_python() {
 # Sets VERDICT to the exit code of this script that says it.
 judge_results() {
     local python status=0 records=$RESULTS/results/h100_results.json
-    if [[ ! -e $records ]]; then
+    if [[ $DRY_RUN == yes ]]; then
+        say "and where the comprehensive benchmark has run:"
+        show env "PYTHONPATH=$ROOT/python" "$(report_python || echo python3)" -m blackwellsparsek.report judge "$records"
+    elif [[ ! -e $records ]]; then
         say "Nothing to judge: the comprehensive benchmark (--full) was not part of this run."
     elif python=$(report_python); then
         PYTHONPATH=$ROOT/python "$python" -m blackwellsparsek.report judge "$records" || status=$?

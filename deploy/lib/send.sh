@@ -17,7 +17,10 @@ find_version() {
 # The tracked files that exist, in a folder of their own.
 pack() {
     if [[ $DRY_RUN == yes ]]; then
-        printf '%s | %s\n' "$(show git -C "$ROOT" ls-files)" "$(show tar -C "$ROOT" -cf - --files-from=-)"
+        show mkdir -p "$SCRATCH/sent"
+        show git -C "$ROOT" ls-files -z --deduplicate '|' tar -C "$ROOT" --null --files-from=- -cf - '|' \
+            tar -C "$SCRATCH/sent" -xf -
+        [[ -z $WHEEL ]] || show mkdir -p "$SCRATCH/wheel" '&&' cp "$WHEEL" "$SCRATCH/wheel/"
         return
     fi
     mkdir -p "$SCRATCH/sent"
@@ -43,7 +46,7 @@ tar_folder() {
     local unpack='rm -rf "$1.new" && mkdir -p "$1.new" &&
         if tar -xzf - -C "$1.new"; then rm -rf "$1" && mv "$1.new" "$1"; else rm -rf "$1.new"; exit 1; fi'
     if [[ $DRY_RUN == yes ]]; then
-        printf '%s | %s\n' "$(show tar -C "$SCRATCH/$1" -czf - .)" "$(over_ssh sh -c "$unpack" sh "$DIRECTORY/$1")"
+        show tar -C "$SCRATCH/$1" -czf - . '|' "${SSH[@]}" "$HOST" "$(printf '%q ' sh -c "$unpack" sh "$DIRECTORY/$1")"
     else
         tar -C "$SCRATCH/$1" -czf - . | over_ssh sh -c "$unpack" sh "$DIRECTORY/$1"
     fi

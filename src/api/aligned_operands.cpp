@@ -1,6 +1,7 @@
 #include "api/aligned_operands.h"
 
 #include "base/math.h"
+#include "kernels/lines/transpose.h"
 
 namespace bsk {
 
@@ -20,14 +21,20 @@ std::size_t bytes_of(const LineStrides& strides, std::int64_t batch, std::int64_
 }  // namespace
 
 AlignedOperands::AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Stream stream) : stream_(stream) {
-    if (plan.copies_b) {
-        const Lines lines = lines_of(launch.b_layout, launch.k, launch.n);
+    if (plan.copies_b || plan.transposes_b) {
+        const LineStrides from{launch.ldb, launch.stride_b};
+        const Lines lines = lines_of(launch.b_layout, launch.k, launch.n);  // of the copy
         const auto element_bytes = static_cast<int>(size_of(launch.dtype));
         const LineStrides strides = padded(lines, element_bytes);
         b_.emplace(bytes_of(strides, launch.batch, element_bytes), stream);
-        launch_copy_lines(lines, launch.batch, element_bytes, launch.b, {launch.ldb, launch.stride_b},
-                          b_->data(), strides, strides.line,
-                          stream);  // zeros behind the lines: TMA reads whole pieces of 16 bytes
+        if (plan.transposes_b) {
+            launch_transpose_lines({lines.length, lines.count}, launch.batch, element_bytes, launch.b, from,
+                                   b_->data(), strides, stream);
+        } else {
+            launch_copy_lines(lines, launch.batch, element_bytes, launch.b, from, b_->data(), strides,
+                              strides.line,
+                              stream);  // zeros behind the lines: TMA reads whole pieces of 16 bytes
+        }
         launch.b = b_->data();
         launch.ldb = strides.line;
         launch.stride_b = strides.matrix;

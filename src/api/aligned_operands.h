@@ -1,4 +1,4 @@
-// Operands whose lines TMA cannot read or write, in stream-ordered copies whose lines it can.
+// Operands that kernels cannot read or write where they are, or not fast, in stream-ordered copies.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,8 @@ namespace bsk {
 
 class AlignedOperands {
 public:
-    /// Copies what `plan` says must be copied (HostPlan::copies_b, copies_c), C and the residual only where they are
-    /// read, and lets `launch` point to the copies. All on `stream`.
+    /// Copies what `plan` says is copied (HostPlan::transposes_b, copies_b, copies_c), C and the residual only where they
+    /// are read, and lets `launch` point to the copies. All on `stream`.
     AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Stream stream);
 
     /// Enqueues the copy of the result to where the caller wants C.

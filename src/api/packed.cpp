@@ -3,7 +3,7 @@
 #include "api/pack.h"
 #include "base/stream_buffer.h"
 #include "kernels/dense/dense_cublas.h"
-#include "kernels/lines/transpose_blocks.h"
+#include "kernels/lines/transpose.h"
 
 namespace bsk {
 

@@ -9,7 +9,7 @@
 #include "base/stream_buffer.h"
 #include "kernels/dense/dense_cublas.h"
 #include "kernels/lines/copy_lines.h"
-#include "kernels/lines/transpose_blocks.h"
+#include "kernels/lines/transpose.h"
 #include "kernels/sm80/spmm_skinny.h"
 #include "kernels/sm80/spmm_sm80.h"
 #ifdef BSK_HAS_SM90
@@ -153,7 +153,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.crow_indices = replan.crow_indices;
     launch.col_indices = replan.col_indices;
     launch.dtype = state.pattern.dtype;
-    launch.b_layout = problem.b_layout;
+    launch.b_layout = state.host.transposes_b ? Layout::row_major : problem.b_layout;
     launch.ldb = problem.ldb;
     launch.c_dtype = problem.c_dtype;
     launch.c_layout = problem.c_layout;
@@ -181,8 +181,8 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     }
     StreamBuffer::prepare();
     prepare(launch);
-    if (state.host.transposes_values) {
-        prepare_transpose_blocks();
+    if (state.host.transposes_values || state.host.transposes_b) {
+        prepare_transpose();
     }
     if (state.host.copies_b || state.host.copies_c) {
         prepare_copy_lines();

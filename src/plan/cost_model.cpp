@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,11 @@ constexpr double kFittedSmTflops =
     760.0 / 132;  // dense fp16 rate of an SM of the H200 that the constants come from
 constexpr double kLeastTile =
     0.4;  // microseconds to store a tile of zeros: at 0 one stream would take all of them
+
+/// How much longer spmm_sm80 takes where it reads B in pieces of 32 bytes (docs/worklog/sm80.md).
+constexpr double short_pieces(const Sm80Tile& tile) {
+    return tile.rows <= 32 ? 1.9 : 1.5;
+}
 
 const CostConstants& constants_of(std::string_view variant) {
     const auto* found = std::ranges::find(kCostConstants, variant, &CostConstants::variant);
@@ -61,6 +67,11 @@ double values_bytes(const BsrView& a) {
     return static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
 }
 
+/// Of one B.
+double b_bytes(const BsrView& a, const SpmmProblem& problem) {
+    return static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
+}
+
 /// What steps and units take together.
 double overlapped(const CostConstants& cost, double steps, double units) {
     const double longer = std::max(steps * cost.step, units * cost.unit);
@@ -83,7 +94,17 @@ CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longes
     terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * strips / device.sm_count;
     terms.steps = pieces(a) * strips / device.sm_count;
     terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+    if (problem.b_layout == Layout::col_major && a.block_k == 16) {
+        terms.steps *= short_pieces(tile);
+    }
     return terms;
+}
+
+double transpose_seconds(double bytes, const DeviceModel& device) {
+    CostTerms terms;
+    terms.variant = "expand";  // a pass over memory as well, at a third of its rate
+    terms.bytes = 3 * 2 * bytes;
+    return seconds(terms, device);
 }
 
 }  // namespace
@@ -112,11 +133,9 @@ double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int
 }
 
 double memory_bytes(const BsrView& a, const SpmmProblem& problem) {
-    const double b_bytes =
-        static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
-    return values_bytes(a) + static_cast<double>(problem.batch) * (b_bytes + c_bytes);
+    return values_bytes(a) + static_cast<double>(problem.batch) * (b_bytes(a, problem) + c_bytes);
 }
 
 double fixed_seconds(const CostTerms& terms, const DeviceModel& device) {
@@ -134,18 +153,26 @@ double seconds(const CostTerms& terms, const DeviceModel& device) {
            std::max(kMicro * work * sm_scale(device), memory_seconds(terms, device));
 }
 
-Sm80Tile fastest_sm80_tile(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                           const DeviceModel& device) {
-    Sm80Tile fastest{};
-    double least = std::numeric_limits<double>::max();
+Sm80Choice choose_sm80(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                       const DeviceModel& device) {
+    SpmmProblem transposed = problem;
+    transposed.b_layout = Layout::row_major;
+    Sm80Choice fastest;
+    fastest.seconds = std::numeric_limits<double>::max();
     for (const Sm80Tile& tile : kSm80Tiles) {
         if (!sm80_tile_fits(tile, a.block_m)) {
             continue;
         }
-        const double predicted = seconds(sm80_terms(tile, a, longest_row, problem, device), device);
-        if (predicted < least) {
-            fastest = tile;
-            least = predicted;
+        for (const bool transposes_b : {false, true}) {
+            if (transposes_b && problem.b_layout == Layout::row_major) {
+                continue;
+            }
+            CostTerms terms = sm80_terms(tile, a, longest_row, transposes_b ? transposed : problem, device);
+            const double predicted =
+                seconds(terms, device) + (transposes_b ? transpose_b_seconds(a, problem, device) : 0);
+            if (predicted < fastest.seconds) {
+                fastest = {tile, transposes_b, std::move(terms), predicted};
+            }
         }
     }
     return fastest;
@@ -167,8 +194,7 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
         terms.tiles = dense.nnzb > 0 ? terms.steps * stored / static_cast<double>(dense.nnzb) : 0;
     } else if (kernel == KernelId::spmm_sm80) {
-        terms =
-            sm80_terms(fastest_sm80_tile(a, longest_row, problem, device), a, longest_row, problem, device);
+        terms = choose_sm80(a, longest_row, problem, device).terms;
     } else if (kernel == KernelId::spmm_skinny) {
         // Megabytes of A and B that come through L2: all of A for every tile of columns.
         const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
@@ -226,11 +252,12 @@ double expand_seconds(const BsrView& a, const DeviceModel& device) {
     return seconds(terms, device);
 }
 
-double transpose_seconds(const BsrView& a, const DeviceModel& device) {
-    CostTerms terms;
-    terms.variant = "expand";  // as fast, a pass over memory
-    terms.bytes = 2 * values_bytes(a);
-    return seconds(terms, device);
+double transpose_values_seconds(const BsrView& a, const DeviceModel& device) {
+    return transpose_seconds(values_bytes(a), device);
+}
+
+double transpose_b_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
+    return transpose_seconds(static_cast<double>(problem.batch) * b_bytes(a, problem), device);
 }
 
 }  // namespace bsk

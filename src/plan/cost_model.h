@@ -62,10 +62,18 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 /// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit.
 [[nodiscard]] double seconds(const CostTerms& terms, const DeviceModel& device);
 
-/// The tile of C by which spmm_sm80 is predicted to be fastest.
+/// How spmm_sm80 computes a product.
+struct Sm80Choice {
+    Sm80Tile tile;
+    bool transposes_b = false;  ///< B is column-major and read from a row-major copy
+    CostTerms terms;            ///< without the copy
+    double seconds = 0;         ///< with it
+};
+
+/// The way by which spmm_sm80 is predicted to be fastest.
 /// @param longest_row  the most blocks that a block row of A stores
-[[nodiscard]] Sm80Tile fastest_sm80_tile(const BsrView& a, std::int64_t longest_row,
-                                         const SpmmProblem& problem, const DeviceModel& device);
+[[nodiscard]] Sm80Choice choose_sm80(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
+                                     const DeviceModel& device);
 
 /// Terms of the kernels whose order of work is not planned.
 /// @param longest_row  the most blocks that a block row of A stores
@@ -79,7 +87,9 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 /// Writing A's blocks into a dense matrix.
 [[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
 
-/// Writing the values with transposed blocks.
-[[nodiscard]] double transpose_seconds(const BsrView& a, const DeviceModel& device);
+/// Writing a transposed copy of the values, or of B.
+[[nodiscard]] double transpose_values_seconds(const BsrView& a, const DeviceModel& device);
+[[nodiscard]] double transpose_b_seconds(const BsrView& a, const SpmmProblem& problem,
+                                         const DeviceModel& device);
 
 }  // namespace bsk

@@ -97,7 +97,7 @@ void plan_dense(HostPlan& plan, const BsrView& a, const DeviceModel& device, con
 void plan_transposition(HostPlan& plan, const BsrView& a, const DeviceModel& device,
                         const PlanOptions& options) {
     plan.transposes_values = true;
-    const double transposition = transpose_seconds(a, device);
+    const double transposition = transpose_values_seconds(a, device);
     if (plan.packed_bytes == 0) {
         plan.packed_bytes = a.nnzb * a.block_m * a.block_k * size_of(a.dtype);
     }
@@ -109,16 +109,23 @@ void plan_transposition(HostPlan& plan, const BsrView& a, const DeviceModel& dev
                                        options.packed_values ? "once" : "in every product"));
 }
 
-/// Chooses the tile of C of spmm_sm80.
+/// Chooses the tile of C of spmm_sm80, and whether B is transposed.
 void plan_sm80(HostPlan& plan, const BsrView& a, std::int64_t longest_row, const DeviceModel& device) {
-    const Sm80Tile tile = fastest_sm80_tile(a, longest_row, plan.problem, device);
-    plan.choice.tile_m = tile.rows;
-    plan.choice.tile_n = tile.columns;
-    plan.terms = unscheduled_terms(KernelId::spmm_sm80, a, longest_row, plan.problem, device);
-    plan.predicted_seconds = seconds(plan.terms, device);
+    const Sm80Choice choice = choose_sm80(a, longest_row, plan.problem, device);
+    plan.choice.tile_m = choice.tile.rows;
+    plan.choice.tile_n = choice.tile.columns;
+    plan.transposes_b = choice.transposes_b;
+    plan.terms = choice.terms;
+    plan.predicted_seconds = choice.seconds;
     plan.reasons.push_back(
-        fmt::format("Tiles of {}x{} of C, one a CTA, down the rows of a strip of columns first.", tile.rows,
-                    tile.columns));
+        fmt::format("Tiles of {}x{} of C, one a CTA, down the rows of a strip of columns first.",
+                    choice.tile.rows, choice.tile.columns));
+    if (choice.transposes_b) {
+        plan.reasons.push_back(fmt::format(
+            "B is transposed to a row-major copy in {:.4f} ms: by columns, blocks of {} columns "
+            "of A would read it in pieces of {} bytes.",
+            1e3 * transpose_b_seconds(a, plan.problem, device), a.block_k, a.block_k * size_of(a.dtype)));
+    }
 }
 
 /// The plan by one kernel that computes the product; its reasons do not say why this kernel.

@@ -36,6 +36,8 @@ struct HostPlan {
     std::int64_t packed_bytes = 0;
     /// A is transposed and the kernel reads it from a copy of the values with transposed blocks.
     bool transposes_values = false;
+    /// spmm_sm80 reads a column-major B from a stream-ordered row-major copy.
+    bool transposes_b = false;
     /// The kernel works on stream-ordered copies of B or C (copies.h).
     bool copies_b = false;
     bool copies_c = false;

@@ -197,8 +197,9 @@ class FarSide:
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the script in a group of its own, to do something to it while it works."""
+        # A shell that starts the tests in the background has them ignore interrupts.
         return subprocess.Popen(
-            self.command(*arguments),
+            ["env", "--default-signal=INT", *self.command(*arguments)],
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

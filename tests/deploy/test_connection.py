@@ -97,6 +97,7 @@ def test_dry_run_shows_every_command_and_runs_none(far_side: FarSide) -> None:
         "comprehensive_benchmark.py --sizes 4096 8192 16384 32768 --sparsity 0.5 0.7 0.78 0.9",
         "benchmarks/profile_ncu.py",
         "follow",
+        "-m blackwellsparsek.report judge",
     ]
     places = [result.stdout.find(command) for command in shown]
     assert -1 not in places, dict(zip(shown, places, strict=True))

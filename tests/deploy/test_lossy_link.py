@@ -14,7 +14,7 @@ from lossy_link import INSIDE, LossyLink
 @pytest.fixture
 def link() -> Iterator[LossyLink]:
     try:
-        link = LossyLink(delay=0.01, loss=0.01, packets_per_second=1500)
+        link = LossyLink(delay=0.005, loss=0.01, packets_per_second=1500)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"network namespaces or TUN devices are not permitted: {error}")
     yield link
@@ -28,9 +28,9 @@ def partial_bytes(folder: Path) -> int:
 
 def test_cut_while_sending(link: LossyLink, make_far_side: Callable[..., FarSide]) -> None:
     far_side = make_far_side(gpu=H100, address=INSIDE, inside=link.inside)
-    # No wheel, but as long as one: what cannot be compressed takes seconds on this link.
+    # No wheel: what cannot be compressed takes a while on this link.
     payload = far_side.root / "blackwellsparsek-0-py3-none-any.whl"
-    payload.write_bytes(os.urandom(1_500_000))
+    payload.write_bytes(os.urandom(800_000))
     process = far_side.begin("--rehearse", "--wheel", str(payload))
     received = far_side.directory / "wheel"
     wait_for(lambda: partial_bytes(received) > 200_000, seconds=60)

@@ -150,6 +150,23 @@ def test_machine_that_is_restarted(
     assert far_side.run_folder == run
 
 
+def test_machine_that_goes_while_it_is_sent_to(
+    far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    """It had answered: not its address is wrong."""
+    process = far_side.begin("--rehearse", "--wheel", str(wheel))
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("==> sending"):
+            break
+    far_side.stop()
+    output, _ = process.communicate(timeout=120)
+    far_side.start()
+    assert process.returncode == 7, output
+    assert re.search(r"The connection to my-h100 broke while .*: run the same command again", output)
+    assert far_side.leftovers() == []
+
+
 def test_failing_step(far_side: FarSide, wheel: Path, first: subprocess.CompletedProcess[str]) -> None:
     """A step that fails is named, its log comes home, and the next run is not hindered."""
     (far_side.root / "broken").mkdir()

@@ -102,6 +102,24 @@ INSTANTIATE_TEST_SUITE_P(Sanitize, DenseCublas,
                          ::testing::ValuesIn(battery_where([](const Case& c) { return c.sanitize; })),
                          case_name);
 
+class SpmmCudaTransposedB : public NeedsCuda<::testing::Test> {};
+
+TEST_F(SpmmCudaTransposedB, MatchesOracle) {
+    Case spec = battery_case("full_matrix");
+    spec.m = 1024;
+    spec.k = 2040;
+    spec.n = 515;
+    spec.block_m = 16;
+    spec.block_k = 16;
+    spec.b_layout = Layout::col_major;
+    spec.b_pad = 3;
+    spec.batch = 2;
+    DeviceProblem problem(make_problem(spec));
+    const std::string reasons = problem.plan("spmm_sm80").explain();
+    ASSERT_NE(reasons.find("B is transposed"), std::string::npos) << reasons;
+    expect_oracles_result(problem, "spmm_sm80", TestStream());
+}
+
 class SpmmCudaOffsets : public NeedsCuda<::testing::Test> {};
 
 TEST_F(SpmmCudaOffsets, PassInt32InTheValues) {

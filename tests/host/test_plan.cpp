@@ -426,6 +426,21 @@ TEST(Sm80Planner, TakesNarrowTilesWhereWideOnesLeaveMultiprocessorsIdle) {
     EXPECT_EQ(columns(128), 128);
 }
 
+TEST(Sm80Planner, TransposesBWhereItWouldReadItInShortPieces) {
+    const auto transposes_b = [](int size, int block, Layout layout) {
+        const BsrMatrix a = square(size, block);
+        SpmmProblem problem = problem_of(a, size);
+        problem.b_layout = layout;
+        const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
+        EXPECT_EQ(plan.transposes_b, reasons_mention(plan, "B is transposed"));
+        return plan.transposes_b;
+    };
+    EXPECT_TRUE(transposes_b(2048, 16, Layout::col_major));
+    EXPECT_FALSE(transposes_b(2048, 16, Layout::row_major));
+    EXPECT_FALSE(transposes_b(256, 16, Layout::col_major)) << "the copy takes longer than it saves";
+    EXPECT_FALSE(transposes_b(2048, 64, Layout::col_major));
+}
+
 TEST(Kernels, FallBackInWords) {
     const BsrMatrix a = square(1024, 64);
     const HostPlan plan = plan_of(a, problem_of(a, 512), "a100");

@@ -1,4 +1,5 @@
-// Host launch of spmm_sm80 and its instances: 2 element types x 2 layouts of B x the tiles of C.
+// Host launch of spmm_sm80 and its instances: 2 element types x 2 layouts of B x the tiles of C, some with more
+// stages where shared memory has room.
 #include "kernels/sm80/spmm_sm80.cuh"
 
 #include <bit>
@@ -16,40 +17,60 @@ struct Instance {
     int columns;  // the same
     int threads;
     int shared_bytes;
+    int ctas;  // of a multiprocessor, as far as registers go
 };
 
-template <class T, Layout kBLayout, int kRows, int kColumns, int kTileK, int kStages, int kWarpsM,
-          int kWarpsN, int kCtas>
+template <class Config>
 Instance instance() {
-    using Config = sm80::Config<T, kBLayout, kRows, kColumns, kTileK, kStages, kWarpsM, kWarpsN, kCtas>;
-    static_assert(sizeof(sm80::SharedStorage<Config>) <= 99 * 1024, "what every GPU from Ampere on has");
-    return {reinterpret_cast<const void*>(sm80::spmm_sm80<Config>), kRows, kColumns, Config::kThreads,
-            sizeof(sm80::SharedStorage<Config>)};
+    return {reinterpret_cast<const void*>(sm80::spmm_sm80<Config>),
+            Config::kTileM,
+            Config::kTileN,
+            Config::kThreads,
+            sizeof(sm80::SharedStorage<Config>),
+            Config::kCtas};
 }
 
-/// Whether two CTAs of three stages fit a multiprocessor of the current device: on Hopper, not on Ampere and Ada.
-bool has_room_for_three_stages() {
+template <class Config>
+Instance instance_everywhere() {
+    static_assert(sizeof(sm80::SharedStorage<Config>) <= 99 * 1024, "what every GPU from Ampere on has");
+    return instance<Config>();
+}
+
+/// `deep`, of more stages, where all its CTAs find room in the shared memory of a multiprocessor of the current device, as
+/// on Hopper; else `shallow`.
+Instance deepest_that_fits(const Instance& deep, const Instance& shallow) {
+    constexpr int kReserved = 1024;  // bytes that the driver takes of each CTA
     int device = 0;
     int bytes = 0;
     check_cuda(cudaGetDevice(&device), "cudaGetDevice");
     check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device),
                "cudaDeviceGetAttribute");
-    return bytes >= 2 * 97 * 1024;
+    return bytes >= deep.ctas * (deep.shared_bytes + kReserved) ? deep : shallow;
 }
 
-/// Stages, warps and CTAs on a multiprocessor as measured (docs/worklog/sm80.md).
+/// Steps, stages, warps and CTAs on a multiprocessor as measured (docs/worklog/sm80.md).
 template <class T, Layout kBLayout>
 Instance instance_of_tile(const KernelChoice& choice) {
-    const bool wide = choice.tile_n == 256;
-    switch (choice.tile_m) {
-        case 16: return instance<T, kBLayout, 16, 256, 32, 4, 1, 4, 4>();
-        case 32: return instance<T, kBLayout, 32, 256, 32, 3, 1, 4, 3>();
-        case 64:
-            return wide ? instance<T, kBLayout, 64, 256, 64, 2, 1, 4, 2>()
-                        : instance<T, kBLayout, 64, 128, 64, 2, 2, 2, 3>();
-        default:
-            return has_room_for_three_stages() ? instance<T, kBLayout, 128, 128, 64, 3, 2, 2, 2>()
-                                               : instance<T, kBLayout, 128, 128, 64, 2, 2, 2, 2>();
+    using sm80::Config;
+    if (choice.tile_m == 16) {
+        return instance_everywhere<Config<T, kBLayout, 16, 256, 32, 4, 1, 4, 4>>();
+    }
+    if (choice.tile_m == 32) {
+        return instance_everywhere<Config<T, kBLayout, 32, 256, 32, 3, 1, 4, 3>>();
+    }
+    if (choice.tile_m == 128) {
+        return deepest_that_fits(instance<Config<T, kBLayout, 128, 128, 64, 3, 2, 2, 2>>(),
+                                 instance_everywhere<Config<T, kBLayout, 128, 128, 64, 2, 2, 2, 2>>());
+    }
+    if (choice.tile_n == 128) {
+        return deepest_that_fits(instance<Config<T, kBLayout, 64, 128, 64, 3, 2, 2, 3>>(),
+                                 instance_everywhere<Config<T, kBLayout, 64, 128, 64, 2, 2, 2, 3>>());
+    }
+    const Instance wide = instance_everywhere<Config<T, kBLayout, 64, 256, 64, 2, 1, 4, 2>>();
+    if constexpr (kBLayout == Layout::row_major) {
+        return deepest_that_fits(instance<Config<T, kBLayout, 64, 256, 32, 5, 1, 4, 2>>(), wide);
+    } else {
+        return wide;  // steps of 32 would read half of each line of a column
     }
 }
 

@@ -63,14 +63,16 @@ struct WarpTile {
         }
     }
 
+    /// Along the rows of the tile, to and fro: ptxas keeps the fragment of A for all products of a row.
     __device__ void multiply(const Fragments<Config>& fragments) {
+        constexpr int kPieces = kColumns / 8;
 #pragma unroll
-        for (int j = 0; j < kColumns / 16; ++j) {
-            const Fragment& b = fragments.b[j];
+        for (int i = 0; i < kRows / 16; ++i) {
 #pragma unroll
-            for (int i = 0; i < kRows / 16; ++i) {
-                mma_m16n8k16<typename Config::T>(sum[i][2 * j], fragments.a[i], b.reg[0], b.reg[1]);
-                mma_m16n8k16<typename Config::T>(sum[i][2 * j + 1], fragments.a[i], b.reg[2], b.reg[3]);
+            for (int piece = 0; piece < kPieces; ++piece) {
+                const int j = i % 2 == 0 ? piece : kPieces - 1 - piece;
+                const std::uint32_t* const b = fragments.b[j / 2].reg + j % 2 * 2;
+                mma_m16n8k16<typename Config::T>(sum[i][j], fragments.a[i], b[0], b[1]);
             }
         }
     }
@@ -134,18 +136,24 @@ __device__ void multiply(TileLoads<Config>& loads, Stage<Config> (&stages)[Confi
     constexpr int kStages = Config::kStages;
     constexpr int kSlices = Config::kSlices;
     static_assert(kSlices % 2 == 0, "the two sets of fragments take turns");
+    const int steps = loads.steps();
+    const auto load = [&](int stage, int step) {
+        if (step < steps) {  // the branch also keeps ptxas from mixing copies with products, which is slower
+            loads.template load<kBIsWhole>(stages[stage], step);
+        }
+        cp_async_commit();  // a group for each step, copied or not: cp_async_wait counts them
+    };
     for (int step = 0; step < kStages - 1; ++step) {
-        loads.template load<kBIsWhole>(stages[step], step);
+        load(step, step);
     }
     cp_async_wait<kStages - 2>();
     __syncthreads();  // every thread's copies of step 0 have landed
     Fragments<Config> fragments[2];
     warp.read(fragments[0], stages[0], 0);
-    const int steps = loads.steps();
     int stage = 0;
     for (int step = 0; step < steps; ++step) {
         // Nobody reads the stage of the step before any more.
-        loads.template load<kBIsWhole>(stages[stage == 0 ? kStages - 1 : stage - 1], step + kStages - 1);
+        load(stage == 0 ? kStages - 1 : stage - 1, step + kStages - 1);
 #pragma unroll
         for (int slice = 0; slice < kSlices; ++slice) {
             if (slice == kSlices - 1) {

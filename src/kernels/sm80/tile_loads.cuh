@@ -47,7 +47,7 @@ public:
     /// Every row (column) of B starts at a multiple of 16 bytes, and every chunk lies inside B or outside.
     __device__ bool b_is_whole() const { return b_is_whole_; }
 
-    /// Step after step, from 0 on; zeros past the last one.
+    /// Step after step, from 0 on; zeros in the last one where the row has ended. The caller closes the group of copies.
     /// @tparam kWhole  b_is_whole()
     template <bool kWhole>
     __device__ void load(Stage<Config>& stage, int step) {
@@ -63,7 +63,6 @@ public:
         } else {
             load_b(stage.b, step, CopyElements{});
         }
-        cp_async_commit();
     }
 
 private:
