@@ -80,6 +80,14 @@ void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::stri
     }
 }
 
+/// Of kernels that keep a finished tile in 16 bits until they store it.
+void explain_deferred_store(HostPlan& plan) {
+    if (plan.problem.c_dtype != DType::f32) {
+        plan.reasons.push_back(fmt::format("{} {}: a tile is stored while the next is computed.",
+                                           kRoundsProduct, name(plan.problem.c_dtype)));
+    }
+}
+
 /// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
 CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
     const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
@@ -176,9 +184,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     explain_schedule(
         plan, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
-    if (plan.choice.tile_m == 128 && plan.problem.c_dtype != DType::f32) {
-        plan.reasons.push_back(fmt::format("{} {}: a tile is stored while the next is computed.",
-                                           kRoundsProduct, name(plan.problem.c_dtype)));
+    if (plan.choice.tile_m == 128) {
+        explain_deferred_store(plan);
     }
 }
 
@@ -199,6 +206,7 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
         fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
                     "piece of B",
                     2 * kPairBlockRows, kSm90TileN, units_per_step(total)));
+    explain_deferred_store(plan);
 }
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,

@@ -81,8 +81,12 @@ class Matrix:
     def validate(self) -> None:
         """Raise ValueError where the arrays form no matrix of this size."""
         crow_indices, col_indices, values, shape = self.bsr.arrays
+        # On the host: a device that finds an index out of range ends its context.
+        blocks = torch.empty((), dtype=values.dtype).expand(values.shape)
         try:
-            torch.sparse_bsr_tensor(crow_indices, col_indices, values, size=shape, check_invariants=True)
+            torch.sparse_bsr_tensor(
+                crow_indices.cpu(), col_indices.cpu(), blocks, size=shape, check_invariants=True
+            )
         except RuntimeError as error:
             raise ValueError(f"The arrays form no BSR matrix: {error}") from error
 
