@@ -16,6 +16,7 @@ import torch
 
 from blackwellsparsek.benchmarking import cutlass
 from blackwellsparsek.benchmarking.cases import DTYPES, make_specs
+from blackwellsparsek.benchmarking.environment import seen_from_repository
 from blackwellsparsek.benchmarking.interrupt import prompt_interrupts
 from blackwellsparsek.benchmarking.one_case import UnusableDevice
 from blackwellsparsek.benchmarking.patterns import PATTERNS
@@ -64,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=10.0,
         metavar="SECONDS",
         help="for one case, data and conversions included (default: %(default)g); slow implementations are "
-        "launched less often, and not at all where a single launch is expected to last longer",
+        "launched less often, and not at all where two launches are expected to last longer",
     )
     add("--resume", action="store_true", help="measure only what the output does not hold yet")
     add("--cutlass-dir", type=Path, help="a checkout of CUTLASS (default: the package nvidia-cutlass)")
@@ -84,7 +85,7 @@ def main() -> int:
             flags.sizes, flags.sparsity, flags.block_sizes, flags.dtypes, flags.patterns, flags.n
         )
         recorded = {
-            name: str(value) if isinstance(value, (Path, torch.device)) else value
+            name: seen_from_repository(str(value)) if isinstance(value, (Path, torch.device)) else value
             for name, value in vars(flags).items()
         }
         names = [OURS, *(name for name in PEERS if name in flags.peers)]

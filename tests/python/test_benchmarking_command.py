@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from blackwellsparsek.benchmarking.environment import command_line
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
 from blackwellsparsek.records import partial_path, read_results
 
@@ -115,3 +116,34 @@ def test_an_interrupted_run_ends_soon_and_leaves_a_readable_file(repository, tmp
     implementations = {"bsk", "stuck"} if stuck else set(IMPLEMENTATIONS)
     assert {record.implementation for record in read_results(output).records} == implementations
     assert partial_path(output).exists()
+
+
+OTHER_SIGNAL = """
+import os, signal, time
+from blackwellsparsek.benchmarking import interrupt
+interrupt._GRACE_SECONDS = 0.1
+signal.signal(signal.SIGUSR1, lambda *_: None)
+with interrupt.prompt_interrupts(130, "interrupted"):
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.5)
+    print("goes on", flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+
+
+def test_other_signals_do_not_end_a_run(repository):
+    result = subprocess.run(
+        [sys.executable, "-c", OTHER_SIGNAL],
+        env={**os.environ, "PYTHONPATH": str(repository / "python")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, result.stdout) == (130, "goes on\n"), result.stderr
+
+
+def test_records_do_not_say_where_the_repository_lies(repository, monkeypatch):
+    program, output = repository / "benchmarks" / "comprehensive_benchmark.py", repository / "results.json"
+    monkeypatch.setattr(sys, "argv", [str(program), "--output", str(output)])
+    assert command_line() == "python benchmarks/comprehensive_benchmark.py --output results.json"

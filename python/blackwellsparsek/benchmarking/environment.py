@@ -9,7 +9,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 
 import torch
 
@@ -151,7 +150,9 @@ class InstructionCount:
 
 def command_line() -> str:
     """How this process was called."""
-    program = Path(sys.argv[0])
-    if program.is_absolute() and program.is_relative_to(REPOSITORY):
-        program = program.relative_to(REPOSITORY)
-    return " ".join(["python", str(program), *sys.argv[1:]])
+    return seen_from_repository(" ".join(["python", *sys.argv]))
+
+
+def seen_from_repository(text: str) -> str:
+    """Records are published: where the repository lies on this machine is no part of them."""
+    return text.replace(f"{REPOSITORY}{os.sep}", "")

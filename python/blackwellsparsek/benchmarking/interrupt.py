@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _GRACE_SECONDS = 1.5  #: for Python to notice by itself and end the run in order
 
 
@@ -23,16 +24,15 @@ def prompt_interrupts(exit_code: int, message: str) -> Iterator[None]:
     os.set_blocking(writing, False)  # as set_wakeup_fd wants it
 
     def watch() -> None:
-        if os.read(reading, 1):  # Python's handler in C writes at once, whatever the interpreter does
-            time.sleep(_GRACE_SECONDS)
-            leave(exit_code, message)
+        # Python's handler in C writes the signal's number at once, whatever the interpreter does.
+        while number := os.read(reading, 1):
+            if number[0] in _ENDING:
+                time.sleep(_GRACE_SECONDS)
+                leave(exit_code, message)
 
     threading.Thread(target=watch, daemon=True).start()
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    handlers = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in _ENDING}
     try:
         yield
     except KeyboardInterrupt:
