@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import blackwellsparsek as bsk
+from blackwellsparsek.benchmarking.environment import sources
 from blackwellsparsek.benchmarking.patterns import uniform
 from blackwellsparsek.benchmarking.timing import Contender, CudaClock, measure
 
@@ -203,6 +204,7 @@ def main() -> None:
     torch.manual_seed(1)
     bench = Bench()
     about = {
+        **sources(),
         "schema": "bsk.shapes/1",
         "device": torch.cuda.get_device_name(),
         "version": bsk.__version__,

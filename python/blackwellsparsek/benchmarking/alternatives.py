@@ -43,6 +43,10 @@ class Sm90(_Kernel):
     name = "spmm_sm90"
 
 
+class Sm90Pairs(_Kernel):
+    name = "spmm_sm90_pairs"
+
+
 class Sm90Small(_Kernel):
     name = "spmm_sm90_small"
 
@@ -84,4 +88,4 @@ def halved(A: torch.Tensor) -> torch.Tensor:
     )
 
 
-ALTERNATIVES: tuple[type[Alternative], ...] = (Sm90, Sm90Small, Sm80, HalvedBlocks)
+ALTERNATIVES: tuple[type[Alternative], ...] = (Sm90, Sm90Pairs, Sm90Small, Sm80, HalvedBlocks)
