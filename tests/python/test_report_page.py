@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib", reason="the report's pictures need matplotlib"
 
 from matplotlib.image import imread
 
-from blackwellsparsek.records import Results, write_results
+from blackwellsparsek.records import OURS, Results, write_results
 from blackwellsparsek.report.__main__ import main
 from blackwellsparsek.report.names import short_gpu_name
 
@@ -116,6 +116,15 @@ def test_the_announcement_begins_with_the_least_flattering(tmp_path: Path) -> No
     assert (
         "cuBLAS on A expanded is faster in 2 of 16 cases; the worst is 8192³, block 16, density 0.50" in text
     )
+
+
+def test_the_announcement_counts_the_cases_that_any_peer_wins(tmp_path: Path) -> None:
+    results = synthetic.results()
+    worst = next(r for r in results.records if r.implementation == OURS and r.case.density > 0.2)
+    faster = synthetic.record(worst.case, "torch_triton_bsr", 0.25 * worst.warm_ms)
+    text = (written(results.with_records((faster,)), tmp_path) / "h200_announcement.md").read_text()
+    assert "some peer, cuBLAS or another, is faster in 3 of 16 cases; the worst is" in text
+    assert "0.25×" in text
 
 
 def test_the_page_is_whole_in_a_browser(tmp_path: Path, browser: str) -> None:

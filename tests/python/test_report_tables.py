@@ -14,6 +14,7 @@ from blackwellsparsek.report.case_tables import (
     settings_table,
 )
 from blackwellsparsek.report.criteria import Criteria
+from blackwellsparsek.report.selection import never_begun
 from blackwellsparsek.report.tables import Table, cases_table, reproduction_table
 
 HEADLINE = synthetic.case()
@@ -45,7 +46,30 @@ def test_a_figure_of_one_launch_says_so():
     slow = replace(slow, time_ms=Times(None, replace(slow.time_ms.warm, count=1)))
     row = implementations_table(run(synthetic.record(HEADLINE, OURS, 0.05), slow), HEADLINE).rows[1]
     assert row[1:5] == ("50.000 (one launch)", "1", "-", "-")
-    assert row[7] == "1000.00"
+    assert row[7] == "1000.00†"
+    alternative = synthetic.record(HEADLINE, OURS, 0.04, settings="spmm_sm80")
+    results = run(synthetic.record(HEADLINE, OURS, 0.05), alternative, slow)
+    assert cases_table(results, [HEADLINE]).rows[0][-1] == "1000.00†"
+
+
+def test_a_share_of_one_launch_of_cublas_is_marked():
+    dense = synthetic.record(HEADLINE, "cublas_dense_random", 1.5)
+    once = replace(dense, time_ms=replace(dense.time_ms, warm=replace(dense.time_ms.warm, count=1)))
+    own = synthetic.record(HEADLINE, OURS, 0.36)
+    shares = [cases_table(run(own, peer), [HEADLINE]).rows[0][9] for peer in (dense, once)]
+    assert shares[1] == f"{shares[0]}†"
+
+
+def test_cases_that_were_asked_for_and_never_begun_are_named():
+    flags = {"sizes": [8192], "sparsity": [0.78], "block_sizes": [128, 64], "dtypes": ["float16"]}
+    results = Results(
+        synthetic.environment(),
+        {**flags, "patterns": ["uniform"], "n": []},
+        (synthetic.record(HEADLINE, OURS, 0.36),),
+    )
+    assert never_begun(results) == ["8192 x 8192 x 8192, block 64, sparsity 0.78, float16, uniform"]
+    assert never_begun(replace(results, options={})) == []
+    assert never_begun(replace(results, options={**results.options, "sizes": "all"})) == []
 
 
 def test_alternatives_stand_beside_the_plans_choice_and_not_among_the_implementations():

@@ -70,7 +70,7 @@ def alternatives_table(results: Results, case: Case) -> Table:
 
 
 def choices_sentence(results: Results) -> str:
-    """How often the plan took the fastest of our kernels; empty without alternatives."""
+    """How often the plan took the fastest of those measured; empty without alternatives."""
     losses = []
     for own in (record for record in ours(results) if record.status == "ok"):
         others = [other for other in alternatives(results, own.case) if other.status == "ok"]
@@ -82,8 +82,8 @@ def choices_sentence(results: Results) -> str:
     worst, best = max(losses, key=lambda loss: loss[0])
     right = sum(loss <= 1 + NEGLIGIBLE for loss, _ in losses)
     text = (
-        f"Of our kernels the plan took the fastest, or one within {NEGLIGIBLE:.0%} of it, in {right} of "
-        f"{len(losses)} cases"
+        f"Of our kernels that were measured the plan took the fastest, or one within {NEGLIGIBLE:.0%} of it, "
+        f"in {right} of {len(losses)} cases"
     )
     if right == len(losses):
         return f"{text}."

@@ -10,9 +10,9 @@ from .arithmetic import check_of_projection
 from .criteria import Criteria
 from .diagnosis import diagnose
 from .judge import judge
-from .names import case_name, implementation_name, short_gpu_name, size_name
+from .names import IMPLEMENTATIONS, case_name, implementation_name, short_gpu_name, size_name
 from .profile import find_profile
-from .selection import cases, has, matching, of_case, ours, speedup
+from .selection import cases, has, matching, never_begun, of_case, ours, speedup
 from .staleness import published, sentence
 
 SECTIONS = {
@@ -53,7 +53,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
         "headline_cases": [case for case in found if has(case, same_product)],
         "published_cases": [case for case in found if has(case, any_dtype)],
         "launches": headline.time_ms.warm.count if headline and headline.time_ms.warm else 0,
-        "slower": _slower_than_dense(results, found),
+        "slower": _slower(results, found),
         "own_tables": {
             size: tables.cases_table(results, group).without("m×n×k", "dtype", "layout")
             for size, group in by_size.items()
@@ -63,6 +63,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
         "profile": profile,
         "steps": diagnose(results, criteria, profile) if judgement.decision == "NO-GO" else [],
         "stale": sentence(results.environment.kernels_sha256, repository),
+        "never_begun": never_begun(results),
         "published": published(repository),
         "tables": tables,
         "case_tables": case_tables,
@@ -90,16 +91,25 @@ def _ratios(results: Results, case: Case) -> list[tuple[str, float]]:
     return sorted((entry for entry in ratios[1:] if entry[1] is not None), key=lambda entry: entry[1])
 
 
-def _slower_than_dense(results: Results, found: list[Case]) -> str:
-    """In how many cases cuBLAS on A expanded is faster, and where most; empty where nowhere."""
-    runs = ((case, of_case(results, case)) for case in found)
-    ratios = [(speedup(run.get(OURS), run.get("cublas_dense")), case) for case, run in runs]
-    compared = [(ratio, case) for ratio, case in ratios if ratio is not None]
-    slower = [entry for entry in compared if entry[0] < 1]
+def _slower(results: Results, found: list[Case]) -> str:
+    """In how many cases a peer is faster, and where most; empty where none is."""
+    dense = _cases_lost(results, found, {"cublas_dense"})
+    every = _cases_lost(results, found, set(IMPLEMENTATIONS) - {OURS})
+    facts = [f"cuBLAS on A expanded is faster in {dense}"] if dense else []
+    facts += [f"some peer, cuBLAS or another, is faster in {every}"] if every != dense else []
+    return "; ".join(facts)
+
+
+def _cases_lost(results: Results, found: list[Case], peers: set[str]) -> str:
+    """In how many cases one of these peers is faster, and the worst of them; empty where there is none."""
+    least = []
+    for case in found:
+        run = of_case(results, case)
+        ratios = [speedup(run.get(OURS), run.get(peer)) for peer in peers]
+        if known := [ratio for ratio in ratios if ratio is not None]:
+            least.append((min(known), case))
+    slower = [entry for entry in least if entry[0] < 1]
     if not slower:
         return ""
     ratio, worst = min(slower, key=lambda entry: entry[0])
-    return (
-        f"cuBLAS on A expanded is faster in {len(slower)} of {len(compared)} cases; the worst is "
-        f"{case_name(worst)}, {ratio:.2f}×"
-    )
+    return f"{len(slower)} of {len(least)} cases; the worst is {case_name(worst)}, {ratio:.2f}×"

@@ -83,7 +83,8 @@ def describe(results: Results, record: Record) -> str:
     if record.status != "ok":
         return f"{text}: {record.status}, {record.reason}"
     warm = record.time_ms.warm
-    spread = f"p10 {warm.p10:.4g}, p90 {warm.p90:.4g}, {warm.count} launches"
+    launches = "launch" if warm.count == 1 else "launches"
+    spread = f"p10 {warm.p10:.4g}, p90 {warm.p90:.4g}, {warm.count} {launches}"
     text += f": {warm.median:.4g} ms ({spread})"
     return text if record.error is None else f"{text}, max_diff {record.error.max_diff:.2g}"
 
@@ -135,7 +136,8 @@ def _own_errors(results: Results, criterion: Criterion) -> Verdict:
     errors = [record for record in records if record.status in ("wrong", "failed")]
     if not ran and not errors:
         return _unmeasured(criterion, "no case of this library ran")
-    found = f"{len(errors)} of {len(ran) + len(errors)} cases failed or were wrong"
+    count = len({record.case for record in [*ran, *errors]})
+    found = f"{len(errors)} of {len(ran) + len(errors)} products failed or were wrong, in {count} cases"
     evidence = tuple(describe(results, record) for record in errors)
     met = COMPARE[criterion.comparator](len(errors), criterion.value)
     return Verdict(criterion, "met" if met else "not met", found, evidence, value=len(errors))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ..benchmarking.cases import make_specs
 from ..records import OURS, Case, Record, Results
 from .names import order_of
 
@@ -58,6 +59,17 @@ def cases(results: Results) -> list[Case]:
             c.seed,
         ),
     )
+
+
+def never_begun(results: Results) -> list[str]:
+    """Cases that the benchmark's flags ask for and that no record is of, in words."""
+    flags = ("sizes", "sparsity", "block_sizes", "dtypes", "patterns", "n")
+    try:
+        specs = make_specs(*(results.options[flag] for flag in flags))
+    except (KeyError, TypeError, ValueError):  # not the benchmark's own
+        return []
+    known = {record.case for record in results.records}
+    return [str(spec) for spec in specs if not any(spec.is_of(case) for case in known)]
 
 
 def speedup(own: Record | None, peer: Record | None) -> float | None:

@@ -19,6 +19,7 @@ from .selection import cases, default_records, matching, of_case, ours, speedup
 from .staleness import Published
 
 NONE = "-"
+ONCE = "†"  #: behind a figure that rests on a single launch of ours or of the peer
 SHARES = ("executed share of cuBLAS's dense rate", "that share back to back")
 UNJUDGED_RATE = "cublas_dense_random"  #: cuBLAS's rate on data without zeros, which take less power
 
@@ -94,14 +95,22 @@ def _shares(own: Record, dense: Record | None) -> tuple[str, str]:
     flop = own.executed_flop / dense.executed_flop
     isolated = flop * dense.warm_ms / own.warm_ms
     if own.time_ms.back_to_back is None or dense.time_ms.back_to_back is None:
-        return f"{isolated:.2f}", NONE
-    return f"{isolated:.2f}", f"{flop * dense.time_ms.back_to_back / own.time_ms.back_to_back:.2f}"
+        return f"{isolated:.2f}{_once(own, dense)}", NONE
+    return (
+        f"{isolated:.2f}{_once(own, dense)}",
+        f"{flop * dense.time_ms.back_to_back / own.time_ms.back_to_back:.2f}",
+    )
 
 
 def ratio(own: Record | None, peer: Record | None) -> str:
     """The speed-up as a cell."""
     value = speedup(own, peer)
-    return NONE if value is None else f"{value:.2f}"
+    return NONE if value is None else f"{value:.2f}{_once(own, peer)}"
+
+
+def _once(own: Record, other: Record) -> str:
+    """The mark of what has no spread."""
+    return ONCE if 1 in (own.time_ms.warm.count, other.time_ms.warm.count) else ""
 
 
 def with_range(spread: Spread) -> str:
