@@ -1,34 +1,19 @@
-"""The benchmark: its data and oracle; slow, wrong, absent and failing implementations; interruption."""
+"""The benchmark of one case: right, slow, wrong, absent and failing implementations; turns and time."""
 
 import dataclasses
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from invented_peers import CPU, SPEC, Dense
 
-from blackwellsparsek.benchmarking import environment, one_case, run
+from blackwellsparsek.benchmarking import one_case
 from blackwellsparsek.benchmarking.alternatives import HalvedBlocks, Sm90, halved
-from blackwellsparsek.benchmarking.cases import BOUND, CaseSpec, Oracle, Problem, make_specs
+from blackwellsparsek.benchmarking.cases import BOUND, CaseSpec, Problem
 from blackwellsparsek.benchmarking.implementations import Bsk, Implementation, Unavailable
-from blackwellsparsek.benchmarking.one_case import CaseRunner, UnusableDevice
-from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask
+from blackwellsparsek.benchmarking.one_case import CaseRunner
 from blackwellsparsek.benchmarking.summary import summary
 from blackwellsparsek.benchmarking.timing import Contender, CpuClock, measure, spread
-from blackwellsparsek.records import partial_path, read_results
-
-CPU = torch.device("cpu")
-SPEC = CaseSpec(128, 96, 16, 0.5, "float32", "uniform")
-
-
-class Dense(Implementation):
-    """The right product, by PyTorch."""
-
-    needs_cuda = False
-
-    def launch(self):
-        return torch.mm(self.problem.dense, self.problem.B, out=self.problem.out)
 
 
 class OffByABit(Dense):
@@ -80,95 +65,6 @@ def records_of(*kinds: type[Implementation], seconds: float = 0.3, iterations: i
     records = CaseRunner(implementations, CPU, iterations, seconds, known).run(SPEC)
     assert [record.implementation for record in records] == list(implementations)
     return {record.implementation: record for record in records}
-
-
-def options(output: Path, specs=(SPEC,), resume: bool = False, **implementations) -> run.Options:
-    return run.Options(specs, {"bsk": Bsk, **implementations}, CPU, 3, 5.0, output, resume, {"sizes": [128]})
-
-
-# --- cases and oracle --------------------------------------------------------------------------------------
-
-
-def test_cases_are_every_combination_square_unless_n_is_given():
-    specs = make_specs([128, 256], [0.5, 0.9], [16, 32], ["float16"], ["uniform", "banded"], [])
-    assert len(specs) == len(set(specs)) == 16
-    assert all(spec.n == spec.size for spec in specs)
-    assert [spec.n for spec in make_specs([128], [0.5], [16], ["float16"], ["uniform"], [8, 64])] == [8, 64]
-
-
-@pytest.mark.parametrize(("size", "sparsity", "words"), [(100, 0.5, "multiple"), (128, 1.0, "sparsity")])
-def test_impossible_cases_are_refused_in_words(size, sparsity, words):
-    with pytest.raises(ValueError, match=words):
-        CaseSpec(size, 64, 16, sparsity, "float16", "uniform")
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_the_case_tells_what_was_generated(pattern):
-    problem = Problem(CaseSpec(256, 32, 16, 0.7, "float32", pattern), CPU)
-    stored = problem.A.values().shape[0]
-    assert problem.case.nnzb == stored > 0
-    assert problem.case.density == stored / 16**2
-    blocks = problem.dense.view(16, 16, 16, 16).abs().amax(dim=(1, 3)) > 0
-    assert torch.equal(blocks, torch.from_numpy(block_mask(pattern, 16, 0.3, np.random.default_rng(1))))
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
-def test_products_are_of_order_one_so_that_the_bound_has_a_meaning(dtype):
-    problem = Problem(CaseSpec(512, 64, 16, 0.78, dtype, "uniform"), CPU)
-    product = problem.dense.float() @ problem.B.float()
-    assert 0.7 < product.abs().max().item() < 2
-    rounded = product.to(problem.dtype)
-    error, wrong = problem.oracle.judge(rounded)
-    assert wrong is None
-    assert error.max_diff < BOUND / 2
-
-
-def test_blocked_ell_and_2to4_hold_what_they_say():
-    problem = Problem(CaseSpec(256, 16, 32, 0.6, "float16", "power_law"), CPU)
-    ell = problem.blocked_ell
-    dense = torch.zeros(8, 32, 8, 32, dtype=torch.float16)
-    for row in range(8):
-        for slot in range(ell.width):
-            block = ell.values.view(8, 32, ell.width, 32)[row, :, slot]
-            if ell.indices[row, slot] >= 0:
-                dense[row, :, ell.indices[row, slot]] = block
-            else:
-                assert not block.any()
-    assert torch.equal(dense.view(256, 256), problem.dense)
-    assert ((problem.two_to_four.view(256, -1, 4) != 0).sum(-1) <= 2).all()
-    assert (problem.two_to_four != 0).float().mean() > 0.49
-
-
-def test_one_wrong_element_anywhere_is_found_if_it_is_not_finite():
-    problem = Problem(SPEC, CPU)
-    right = problem.dense @ problem.B
-    assert problem.oracle.judge(right)[1] is None
-    for place in ((0, 0), (127, 95), (64, 3)):
-        wrong = right.clone()
-        wrong[place] = float("inf")
-        assert problem.oracle.judge(wrong) == (None, "The result holds NaN or infinity.")
-
-
-def test_a_result_that_is_slightly_off_everywhere_is_wrong():
-    problem = Problem(SPEC, CPU)
-    right = problem.dense @ problem.B
-    error, wrong = problem.oracle.judge(right * 1.006)
-    assert error.max_diff < BOUND
-    assert "relative error" in wrong
-
-
-def test_the_oracle_judges_by_sums_in_double_precision():
-    a = (
-        torch.cat([torch.full((1, 2048), 1.0), torch.full((1, 1), 2.0**-11).expand(1, 2048)])
-        .half()
-        .t()
-        .contiguous()
-    )
-    oracle = Oracle(a, torch.ones(2, 8, dtype=torch.float16), seed=1)
-    assert oracle._expected.unique().tolist() == [1 + 2.0**-11]
-
-
-# --- one case ----------------------------------------------------------------------------------------------
 
 
 def test_right_implementations_have_times_rates_and_errors():
@@ -296,109 +192,3 @@ def test_alternatives_are_ours_by_their_settings_and_leave_no_record_where_they_
     assert len({record.key for record in records[:3]}) == 3
     assert records[2].error.max_diff < BOUND
     assert "bsk with blocks cut to 16" in summary(records)
-
-
-# --- a whole run -------------------------------------------------------------------------------------------
-
-
-def test_an_interrupted_run_keeps_finished_cases_and_resumes_with_the_others(tmp_path):
-    output = tmp_path / "results.json"
-    specs = make_specs([64, 128], [0.5], [16], ["float32"], ["uniform"], [])
-    measured = []
-
-    class Interrupted(Dense):
-        def launch(self):
-            if self.problem.spec.size == 128:
-                raise KeyboardInterrupt
-            measured.append(self.problem.spec.size)
-            return super().launch()
-
-    with pytest.raises(KeyboardInterrupt):
-        run.run(options(output, specs, peer=Interrupted))
-    assert {record.case.m for record in read_results(output).records} == {64}
-    assert read_results(partial_path(output)).records == read_results(output).records
-
-    measured.clear()
-    with pytest.raises(run.CannotResume, match="--resume"):
-        run.run(options(output, specs, peer=Dense))
-    results = run.run(options(output, specs, resume=True, peer=Dense))
-    assert measured == []
-    assert [(record.case.m, record.implementation) for record in results.records] == [
-        (64, "bsk"),
-        (64, "peer"),
-        (128, "bsk"),
-        (128, "peer"),
-    ]
-    assert read_results(output).records == results.records
-    assert not partial_path(output).exists()
-
-
-def test_a_device_that_a_peer_broke_ends_the_run_and_keeps_what_there_is(tmp_path, monkeypatch):
-    class BreaksDevice(Dense):
-        def launch(self):
-            monkeypatch.setattr(CaseRunner, "_wait", fail)
-            raise RuntimeError("an illegal memory access was encountered")
-
-    def fail(_):
-        raise RuntimeError("an illegal memory access was encountered")
-
-    output = tmp_path / "results.json"
-    specs = make_specs([64], [0.5, 0.9], [16], ["float32"], ["uniform"], [])
-    run.run(options(output, specs[:1], peer=Dense))
-    with pytest.raises(UnusableDevice, match="peer left the device unusable"):
-        run.run(options(output, specs, resume=True, peer=BreaksDevice))
-    assert len(read_results(output).records) == 2
-
-
-def test_a_peer_that_was_not_asked_for_before_is_measured_with_its_whole_case(tmp_path):
-    output = tmp_path / "results.json"
-    first = run.run(options(output))
-    second = run.run(options(output, resume=True, peer=Dense))
-    assert len(second.records) == 2
-    assert first.records[0] not in second.records
-
-
-@pytest.mark.parametrize(("field", "words"), [("gpu", "Other GPU"), ("kernels_sha256", "0123")])
-def test_records_of_another_gpu_or_other_kernels_are_not_mixed_in(tmp_path, monkeypatch, field, words):
-    output = tmp_path / "results.json"
-    run.run(options(output))
-    before = output.read_bytes()
-    gather = environment.gather
-
-    def elsewhere(device, command):
-        return dataclasses.replace(gather(device, command), **{field: words})
-
-    monkeypatch.setattr(run, "gather", elsewhere)
-    with pytest.raises(run.CannotResume, match=words):
-        run.run(options(output, resume=True))
-    assert output.read_bytes() == before
-
-
-def disassembler(tmp_path: Path, monkeypatch, script: str) -> environment.InstructionCount:
-    """Counts by a cuobjdump that is this script."""
-    tool = tmp_path / "cuobjdump"
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    return environment.InstructionCount(torch.device("cuda"))
-
-
-def test_instructions_are_counted_while_cases_are_measured(tmp_path, monkeypatch):
-    known = environment.gather(CPU, "")
-    count = disassembler(tmp_path, monkeypatch, "sleep 0.5; printf 'HGMMA.64x256\\nUTMALDG.2D\\nHGMMA\\n'")
-    assert count.added_to(known) == known
-    found = count.added_to(known, 10)
-    assert (found.hgmma, found.utmaldg) == (2, 1)
-    assert count.added_to(known) == found
-
-
-def test_a_disassembler_that_fails_or_is_stopped_counts_nothing(tmp_path, monkeypatch):
-    known = environment.gather(CPU, "")
-    assert disassembler(tmp_path, monkeypatch, "exit 1").added_to(known, 10) == known
-    begin = time.monotonic()
-    disassembler(tmp_path, monkeypatch, "sleep 60").stop()
-    assert time.monotonic() - begin < 5
-
-
-def test_nothing_measured_yet_is_nothing_to_resume_from(tmp_path):
-    assert len(run.run(options(tmp_path / "new" / "results.json", resume=True)).records) == 1
