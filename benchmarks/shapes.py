@@ -196,7 +196,11 @@ GROUPS = {function.__name__: function for function in (epilogues, ragged, column
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="example: python benchmarks/shapes.py --groups columns batches --block 64 >shapes.jsonl",
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
     parser.add_argument("--groups", nargs="+", default=list(GROUPS), choices=GROUPS)
     parser.add_argument("--block", type=int, nargs="+", default=list(BLOCKS), choices=BLOCKS)
     parser.add_argument("--layout", nargs="+", default=list(LAYOUTS), choices=LAYOUTS)
