@@ -14,8 +14,9 @@ from blackwellsparsek.report.case_tables import (
     settings_table,
 )
 from blackwellsparsek.report.criteria import Criteria
+from blackwellsparsek.report.expectation_tables import reproduction_table
 from blackwellsparsek.report.selection import never_begun
-from blackwellsparsek.report.tables import Table, cases_table, reproduction_table
+from blackwellsparsek.report.tables import Table, cases_table
 
 HEADLINE = synthetic.case()
 

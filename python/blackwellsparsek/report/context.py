@@ -5,7 +5,7 @@ from pathlib import Path
 import jinja2
 
 from ..records import OURS, Case, Results
-from . import case_tables, tables
+from . import case_tables, expectation_tables, tables
 from .arithmetic import check_of_projection
 from .criteria import Criteria
 from .diagnosis import diagnose
@@ -67,6 +67,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
         "published": published(repository),
         "tables": tables,
         "case_tables": case_tables,
+        "expectation_tables": expectation_tables,
         "sections": SECTIONS,
     }
 

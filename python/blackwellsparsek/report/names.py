@@ -25,6 +25,7 @@ LAYOUTS = {"nn": "B[k, n] → C[m, n]", "linear": "X[n, k] → Y[n, m]"}
 
 
 def implementation_name(implementation: str) -> str:
+    """In words; an unknown one keeps its name in the records."""
     return IMPLEMENTATIONS.get(implementation, implementation)
 
 
@@ -35,10 +36,12 @@ def order_of(implementation: str) -> tuple[int, str]:
 
 
 def dtype_name(dtype: str) -> str:
+    """fp16 for float16."""
     return DTYPES.get(dtype, dtype)
 
 
 def layout_name(layout: str) -> str:
+    """How B is read and C written."""
     return LAYOUTS.get(layout, layout)
 
 
@@ -50,6 +53,7 @@ def size_name(case: Case) -> str:
 
 
 def case_name(case: Case) -> str:
+    """Size, block, density and dtype; layout and pattern where they are not the usual ones."""
     parts = [size_name(case), f"block {case.block}", f"density {case.density:.2f}", dtype_name(case.dtype)]
     if case.layout != "nn":
         parts.append(layout_name(case.layout))

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 
 from ..records import OURS, Case, Record, Results, Spread
 from .comparison import Comparison
-from .criteria import Criteria
 from .names import (
     case_name,
     dtype_name,
     implementation_name,
     layout_name,
     order_of,
-    short_gpu_name,
 )
 from .profile import Profile
-from .selection import cases, default_records, matching, of_case, ours, speedup
+from .selection import cases, default_records, of_case, speedup
 from .staleness import Published
 
 NONE = "-"
@@ -126,6 +124,7 @@ def milliseconds(value: float) -> str:
 
 
 def environment_table(results: Results) -> Table:
+    """Where and how the records were measured."""
     environment = results.environment
     rows = []
     for name, value in vars(environment).items():
@@ -135,64 +134,6 @@ def environment_table(results: Results) -> Table:
     return Table(("", ""), (*rows, ("options", options or "none")))
 
 
-def projections_table(results: Results, criteria: Criteria) -> Table:
-    """What the plan expected, beside what this GPU did where it is the same chip."""
-    header = (
-        *("case", "projected for", "TFLOP/s projected", "executed here", "dense-equivalent here"),
-        *("ms projected", "ms here"),
-    )
-    rows = []
-    environment = results.environment
-    for projection in criteria.projections:
-        same_gpu = projection.gpu == short_gpu_name(environment.gpu)
-        same_chip = environment.compute_capability == criteria.compute_capability
-        comparable = same_gpu or (same_chip and projection.gpu in criteria.chip.name)
-        found = [r for r in matching(ours(results), criteria.cases[projection.case]) if r.status == "ok"]
-        here = min(found, key=lambda r: r.executed_tflops) if found and comparable else None
-        rows.append(
-            (
-                size_of(criteria, projection.case),
-                projection.gpu,
-                span(projection.tflops),
-                rate(here.executed_tflops) if here else NONE,
-                rate(here.dense_equivalent_tflops) if here else NONE,
-                span(projection.time_ms) if projection.time_ms else NONE,
-                milliseconds(here.warm_ms) if here else NONE,
-            )
-        )
-    return Table(header, tuple(rows))
-
-
-def baselines_table(results: Results, criteria: Criteria) -> Table:
-    """The rates that the plan expected of peers, beside those measured on the headline case."""
-    rows = []
-    for baseline in criteria.baselines:
-        alike = matching(default_records(results), criteria.cases["headline"])
-        found = [r for r in alike if r.implementation == baseline.implementation and r.status == "ok"]
-        measured = rate(found[0].executed_tflops) if found else "not measured"
-        rows.append((baseline.name, f"{baseline.tflops:g}", measured))
-    return Table(("peer", "expected TFLOP/s", "executed TFLOP/s here"), tuple(rows))
-
-
-def reproduction_table(results: Results, criteria: Criteria) -> Table:
-    """Times of peers that were measured before, beside those of this run."""
-    wanted = criteria.reproduction
-    rows = []
-    measured = [record for record in default_records(results) if record.status == "ok"]
-    for earlier in wanted.figures:
-        alike = [record for record in measured if record.implementation == earlier.implementation]
-        for block, before in zip(earlier.blocks, earlier.ms, strict=True):
-            here, share, verdict = NONE, NONE, "not measured"
-            for record in matching(alike, {**criteria.cases[wanted.case], "block": block}):
-                here, change = milliseconds(record.warm_ms), record.warm_ms / before
-                share = f"{change:.2f}"
-                verdict = "yes" if abs(change - 1) <= wanted.within else earlier.difference
-            name = implementation_name(earlier.implementation)
-            rows.append((name, str(block), f"{before:g}", here, share, verdict))
-    header = ("peer", "block", "ms before", "ms here", "here over before")
-    return Table((*header, f"within {wanted.within:.0%}, or why not"), tuple(rows))
-
-
 def profile_tables(profile: Profile) -> tuple[Table, Table]:
     """Figures beside the plan's expectations for an H100, and what warps waited for."""
     figures = Table(("figure", "measured", "expected of an H100", "why"), tuple(profile.figures()))
@@ -200,18 +141,9 @@ def profile_tables(profile: Profile) -> tuple[Table, Table]:
     return figures, stalls
 
 
-def size_of(criteria: Criteria, name: str) -> str:
-    wanted = criteria.cases[name]
-    return f"{wanted['m']}³ at {wanted['sparsity']:.0%} sparsity"
-
-
 def rate(tflops: float) -> str:
     """Whole TFLOP/s; three digits of small rates."""
     return f"{tflops:.0f}" if tflops >= 10 else f"{tflops:.3g}"
-
-
-def span(values: tuple[float, ...]) -> str:
-    return f"{values[0]:g}" if values[0] == values[-1] else f"{values[0]:g} to {values[-1]:g}"
 
 
 def unmeasured_table(results: Results) -> Table:
@@ -227,11 +159,13 @@ def unmeasured_table(results: Results) -> Table:
 
 
 def staleness_table(published: list[Published]) -> Table:
+    """Which files of records are of the present kernel sources."""
     rows = tuple((str(entry.path), entry.state) for entry in published)
     return Table(("file", "figures"), rows)
 
 
 def comparison_table(comparison: Comparison) -> Table:
+    """Each measurement that both runs hold, and what may be said of the second."""
     header = ("case", "implementation", "A: ms (p10 to p90)", "B: ms (p10 to p90)", "B is × as fast", "B is")
     order = {case: index for index, case in enumerate(cases(comparison.before))}
     pairs = sorted(comparison.pairs, key=lambda p: (order[p.case], order_of(p.implementation)))
