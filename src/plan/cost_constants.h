@@ -28,7 +28,7 @@ inline constexpr std::array kCostConstants{
     CostConstants{"spmm_sm90_small/32x1", 4.6766, 2.7717, 0.2074, 0.0671, 0.3399, 1.0000},
     CostConstants{"spmm_sm90_small/32x2", 4.4476, 2.3705, 0.2443, 0.0653, 0.6138, 1.0000},
     CostConstants{"spmm_sm90_small/16x1", 5.6683, 1.8181, 0.1500, 0.0300, 0.2826, 0.0000},
-    CostConstants{"spmm_sm90_small/16x2", 6.3241, 2.3857, 0.1400, 0.0240, 0.2284, 0.0000},
+    CostConstants{"spmm_sm90_small/16x2", 9.8872, 0.0000, 0.1286, 0.0236, 0.1986, 0.0000},
     CostConstants{"spmm_sm80/128x128", 9.4258, 0.5176, 0.3889, 0.5578, 0.3052, 1.0000},
     CostConstants{"spmm_sm80/64x256", 4.5298, 3.3505, 0.6875, 1.0255, 0.4562, 1.0000},
     CostConstants{"spmm_sm80/64x128", 8.4456, 0.4623, 0.4599, 0.2620, 0.6612, 1.0000},
