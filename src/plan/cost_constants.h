@@ -32,7 +32,7 @@ inline constexpr std::array kCostConstants{
     CostConstants{"spmm_sm80/128x128", 9.4258, 0.5176, 0.3889, 0.5578, 0.3052, 1.0000},
     CostConstants{"spmm_sm80/64x256", 4.5298, 3.3505, 0.6875, 1.0255, 0.4562, 1.0000},
     CostConstants{"spmm_sm80/64x128", 8.4456, 0.4623, 0.4599, 0.2620, 0.6612, 1.0000},
-    CostConstants{"spmm_sm80/32x256", 8.0474, 0.1249, 1.2350, 0.3838, 0.5000, 1.0000},
+    CostConstants{"spmm_sm80/32x256", 8.0474, 0.1249, 1.0380, 0.3838, 0.5000, 1.0000},
     CostConstants{"spmm_sm80/16x256", 5.3228, 0.5333, 1.7264, 0.4061, 0.5000, 1.0000},
     CostConstants{"spmm_skinny/8", 5.5654, 0.0000, 0.0059, 0.0103, 0.8097, 1.0000},
     CostConstants{"spmm_skinny/16", 5.2467, 0.0000, 0.1728, 0.7250, 0.8874, 1.0000},
