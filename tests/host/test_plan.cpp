@@ -441,6 +441,25 @@ TEST(Sm80Planner, TransposesBWhereItWouldReadItInShortPieces) {
     EXPECT_FALSE(transposes_b(2048, 64, Layout::col_major));
 }
 
+TEST(Sm80Planner, CopiesBOnceWhereItsLinesAreUnalignedToo) {
+    const BsrMatrix a = square(2048, 16);
+    SpmmProblem problem = problem_of(a, 2048);
+    problem.b_layout = Layout::col_major;
+    const HostPlan aligned = plan_of(a, problem, "a100", "spmm_sm80");
+    problem.ldb = 2049;
+    const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
+    EXPECT_TRUE(plan.transposes_b);
+    EXPECT_FALSE(plan.copies_b);
+    EXPECT_FALSE(reasons_mention(plan, "copied to lines"));
+    EXPECT_EQ(plan.predicted_seconds, aligned.predicted_seconds);
+}
+
+TEST(Kernels, NameWhatTheyNeedBeforeWhatADynamicPlanLacks) {
+    const BsrMatrix a = square(1024, 32);
+    const HostPlan plan = plan_of(a, problem_of(a, 512), "h200", PlanOptions{.kernel = "", .dynamic = true});
+    EXPECT_FALSE(reasons_mention(plan, "rows are paired on the host")) << "no plan pairs blocks of 32";
+}
+
 TEST(Kernels, FallBackInWords) {
     const BsrMatrix a = square(1024, 64);
     const HostPlan plan = plan_of(a, problem_of(a, 512), "a100");
