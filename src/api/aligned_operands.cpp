@@ -1,5 +1,7 @@
 #include "api/aligned_operands.h"
 
+#include <algorithm>
+
 #include "base/math.h"
 #include "kernels/lines/transpose.h"
 
@@ -10,8 +12,9 @@ namespace {
 constexpr std::int64_t kLineBytes = 128;  // lines of copies start at multiples of it
 
 LineStrides padded(const Lines& lines, std::int64_t element_bytes) {
-    const std::int64_t line = round_up(lines.length, kLineBytes / element_bytes);
-    return {line, line * lines.count};
+    // Strides of tensor maps are not 0, also where the matrix is empty.
+    const std::int64_t line = round_up(std::max<std::int64_t>(lines.length, 1), kLineBytes / element_bytes);
+    return {line, line * std::max<std::int64_t>(lines.count, 1)};
 }
 
 std::size_t bytes_of(const LineStrides& strides, std::int64_t batch, std::int64_t element_bytes) {

@@ -51,8 +51,8 @@ void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
     const double copy_of_b = copy_seconds(a.k * columns * size_of(a.dtype), device);
     const double lost =
         share_lost_off_lines(plan, a) * (plan.predicted_seconds - fixed_seconds(plan.terms, device));
-    plan.copies_b =
-        (needs_whole_lines(plan.choice.kernel, problem) && !tma_reads_b(a, problem)) || lost > copy_of_b;
+    const bool must_copy_b = needs_whole_lines(plan.choice.kernel, problem) && !tma_reads_b(a, problem);
+    plan.copies_b = !plan.transposes_b && (must_copy_b || lost > copy_of_b);  // a transpose has whole lines
     plan.copies_c = is_hopper(plan.choice.kernel) && !tma_writes_c(a, problem);
     const double seconds =
         (plan.copies_b ? copy_of_b : 0) +

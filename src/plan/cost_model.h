@@ -59,7 +59,8 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 /// Time to move the terms' bytes.
 [[nodiscard]] double memory_seconds(const CostTerms& terms, const DeviceModel& device);
 
-/// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit.
+/// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit + the share of the other that does
+/// not run under it (CostConstants::overlap).
 [[nodiscard]] double seconds(const CostTerms& terms, const DeviceModel& device);
 
 /// How spmm_sm80 computes a product.

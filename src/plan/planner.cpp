@@ -36,6 +36,9 @@ KernelId kernel_of(const std::string& kernel_name) {
 std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                          const DeviceModel& device, const PlanOptions& options,
                          const std::string& no_cublas) {
+    if (const std::string reason = why_not(kernel, a, problem, device); !reason.empty()) {
+        return reason;
+    }
     if (options.dynamic && kernel == KernelId::spmm_sm90_small &&
         a.k > std::int64_t{kMostDynamicSteps} * kGroupStepK) {
         return fmt::format("the plan is dynamic, and the device makes lists of up to {} columns of A",
@@ -44,8 +47,7 @@ std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& p
     if (options.dynamic && kernel == KernelId::spmm_sm90_pairs) {
         return "the plan is dynamic, and rows are paired on the host";
     }
-    const std::string reason = why_not(kernel, a, problem, device);
-    return reason.empty() && kernel == KernelId::dense_cublas ? no_cublas : reason;
+    return kernel == KernelId::dense_cublas ? no_cublas : "";
 }
 
 /// A kernel that computes the product, and the least time it may be predicted to take.

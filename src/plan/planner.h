@@ -21,8 +21,10 @@ namespace bsk {
 /// The cost of a tile, which is linear or near to it in what the tile multiplies.
 struct TileSeconds {
     double fixed = 0;
-    double unit = 0;  ///< for each stored block of its block row; spmm_sm90_small: unit of its group
-    double step = 0;  ///< spmm_sm90_small: for each step of its group
+    /// For each stored block of its block row; spmm_sm90_pairs: 64 x 64 of A in its pair; spmm_sm90_small: unit of its
+    /// group.
+    double unit = 0;
+    double step = 0;  ///< spmm_sm90_pairs, spmm_sm90_small: for each piece of B
 };
 
 struct HostPlan {
@@ -36,9 +38,9 @@ struct HostPlan {
     std::int64_t packed_bytes = 0;
     /// A is transposed and the kernel reads it from a copy of the values with transposed blocks.
     bool transposes_values = false;
-    /// spmm_sm80 reads a column-major B from a stream-ordered row-major copy.
+    /// spmm_sm80 reads a column-major B from a stream-ordered row-major copy, whatever lines B has.
     bool transposes_b = false;
-    /// The kernel works on stream-ordered copies of B or C (copies.h).
+    /// The kernel works on stream-ordered copies of B or C in their own layouts (copies.h).
     bool copies_b = false;
     bool copies_c = false;
     double predicted_seconds = 0;

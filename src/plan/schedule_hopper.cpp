@@ -112,8 +112,10 @@ TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& tot
     TileSeconds tile;
     tile.unit = seconds({mean.steps, mean.units + 1}) - at_mean;
     tile.step = seconds({mean.steps + 1, mean.units}) - at_mean;
-    tile.fixed =
+    // Where steps and units take equally long, each of them alone takes longer: what is left may be below 0.
+    const double fixed =
         at_mean - static_cast<double>(mean.units) * tile.unit - static_cast<double>(mean.steps) * tile.step;
+    tile.fixed = std::max(fixed, 0.0);
     return tile;
 }
 

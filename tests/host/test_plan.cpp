@@ -441,6 +441,41 @@ TEST(Sm80Planner, TransposesBWhereItWouldReadItInShortPieces) {
     EXPECT_FALSE(transposes_b(2048, 64, Layout::col_major));
 }
 
+TEST_F(HopperPlanner, PricesTilesOfDynamicPlansAboveZero) {
+    // One group of 8 block rows by 128 columns: at some number of blocks steps take as long as units.
+    BsrMatrix a = generate({.m = 256, .k = 4096, .block_m = 32, .block_k = 32});
+    for (std::int32_t blocks = 128; blocks <= 1024; ++blocks) {
+        a.col_indices.resize(static_cast<std::size_t>(blocks));
+        for (std::int32_t i = 0; i < blocks; ++i) {
+            a.col_indices[static_cast<std::size_t>(i)] = i % 128;
+        }
+        for (std::int32_t row = 0; row <= 8; ++row) {
+            a.crow_indices[static_cast<std::size_t>(row)] = std::min(128 * row, blocks);
+        }
+        const PlanOptions options{.kernel = "spmm_sm90_small", .dynamic = true};
+        EXPECT_GE(plan_of(a, problem_of(a, 128), "h200", options).tile.fixed, 0) << blocks << " blocks";
+    }
+}
+
+TEST(Sm80Planner, CopiesBOnceWhereItsLinesAreUnalignedToo) {
+    const BsrMatrix a = square(2048, 16);
+    SpmmProblem problem = problem_of(a, 2048);
+    problem.b_layout = Layout::col_major;
+    const HostPlan aligned = plan_of(a, problem, "a100", "spmm_sm80");
+    problem.ldb = 2049;
+    const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
+    EXPECT_TRUE(plan.transposes_b);
+    EXPECT_FALSE(plan.copies_b);
+    EXPECT_FALSE(reasons_mention(plan, "copied to lines"));
+    EXPECT_EQ(plan.predicted_seconds, aligned.predicted_seconds);
+}
+
+TEST(Kernels, NameWhatTheyNeedBeforeWhatADynamicPlanLacks) {
+    const BsrMatrix a = square(1024, 32);
+    const HostPlan plan = plan_of(a, problem_of(a, 512), "h200", PlanOptions{.kernel = "", .dynamic = true});
+    EXPECT_FALSE(reasons_mention(plan, "rows are paired on the host")) << "no plan pairs blocks of 32";
+}
+
 TEST(Kernels, FallBackInWords) {
     const BsrMatrix a = square(1024, 64);
     const HostPlan plan = plan_of(a, problem_of(a, 512), "a100");
