@@ -36,7 +36,7 @@ KernelId kernel_of(const std::string& kernel_name) {
 std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
                          const DeviceModel& device, const PlanOptions& options,
                          const std::string& no_cublas) {
-    if (const std::string reason = why_not(kernel, a, problem, device); !reason.empty()) {
+    if (std::string reason = why_not(kernel, a, problem, device); !reason.empty()) {
         return reason;
     }
     if (options.dynamic && kernel == KernelId::spmm_sm90_small &&
