@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <string>
 #include <utility>
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
@@ -15,40 +13,14 @@
 #include <bsk/plan.h>
 
 #include "format/indices.h"
+#include "host/plan_support.h"
 #include "plan/device_models.h"
 #include "plan/kernels.h"
 #include "plan/planner.h"
 #include "plan/signature.h"
-#include "plan/sm80_tile.h"
 
 namespace bsk {
 namespace {
-
-BsrMatrix square(int size, int block, DType dtype = DType::f16) {
-    return generate(
-        {.m = size, .k = size, .block_m = block, .block_k = block, .density = 0.22, .dtype = dtype});
-}
-
-HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
-                 const PlanOptions& options, const std::string& no_cublas = "") {
-    const BsrView view = a.view();
-    return plan_spmm(view, a.crow_indices, a.col_indices, check_problem(view, problem),
-                     device_model_by_name(device), options, no_cublas);
-}
-
-HostPlan plan_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
-                 const std::string& kernel = "") {
-    return plan_of(a, problem, device, PlanOptions{kernel});
-}
-
-bool reasons_mention(const HostPlan& plan, const std::string& text) {
-    return std::any_of(plan.reasons.begin(), plan.reasons.end(),
-                       [&](const std::string& reason) { return reason.find(text) != std::string::npos; });
-}
-
-SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
-    return {.n = n, .c_dtype = a.dtype};
-}
 
 /// Tests of what is chosen on Hopper; a build without 90a has no kernel for it.
 class HopperPlanner : public ::testing::Test {
@@ -341,21 +313,6 @@ TEST_F(HopperPlanner, ExplainNamesTheDeviceTheKernelAndBothSizes) {
     }
 }
 
-TEST(DeviceModel, TakesRatesByWholeWordsOfTheName) {
-    DeviceModel l40;
-    l40.name = "NVIDIA L40S";
-    l40.type = DeviceType::cuda;
-    l40.cc_major = 8;
-    l40.sm_count = 142;
-    fill_rates(l40);
-    EXPECT_NE(l40.memory_gbps, device_model_by_name("l4").memory_gbps);
-    DeviceModel h100 = l40;
-    h100.name = "NVIDIA H100-SXM5-80GB";
-    h100.cc_major = 9;
-    fill_rates(h100);
-    EXPECT_EQ(h100.memory_gbps, device_model_by_name("h100").memory_gbps);
-}
-
 TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
     const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
     for (const char* device : {"cpu", "h200"}) {
@@ -364,12 +321,6 @@ TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
             preview_plan(a.view(), problem_of(a, 0), device_model_by_name(device), options).explanation;
         EXPECT_EQ(text.find("nan"), std::string::npos) << text;
     }
-}
-
-TEST(DeviceModel, RefusesUnknownNamesAndMissingDevices) {
-    EXPECT_THROW((void)device_model_by_name("h300"), Error);
-    EXPECT_THROW((void)device_model({DeviceType::cuda, 1000}), Error);
-    EXPECT_THROW((void)device_model({DeviceType::cpu, 1}), Error);
 }
 
 SpmmProblem transposed_problem_of(const BsrMatrix& a, std::int64_t n) {
@@ -403,44 +354,6 @@ TEST(TransposedPlan, IsNotDynamic) {
     EXPECT_THROW((void)plan_of(a, transposed_problem_of(a, 64), "cpu", options), Error);
 }
 
-TEST(Sm80Planner, TakesTilesInsideBlockRows) {
-    for (const int block_m : {16, 32, 64, 128, 256}) {
-        const BsrMatrix a =
-            generate({.m = 1024, .k = 1024, .block_m = block_m, .block_k = 32, .density = 0.22});
-        for (const std::int64_t n : {1, 200, 4096}) {
-            const HostPlan plan = plan_of(a, problem_of(a, n), "a100", "spmm_sm80");
-            SCOPED_TRACE(fmt::format("{} rows of blocks, {} columns", block_m, n));
-            EXPECT_EQ(block_m % plan.choice.tile_m, 0);
-            EXPECT_EQ(std::ranges::count(kSm80Tiles, Sm80Tile{plan.choice.tile_m, plan.choice.tile_n}), 1);
-            EXPECT_GT(plan.predicted_seconds, 0);
-        }
-    }
-}
-
-TEST(Sm80Planner, TakesNarrowTilesWhereWideOnesLeaveMultiprocessorsIdle) {
-    const BsrMatrix a = square(4096, 64);
-    const auto columns = [&](std::int64_t n) {
-        return plan_of(a, problem_of(a, n), "a100", "spmm_sm80").choice.tile_n;
-    };
-    EXPECT_EQ(columns(8192), 256);
-    EXPECT_EQ(columns(128), 128);
-}
-
-TEST(Sm80Planner, TransposesBWhereItWouldReadItInShortPieces) {
-    const auto transposes_b = [](int size, int block, Layout layout) {
-        const BsrMatrix a = square(size, block);
-        SpmmProblem problem = problem_of(a, size);
-        problem.b_layout = layout;
-        const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
-        EXPECT_EQ(plan.transposes_b, reasons_mention(plan, "B is transposed"));
-        return plan.transposes_b;
-    };
-    EXPECT_TRUE(transposes_b(2048, 16, Layout::col_major));
-    EXPECT_FALSE(transposes_b(2048, 16, Layout::row_major));
-    EXPECT_FALSE(transposes_b(256, 16, Layout::col_major)) << "the copy takes longer than it saves";
-    EXPECT_FALSE(transposes_b(2048, 64, Layout::col_major));
-}
-
 TEST_F(HopperPlanner, PricesTilesOfDynamicPlansAboveZero) {
     // One group of 8 block rows by 128 columns: at some number of blocks steps take as long as units.
     BsrMatrix a = generate({.m = 256, .k = 4096, .block_m = 32, .block_k = 32});
@@ -454,77 +367,6 @@ TEST_F(HopperPlanner, PricesTilesOfDynamicPlansAboveZero) {
         }
         const PlanOptions options{.kernel = "spmm_sm90_small", .dynamic = true};
         EXPECT_GE(plan_of(a, problem_of(a, 128), "h200", options).tile.fixed, 0) << blocks << " blocks";
-    }
-}
-
-TEST(Sm80Planner, CopiesBOnceWhereItsLinesAreUnalignedToo) {
-    const BsrMatrix a = square(2048, 16);
-    SpmmProblem problem = problem_of(a, 2048);
-    problem.b_layout = Layout::col_major;
-    const HostPlan aligned = plan_of(a, problem, "a100", "spmm_sm80");
-    problem.ldb = 2049;
-    const HostPlan plan = plan_of(a, problem, "a100", "spmm_sm80");
-    EXPECT_TRUE(plan.transposes_b);
-    EXPECT_FALSE(plan.copies_b);
-    EXPECT_FALSE(reasons_mention(plan, "copied to lines"));
-    EXPECT_EQ(plan.predicted_seconds, aligned.predicted_seconds);
-}
-
-TEST(Kernels, NameWhatTheyNeedBeforeWhatADynamicPlanLacks) {
-    const BsrMatrix a = square(1024, 32);
-    const HostPlan plan = plan_of(a, problem_of(a, 512), "h200", PlanOptions{.kernel = "", .dynamic = true});
-    EXPECT_FALSE(reasons_mention(plan, "rows are paired on the host")) << "no plan pairs blocks of 32";
-}
-
-TEST(Kernels, FallBackInWords) {
-    const BsrMatrix a = square(1024, 64);
-    const HostPlan plan = plan_of(a, problem_of(a, 512), "a100");
-    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm80);
-    EXPECT_TRUE(reasons_mention(plan, "Not spmm_sm90: "));
-}
-
-TEST(Kernels, RunThroughPtxOnGpusNewerThanTheBuild) {
-    DeviceModel device = device_model_by_name("h200");
-    device.cc_major = 99;
-    EXPECT_EQ(code_for(KernelId::spmm_sm80, device), KernelCode::ptx);
-    EXPECT_EQ(code_for(KernelId::spmm_sm90, device), KernelCode::none);
-    EXPECT_EQ(code_for(KernelId::spmm_cpu, device), KernelCode::none);
-    EXPECT_EQ(code_for(KernelId::spmm_cpu, device_model_by_name("cpu")), KernelCode::native);
-    if (is_built(KernelId::spmm_sm90)) {
-        EXPECT_EQ(code_for(KernelId::spmm_sm80, device_model_by_name("h200")), KernelCode::native);
-        EXPECT_EQ(code_for(KernelId::spmm_sm90, device_model_by_name("h200")), KernelCode::native);
-    }
-}
-
-TEST(Kernels, OfSampledProductsRunWhereTheirLikesDo) {
-    DeviceModel device = device_model_by_name("h200");
-    device.cc_major = 99;
-    std::map<std::string, KernelCode> code;
-    for (const KernelSupport& support : sddmm_kernel_support(device)) {
-        EXPECT_EQ(support.runs, support.code != KernelCode::none) << support.kernel;
-        code[support.kernel] = support.code;
-    }
-    const std::map<std::string, KernelCode> expected{{"sddmm_sm90", KernelCode::none},
-                                                     {"sddmm_sm80", KernelCode::ptx},
-                                                     {"sddmm_simt", KernelCode::ptx},
-                                                     {"sddmm_cpu", KernelCode::none}};
-    EXPECT_EQ(code, expected);
-}
-
-TEST(Kernels, RefuseGpusOlderThanAmpereInWords) {
-    DeviceModel device = device_model_by_name("a100");
-    device.cc_major = 7;
-    device.cc_minor = 5;
-    const BsrMatrix a = square(512, 64);
-    const SpmmProblem problem = check_problem(a.view(), problem_of(a, 512));
-    try {
-        (void)plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, device, {});
-        FAIL() << "planned for compute capability 7.5";
-    } catch (const Error& error) {
-        EXPECT_EQ(error.code(), ErrorCode::unsupported);
-        EXPECT_NE(std::string(error.what()).find("compute capability 7.5): they need 8.0 or later"),
-                  std::string::npos)
-            << error.what();
     }
 }
 
