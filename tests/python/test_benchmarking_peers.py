@@ -8,6 +8,7 @@ from blackwellsparsek.benchmarking.cases import CaseSpec
 from blackwellsparsek.benchmarking.implementations import Unavailable
 from blackwellsparsek.benchmarking.one_case import CaseRunner
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
+from blackwellsparsek.source_digests import FOLDERS
 
 
 def test_cutlass_says_what_it_lacks(monkeypatch, tmp_path):
@@ -40,7 +41,7 @@ def test_the_native_library_knows_its_build_and_reports_errors():
     path = native.peers_folder() / "libbsk_peers.so"
     if not path.exists():
         pytest.skip(f"{path} is not built")
-    assert set(native.build_identity()) == {"commit", "kernels_sha256", "architectures", "cuda"}
+    assert set(native.build_identity()) == {"commit", *FOLDERS, "architectures", "cuda"}
     library = native.load(path)
     assert library.bsk_peer_create(b"coo", native.Product(m=16, n=16, k=16, block=16)) is None
     assert len(library.bsk_peer_error()) > 10

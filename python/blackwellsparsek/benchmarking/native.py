@@ -92,7 +92,7 @@ def telemetry(device: int) -> tuple[Clocks | None, str | None]:
 
 
 def build_identity() -> dict[str, str]:
-    """Commit, kernels_sha256, cuda and architectures of the build; empty where it has no peers."""
+    """Commit, digests of the sources, cuda and architectures of the build; empty where it has no peers."""
     try:
         library = _own_library()
     except Unavailable:

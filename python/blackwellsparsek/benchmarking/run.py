@@ -31,6 +31,13 @@ _KNOWN_WARNINGS = (
     "bsr_dense_addmm uses non-optimal triton kernel parameters",
     r"torch\._cslt_sparse_mm_search is deprecated",
 )
+#: Of environments whose records may stand in one file; how a message puts what differs.
+_MUST_AGREE = {
+    "gpu": "on",
+    "kernels_sha256": "with kernel sources",
+    "plan_sha256": "with the plan's sources",
+    "torch": "with PyTorch",
+}
 _DISASSEMBLY_SECONDS = 20  #: for which the end of a run waits
 
 
@@ -125,7 +132,7 @@ def _resumed(results: Results, path: Path) -> Results:
     if not path.exists():
         return results
     before = read_results(path)
-    for name, words in (("gpu", "on"), ("kernels_sha256", "with kernel sources"), ("torch", "with PyTorch")):
+    for name, words in _MUST_AGREE.items():
         old, new = getattr(before.environment, name), getattr(results.environment, name)
         if old != new:
             raise CannotResume(

@@ -34,6 +34,7 @@ class Environment:
     command: str
     hgmma: int | None  #: wgmma instructions in the machine code; None without a disassembler
     utmaldg: int | None  #: TMA loads in the machine code
+    plan_sha256: str | None = None  #: None also of records from before it was recorded
 
 
 @dataclass(frozen=True)
