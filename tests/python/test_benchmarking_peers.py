@@ -1,9 +1,12 @@
 """The benchmark's peers: those that are not there say what they lack, those that are there are right."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from blackwellsparsek.benchmarking import cutlass, native
+from blackwellsparsek.benchmarking.as_before import require_case_of_before
 from blackwellsparsek.benchmarking.cases import CaseSpec
 from blackwellsparsek.benchmarking.implementations import Unavailable
 from blackwellsparsek.benchmarking.one_case import CaseRunner
@@ -49,9 +52,25 @@ def test_the_native_library_knows_its_build_and_reports_errors():
 
 def test_peers_of_another_product_are_marked_so():
     marked = {name for name, kind in IMPLEMENTATIONS.items() if kind.other_pattern}
-    assert marked == {"cublas_dense_random", "cutlass_2to4", "cusparselt_2to4"}
+    dense_work = {"cublas_dense_random", "cutlass_2to4", "cusparselt_2to4"}
+    as_before = {"torch_sparse_csr_unstructured", "cusparse_blocked_ell_even"}
+    assert marked == dense_work | as_before
+    assert as_before == {name for name, kind in IMPLEMENTATIONS.items() if kind.optional}
     dense = {name for name, kind in IMPLEMENTATIONS.items() if kind.work == "dense"}
-    assert dense == marked | {"cublas_dense", "cutlass_dense"}
+    assert dense == dense_work | {"cublas_dense", "cutlass_dense"}
+
+
+def test_peers_as_before_are_measured_on_the_case_of_the_earlier_figures_only(criteria):
+    then = dict(criteria.cases[criteria.reproduction.case])
+    names = {figures.implementation for figures in criteria.reproduction.figures}
+    spec = CaseSpec(then["m"], then["n"], then["block"], then["sparsity"], then["dtype"], then["pattern"])
+    require_case_of_before(spec)
+    for name, kind in IMPLEMENTATIONS.items():
+        if kind.optional:
+            assert name in names
+    for other in ({"size": 4096}, {"sparsity": 0.9}, {"dtype": "bfloat16"}):
+        with pytest.raises(Unavailable, match="only"):
+            require_case_of_before(dataclasses.replace(spec, **other))
 
 
 @pytest.mark.gpu

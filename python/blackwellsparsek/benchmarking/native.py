@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ..records import Clocks
-from .cases import Problem
+from .cases import BlockedEll, Problem
 from .implementations import Implementation, Unavailable
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -172,5 +172,8 @@ class CusparseBlockedEll(NativePeer):
 
     def __init__(self, problem: Problem) -> None:
         library = _own_library()
-        ell = problem.blocked_ell
+        ell = self._matrix(problem)
         super().__init__(problem, library, "blocked_ell", ell.values, ell.indices, count=ell.width)
+
+    def _matrix(self, problem: Problem) -> BlockedEll:
+        return problem.blocked_ell

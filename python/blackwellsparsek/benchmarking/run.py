@@ -20,6 +20,7 @@ from ..records import (
 from .alternatives import ALTERNATIVES
 from .cases import CaseSpec
 from .environment import InstructionCount, command_line, gather
+from .estimate import expected_seconds
 from .implementations import Implementation
 from .one_case import CaseRunner
 from .progress import Progress
@@ -106,7 +107,8 @@ def _measured(options: Options, known: Sequence[Record]) -> Iterator[list[Record
         ALTERNATIVES,
     )
     told: set[tuple[str, str]] = set()
-    with Progress(len(todo), len(options.specs) - len(todo)) as progress:
+    expected = expected_seconds(todo, len(options.implementations), options.seconds_per_case, options.device)
+    with Progress(len(todo), len(options.specs) - len(todo), expected) as progress:
         for spec in todo:
             progress.start(str(spec))
             begin = time.monotonic()
@@ -123,8 +125,11 @@ def _news(record: Record) -> tuple[str, str]:
     return record.implementation, record.reason or ""
 
 
-def _is_complete(spec: CaseSpec, names: Mapping[str, object], known: Sequence[Record]) -> bool:
-    return set(names) <= {record.implementation for record in known if spec.is_of(record.case)}
+def _is_complete(
+    spec: CaseSpec, implementations: Mapping[str, type[Implementation]], known: Sequence[Record]
+) -> bool:
+    needed = {name for name, kind in implementations.items() if not kind.optional}
+    return needed <= {record.implementation for record in known if spec.is_of(record.case)}
 
 
 def _resumed(results: Results, path: Path) -> Results:

@@ -76,11 +76,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of a launch, measured in three ways."""
+    """Milliseconds of a launch, measured in several ways."""
 
     cold: Spread | None = None  #: isolated, L2 flushed before each launch
     warm: Spread | None = None  #: isolated, not flushed
     back_to_back: float | None = None  #: of many launches that follow each other, divided by their number
+    host: float | None = None  #: the host's, to enqueue a launch; no part of the others
 
 
 @dataclass(frozen=True)
