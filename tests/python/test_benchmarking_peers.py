@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from torch.sparse import _triton_ops_meta
 
 from blackwellsparsek.benchmarking import cutlass, native
 from blackwellsparsek.benchmarking.as_before import require_case_of_before
@@ -11,6 +12,7 @@ from blackwellsparsek.benchmarking.cases import CaseSpec
 from blackwellsparsek.benchmarking.implementations import Unavailable
 from blackwellsparsek.benchmarking.one_case import CaseRunner
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
+from blackwellsparsek.benchmarking.triton_peers import LimitedTimer
 from blackwellsparsek.source_digests import FOLDERS
 
 
@@ -71,6 +73,38 @@ def test_peers_as_before_are_measured_on_the_case_of_the_earlier_figures_only(cr
     for other in ({"size": 4096}, {"sparsity": 0.9}, {"dtype": "bfloat16"}):
         with pytest.raises(Unavailable, match="only"):
             require_case_of_before(dataclasses.replace(spec, **other))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "start", "found"),
+    [(60, 8, 5), (60, 3, 5), (0, 3, 3), (0, 12, 8)],
+)
+def test_the_tuner_finds_the_best_it_had_time_for(seconds, start, found):
+    """PyTorch's own search, whose reference is 8, where 5 is best; every answer is a little later."""
+    asked = []
+
+    def bench(meta):
+        return timer(lambda: meta)
+
+    def milliseconds(launch):
+        asked.append(launch()["x"])
+        return abs(asked[-1] - 5) + 1 + 1e-3 * len(asked)
+
+    timer = LimitedTimer(seconds, milliseconds)
+    best, *_ = _triton_ops_meta.minimize(
+        bench, {"x": start}, {"x": 8}, lambda name, value, direction, meta: value + direction
+    )
+    assert best == {"x": found}
+    assert len(asked) == len(set(asked))
+
+
+def test_the_tuner_keeps_its_reference_where_there_is_time_for_nothing_else():
+    waits = iter((1.0, 2.0, 3.0))
+    timer = LimitedTimer(0, lambda launch: next(waits))
+    best, *_ = _triton_ops_meta.minimize(
+        lambda meta: timer(lambda: meta), {"x": 8}, {"x": 8}, lambda name, value, direction, meta: value
+    )
+    assert best == {"x": 8}
 
 
 @pytest.mark.gpu

@@ -52,7 +52,8 @@ class Earlier:
         expected = self.expected_seconds(name, case)
         if expected is None or _LAUNCHES_AT_LEAST * expected < seconds:
             return None
+        rounded = f"{expected:.0f}" if expected >= 1 else f"{expected:.1g}"
         return (
-            f"A launch would take about {expected:.3g} s, at its rate in other cases, and "
+            f"A launch would take about {rounded} s, at its rate in other cases, and "
             f"{_LAUNCHES_AT_LEAST} are needed; --time-budget gives the whole case {seconds:.3g} s."
         )
