@@ -117,3 +117,4 @@ def test_every_peer_that_is_there_is_right(block):
     assert [(r.implementation, r.reason) for r in records if r.status in ("wrong", "failed")] == []
     assert records[0].status == "ok"
     assert records[0].time_ms.cold.median > 0
+    assert 0 < records[0].time_ms.host < 10

@@ -64,7 +64,7 @@ def reproduction_table(results: Results, criteria: Criteria) -> Table:
             rows.append(
                 (name, str(block or NONE), f"{before:g}", *_again(found, before, earlier, wanted.within))
             )
-    header = ("peer", "block", "ms before", "ms here", "the host's ms", "here over before")
+    header = ("peer", "block", "ms before", "ms here", "host's ms a launch", "here over before")
     return Table((*header, f"within {wanted.within:.0%}, or why not"), tuple(rows))
 
 
