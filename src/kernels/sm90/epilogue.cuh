@@ -31,6 +31,7 @@ struct EpilogueParams {
     float alpha;
     float beta;
     Activation activation;
+    bool evict_c_first;  ///< SpmmLaunch::keeps_b_in_l2
 };
 
 /// @tparam kWidth  columns of the accumulators
@@ -61,6 +62,7 @@ public:
         p.alpha = launch.alpha;
         p.beta = launch.beta;
         p.activation = launch.activation;
+        p.evict_c_first = launch.keeps_b_in_l2;
         return p;
     }
 
@@ -385,7 +387,7 @@ private:
         ptx::fence_proxy_async();
         ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
         if (is_leader()) {
-            ChunkC::store(buffer(), &p_.c_map, at, batch);
+            ChunkC::store(buffer(), &p_.c_map, at, batch, p_.evict_c_first);
         }
         ++stored_;
     }

@@ -128,6 +128,7 @@ struct PaddedConsumers {
             slices = Slices::of(next_rows, consumer);  // under the last product
             next_rows = Slices::load_rows(p, min(stage + 2, end - 1));
             ptx::wgmma_wait<0>();
+            __syncwarp();  // an arrival releases the reads of its own lane only
             if (lane < p.cluster) {  // each warp: no barrier keeps the four together where a stage is skipped
                 ptx::mbarrier_arrive_cluster(&shared.empty[state.stage], lane);
             }

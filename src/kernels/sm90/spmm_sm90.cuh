@@ -110,17 +110,18 @@ struct SpmmSm90 {
     __device__ static void load_a(std::uint16_t* a, const CUtensorMap& a_map, std::uint64_t* full,
                                   const SpmmSm90Params& p, int source, int row, int k, int rank) {
         const int share = rank * (kConfig.tile_m / 2);
+        const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
         const bool by_lines = kTransposeA && kConfig.tile_m == 64;
         const int x = kTransposeA ? row : k;
         const int y = kTransposeA ? source * p.block_k + k : source * p.block_m + row;
         if (p.cluster == 2) {
             const bool along_x = kTransposeA && !by_lines;
             ptx::tma_load_multicast(a + share * kTileK, &a_map, full, along_x ? x + share : x,
-                                    along_x ? y : y + share, 0b11);
+                                    along_x ? y : y + share, 0b11, policy);
         } else {
-            ptx::tma_load(a, &a_map, full, x, y);
+            ptx::tma_load(a, &a_map, full, x, y, policy);
             if (kTransposeA && !by_lines) {
-                ptx::tma_load(a + 64 * kTileK, &a_map, full, x + 64, y);
+                ptx::tma_load(a + 64 * kTileK, &a_map, full, x + 64, y, policy);
             }
         }
     }
@@ -293,7 +294,8 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 launch.block_m,
                                 launch.block_k,
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
-                                cluster};
+                                cluster,
+                                launch.keeps_b_in_l2};
     launch_clusters(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams, cluster, kThreads,
                     sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
 }

@@ -92,10 +92,12 @@ struct SpmmSm90Pairs {
                     if (stored) {
                         std::uint16_t* a = shared.a[state.stage][row];
                         const int y = block * kPairBlockRows;
+                        const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
                         if (p.cluster == 2) {
-                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11);
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11,
+                                                    policy);
                         } else {
-                            ptx::tma_load(a, &a_map, full, k, y);
+                            ptx::tma_load(a, &a_map, full, k, y, policy);
                         }
                     }
                     state.advance();
@@ -351,7 +353,8 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                      static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                      launch.block_k,
                                      cluster,
-                                     one_box_b};
+                                     one_box_b,
+                                     launch.keeps_b_in_l2};
     launch_clusters(kSpmmSm90Pairs<kConfig>, launch.streams, cluster, kThreads,
                     sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
 }

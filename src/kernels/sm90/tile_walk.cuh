@@ -22,6 +22,7 @@ struct SpmmSm90Params {
     int block_k;
     int tiles_per_block_log2;  ///< block_m / tile_m
     int cluster;               ///< CTAs of a cluster, 1 or 2
+    bool evict_values_first;   ///< SpmmLaunch::keeps_b_in_l2
 };
 
 /// A tile of C to work on, and the stored blocks to add up there.
