@@ -84,10 +84,7 @@ struct Mainloop {
     /// Waits for the last group and lets nothing read the accumulators before.
     __device__ static void finish(float (&acc)[128]) {
         ptx::wgmma_wait<0>();
-#pragma unroll
-        for (float& x : acc) {
-            asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-        }
+        ptx::settle(acc);
     }
 };
 

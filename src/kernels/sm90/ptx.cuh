@@ -1,4 +1,4 @@
-// One PTX instruction each, as spmm_sm90 uses them. Section numbers are those of the PTX ISA 9.0.
+// One PTX instruction each, as the kernels for Hopper use them. Section numbers are those of the PTX ISA 9.0.
 #pragma once
 
 #include <cstdint>
@@ -55,11 +55,6 @@ __device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint
         "}" ::"r"(shared_address(barrier)),
         "r"(rank)
         : "memory");
-}
-
-/// Arrives at this CTA's barrier.
-__device__ inline void mbarrier_arrive(std::uint64_t* barrier) {
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
 }
 
 /// Whether the phase of this parity is complete.

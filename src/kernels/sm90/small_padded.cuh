@@ -208,10 +208,7 @@ struct PaddedConsumers {
             if (stage_begin < stage_end) {
                 accumulate(acc, fragment, shared, p, state, stage_begin, stage_end, consumer);
             }
-#pragma unroll
-            for (float& x : acc) {
-                asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-            }
+            ptx::settle(acc);
             if (__any_sync(0xFFFFFFFF, !is_finite(acc))) {
                 take_again(acc, p, at, stage_begin, stage_end, consumer);
             }

@@ -210,10 +210,7 @@ struct SwappedConsumers {
                 accumulate(acc, fragments, shared, p, state, stage_begin, stage_end, offset);
             }
             float(&flat)[128] = reinterpret_cast<float(&)[128]>(acc);
-#pragma unroll
-            for (float& x : flat) {
-                asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-            }
+            ptx::settle(flat);
             static_assert(kGroupChunks == 4);
             const int4 chunks = __ldg(reinterpret_cast<const int4*>(p.group_chunks) + at.group);
             const auto place = [&](int row) {  // in C^T: column of C, then row
