@@ -61,7 +61,6 @@ struct SpmmSm90 {
         std::uint64_t empty[kStages];
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     // ---- Producer: one thread ---------------------------------------------------------------------------
 
@@ -226,8 +225,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
     start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         if (threadIdx.x == 0 && begin < end) {
@@ -249,10 +247,10 @@ constexpr auto kSpmmSm90 = &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.ti
 
 template <SpmmSm90Config kConfig, bool kTransposeA>
 void prepare_spmm_sm90_instance() {
-    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, false>,
-                     sizeof(typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage));
-    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, true>,
-                     sizeof(typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage));
+    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage>(
+        kSpmmSm90<kConfig, kTransposeA, false>);
+    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage>(
+        kSpmmSm90<kConfig, kTransposeA, true>);
 }
 
 /// Map of the values as boxes of what a CTA loads of A.
@@ -294,8 +292,9 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 launch.block_k,
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
                                 cluster};
-    launch_clusters(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams, cluster, kThreads,
-                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams,
+                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
+                                                    params);
 }
 
 template <SpmmSm90Config kConfig, bool kTransposeA>
