@@ -24,10 +24,12 @@
 #pragma once
 
 #include <bit>
+#include <type_traits>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/partial_sums.cuh"
@@ -51,7 +53,9 @@ struct SpmmSm90 {
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
     using State = typename Loop::State;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
+    using TileEpilogue =
+        std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                           WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];

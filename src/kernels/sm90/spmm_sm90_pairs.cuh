@@ -28,8 +28,11 @@
 //               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
+#include <type_traits>
+
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/pairs_config.h"
@@ -52,7 +55,8 @@ struct SpmmSm90Pairs {
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
     using Loop = Mainloop<kConfig.dtype, 0, kTransposeB, kStages>;
     using State = typename Loop::State;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>;
+    using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                                            WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
