@@ -70,8 +70,7 @@ std::size_t tail_items(const std::vector<CostedItem>& order, int streams) {
         total += item.cost;
         longest = std::max(longest, item.cost);
     }
-    const double of_longest =
-        total > 0 ? streams * longest * static_cast<double>(order.size()) / total : 0;
+    const double of_longest = total > 0 ? streams * longest * static_cast<double>(order.size()) / total : 0;
     const double wanted = std::max(2.0 * streams, of_longest);
     return static_cast<std::size_t>(
         std::min(wanted, static_cast<double>(most_tail_items(order.size(), streams))));

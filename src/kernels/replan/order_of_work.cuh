@@ -73,8 +73,7 @@ __device__ inline int first_of_tail(const DeviceSchedule& p) {
     std::int32_t longest = 0;
     inclusive_prefix<Sum>(sum, total);
     inclusive_prefix<Maximum>(most, longest);
-    const std::int64_t of_longest =
-        total > 0 ? std::int64_t{longest} * p.tile_rows * p.streams / total : 0;
+    const std::int64_t of_longest = total > 0 ? std::int64_t{longest} * p.tile_rows * p.streams / total : 0;
     const std::int64_t wanted = max(std::int64_t{2} * p.streams, of_longest);
     return items_of(p) - static_cast<int>(min(wanted, std::int64_t{p.most_tail_items}));
 }

@@ -18,10 +18,10 @@
 #include <bsk/types.h>
 
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/warpgroup.cuh"
 
 namespace bsk {
 
-constexpr int kWarpgroupThreads = 128;
 constexpr int kChunkBytes = 8192;
 
 template <DType kType>

@@ -15,8 +15,8 @@ struct SpmmSm90PairsParams {
     const WorkItem* work;
     int strips;  ///< of one product: a batch has as many strips for each
     int block_k;
-    int cluster;              ///< CTAs of a cluster, 1 or 2
-    bool one_box_b;           ///< B is row-major and its map one of panels: a stage of it is one box, not four
+    int cluster;     ///< CTAs of a cluster, 1 or 2
+    bool one_box_b;  ///< B is row-major and its map one of panels: a stage of it is one box, not four
     bool evict_values_first;  ///< SpmmLaunch::keeps_b_in_l2
 };
 

@@ -1,4 +1,4 @@
-// One PTX instruction each, as spmm_sm90 uses them. Section numbers are those of the PTX ISA 9.0.
+// One PTX instruction each, as the kernels for Hopper use them. Section numbers are those of the PTX ISA 9.0.
 #pragma once
 
 #include <cstdint>

@@ -24,10 +24,12 @@
 #pragma once
 
 #include <bit>
+#include <type_traits>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/partial_sums.cuh"
@@ -51,7 +53,9 @@ struct SpmmSm90 {
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
     using State = typename Loop::State;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
+    using TileEpilogue =
+        std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                           WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];
@@ -61,7 +65,6 @@ struct SpmmSm90 {
         std::uint64_t empty[kStages];
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     // ---- Producer: one thread ---------------------------------------------------------------------------
 
@@ -227,8 +230,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
     start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         if (threadIdx.x == 0 && begin < end) {
@@ -250,10 +252,10 @@ constexpr auto kSpmmSm90 = &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.ti
 
 template <SpmmSm90Config kConfig, bool kTransposeA>
 void prepare_spmm_sm90_instance() {
-    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, false>,
-                     sizeof(typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage));
-    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, true>,
-                     sizeof(typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage));
+    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage>(
+        kSpmmSm90<kConfig, kTransposeA, false>);
+    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage>(
+        kSpmmSm90<kConfig, kTransposeA, true>);
 }
 
 /// Map of the values as boxes of what a CTA loads of A.
@@ -296,8 +298,9 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
                                 cluster,
                                 launch.keeps_b_in_l2};
-    launch_clusters(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams, cluster, kThreads,
-                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams,
+                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
+                                                    params);
 }
 
 template <SpmmSm90Config kConfig, bool kTransposeA>
