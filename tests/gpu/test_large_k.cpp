@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include <bsk/bsr.h>
+#include <bsk/device.h>
 #include <bsk/plan.h>
 #include <bsk/spmm.h>
 
@@ -55,7 +56,7 @@ TEST_P(LargeK, GivesWhatMmaSyncGives) {
     const std::string hopper = block == 128 ? "spmm_sm90" : "spmm_sm90_pairs";
     for (const KernelSupport& support : kernel_support(device_model(device))) {
         if (support.kernel == hopper && !support.runs) {
-            GTEST_SKIP() << support.reason;
+            GTEST_SKIP() << hopper << " needs " << support.needs;
         }
     }
     const std::vector<Eigen::half> c = product_by(hopper);

@@ -59,8 +59,8 @@ TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
 
 TEST_F(HopperPlanner, KeepsBsStripInL2WhereAHasNoRoomBesideIt) {
     const auto keeps = [](std::int64_t m, std::int64_t k, int block, double density) {
-        BsrMatrix a =
-            generate({.m = m / block, .k = k / block, .block_m = 1, .block_k = 1, .density = density});
+        BsrMatrix a = generate(
+            {.m = m / block * 16, .k = k / block * 16, .block_m = 16, .block_k = 16, .density = density});
         a.m = m;
         a.k = k;
         a.block_m = block;
@@ -69,11 +69,11 @@ TEST_F(HopperPlanner, KeepsBsStripInL2WhereAHasNoRoomBesideIt) {
         EXPECT_EQ(plan.keeps_b_in_l2, reasons_mention(plan, "lines of A and C are evicted first"));
         return plan.keeps_b_in_l2;
     };
-    EXPECT_TRUE(keeps(32768, 32768, 128, 0.22));
-    EXPECT_TRUE(keeps(32768, 32768, 64, 0.22));
-    EXPECT_FALSE(keeps(16384, 16384, 128, 0.22)) << "the strip is 16 MiB";
+    EXPECT_TRUE(keeps(4096, 32768, 128, 0.22));
+    EXPECT_TRUE(keeps(4096, 32768, 64, 0.22));
+    EXPECT_FALSE(keeps(8192, 16384, 128, 0.22)) << "the strip is 16 MiB";
     EXPECT_FALSE(keeps(1024, 32768, 128, 0.22)) << "A is 14 MiB";
-    EXPECT_FALSE(keeps(32768, 32768, 32, 0.22)) << "tiles of 128 columns";
+    EXPECT_FALSE(keeps(4096, 32768, 32, 0.22)) << "tiles of 128 columns";
 }
 
 TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
