@@ -46,6 +46,8 @@ INSTANTIATE_TEST_SUITE_P(
                       CaseAndKernel{"several_tiles_linear_block_128", "dense_cublas"},
                       CaseAndKernel{"n_65", "dense_cublas"},
                       CaseAndKernel{"several_tiles_linear_block_128", "", true},
+                      CaseAndKernel{"several_tiles", "spmm_sm90_pairs"},
+                      CaseAndKernel{"several_tiles", "spmm_sm90_pairs", true},
                       CaseAndKernel{"f16_b_row_major_c_row_major_block_32", "", true},
                       CaseAndKernel{"alpha_beta_f32", "", true}, CaseAndKernel{"n_65", "dense_cublas", true}),
     [](const auto& info) {

@@ -347,6 +347,15 @@ TEST_F(HopperPlanner, ReadsStoredBlocksTransposed) {
     EXPECT_EQ(plan.packed_bytes, 0);
 }
 
+TEST_F(HopperPlanner, PairsBlockRowsOfATransposeAsThoseOfAMatrix) {
+    const BsrMatrix a = square(4096, 64);
+    const HostPlan plan = plan_of(a, transposed_problem_of(a, 4096), "h200");
+    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm90_pairs);
+    EXPECT_FALSE(plan.transposes_values);
+    EXPECT_EQ(plan.packed_bytes, 0);
+    EXPECT_EQ(plan.predicted_seconds, plan_of(a, problem_of(a, 4096), "h200").predicted_seconds);
+}
+
 TEST(TransposedPlan, IsNotDynamic) {
     const BsrMatrix a = square(512, 64);
     PlanOptions options;

@@ -12,6 +12,7 @@ struct SpmmSm90PairsConfig {
     DType c_dtype;  ///< the same, or f32
     Layout b_layout;
     Layout c_layout;
+    bool transpose_a = false;  ///< stored blocks are read transposed, where SpmmLaunch::pair_sources says
 };
 
 /// Loads the kernel on the current device and sets its shared-memory limit; before the first launch there.

@@ -19,6 +19,7 @@
 // Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
 //
 //   a[stages]   2 x (64 rows x 64)                                  K-major, 8 KiB for each row of the pair
+//               of A transposed: 2 x (64 rows of a stored block x 64 of its columns)   MN-major
 //   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB
 //               B col major: 256 rows of n x 64 columns of k        K-major
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 KiB each
@@ -27,6 +28,8 @@
 //               empty[stages]: 1 arrival of each consumer warp of each CTA of the cluster; producers wait
 //               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
+
+#include <type_traits>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
@@ -45,13 +48,15 @@ struct SpmmSm90Pairs {
     static constexpr int kStages = 4;  // what fits in 227 KiB
     static constexpr int kWarps = kWarpgroupThreads / 32;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
+    static constexpr int kTransposeA = kConfig.transpose_a ? 1 : 0;
     static constexpr int kTransposeB = kRowMajorB ? 1 : 0;
     static constexpr int kBytesA = kPairBlockRows * kTileK * 2;
     static constexpr int kBytesB = kTileK * kTileN * 2;
     /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
+    using BlockReader = std::conditional_t<kConfig.transpose_a, SourceReader, PairReader>;
     using State = PipelineState<kStages>;
-    using Loop = Mainloop<kConfig.dtype, 0, kTransposeB, kStages>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages>;
     using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>;
 
     struct alignas(1024) SharedStorage {
@@ -67,12 +72,12 @@ struct SpmmSm90Pairs {
 
     // ---- Producers: one thread each ---------------------------------------------------------------------
 
-    /// Stored blocks of one row of the pair.
+    /// Stored blocks of one row of the pair. In a cluster of 2 this CTA loads half the lines of each for both.
     __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
         State state;
-        PairReader reader(p, begin, end);
-        const int share = rank * (kPairBlockRows / 2);  // its half of a block, in a cluster of 2
+        BlockReader reader(p, begin, end, row);
+        const int share = rank * (kPairBlockRows / 2);
         for (int item = begin; item < end; ++item) {
             int next = 0;
             const PairTile tile = reader.take(next);
@@ -81,9 +86,10 @@ struct SpmmSm90Pairs {
             int at = tile.step;
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
-                const bool stored = (next >> row & 1) != 0;
+                const int step = next;
+                const bool stored = kConfig.transpose_a ? step >= 0 : (step >> row & 1) != 0;
                 at += direction;
-                next = left > 1 ? __ldg(p.steps + at) : 0;
+                next = left > 1 ? reader.step(at) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -91,11 +97,12 @@ struct SpmmSm90Pairs {
                     ptx::mbarrier_arrive_expect_tx(full, stored ? kBytesA : 0);
                     if (stored) {
                         std::uint16_t* a = shared.a[state.stage][row];
-                        const int y = block * kPairBlockRows;
+                        const int x = kConfig.transpose_a ? 0 : k;
+                        const int y = kConfig.transpose_a ? step * p.block_k + k : block * kPairBlockRows;
                         if (p.cluster == 2) {
-                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11);
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, x, y + share, 0b11);
                         } else {
-                            ptx::tma_load(a, &a_map, full, k, y);
+                            ptx::tma_load(a, &a_map, full, x, y);
                         }
                     }
                     state.advance();
@@ -219,8 +226,8 @@ struct SpmmSm90Pairs {
 #pragma unroll
             for (int k16 = 0; k16 < kTileK / 16; ++k16) {
                 // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
-                ptx::wgmma_m64n256k16<kConfig.dtype, 0, kTransposeB>(acc, a + 2 * k16,
-                                                                     b + (kTransposeB ? 128 : 2) * k16);
+                ptx::wgmma_m64n256k16<kConfig.dtype, kTransposeA, kTransposeB>(
+                    acc, a + (kTransposeA ? 128 : 2) * k16, b + (kTransposeB ? 128 : 2) * k16);
             }
             ptx::wgmma_commit();
             meanwhile(own);
@@ -279,11 +286,11 @@ struct SpmmSm90Pairs {
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC>
+template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC, bool kTransposeA>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90_pairs(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
                     const __grid_constant__ EpilogueParams epilogue, const SpmmSm90PairsParams p) {
-    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}>;
+    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC, kTransposeA}>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -319,7 +326,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 template <SpmmSm90PairsConfig kConfig>
 constexpr auto kSpmmSm90Pairs =
-    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout>;
+    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout, kConfig.transpose_a>;
 
 template <SpmmSm90PairsConfig kConfig>
 void prepare_spmm_sm90_pairs_instance() {
@@ -335,9 +342,11 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
     const void* b = launch.k > 0 ? launch.b : launch.c;
     // Whole panels only: the columns behind the last would be those of the next row.
     const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
-    const CUtensorMap a_map =
-        make_tensor_map(values, kConfig.dtype, launch.nnzb * kPairBlockRows, launch.block_k, launch.block_k,
-                        kPairBlockRows / cluster, kTileK);
+    // Of a stored block: rows, or of a transposed A columns of k.
+    const int lines = kConfig.transpose_a ? launch.block_k : kPairBlockRows;
+    const int line = kConfig.transpose_a ? kPairBlockRows : launch.block_k;
+    const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * lines, line, line,
+                                              kPairBlockRows / cluster, kTileK);
     const CUtensorMap b_map =
         one_box_b ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kTileK,
                                    kTileN / kPanelCols, launch.batch, launch.stride_b)
@@ -351,7 +360,8 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                      static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                      launch.block_k,
                                      cluster,
-                                     one_box_b};
+                                     one_box_b,
+                                     launch.pair_sources};
     launch_clusters(kSpmmSm90Pairs<kConfig>, launch.streams, cluster, kThreads,
                     sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
 }
