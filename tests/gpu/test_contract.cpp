@@ -29,6 +29,11 @@ protected:
             GetParam().kernel == "dense_cublas" && !reason.empty()) {
             GTEST_SKIP() << reason;
         }
+        for (const KernelSupport& support : kernel_support(device_model({DeviceType::cuda, 0}))) {
+            if (support.kernel == GetParam().kernel && !support.runs) {
+                GTEST_SKIP() << support.kernel << " needs " << support.needs;
+            }
+        }
     }
     static Problem make() {
         const Problem problem = make_problem(battery_case(GetParam().name));
