@@ -12,14 +12,14 @@ struct SpmmSm90PairsConfig {
     DType c_dtype;  ///< the same, or f32
     Layout b_layout;
     Layout c_layout;
-    bool transpose_a = false;  ///< stored blocks are read transposed, where SpmmLaunch::pair_sources says
 };
 
 /// Loads the kernel on the current device and sets its shared-memory limit; before the first launch there.
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA = false>
 void prepare_spmm_sm90_pairs_instance();
 
-template <SpmmSm90PairsConfig kConfig>
+/// @tparam kTransposeA  A is the transpose of what is stored, see SpmmLaunch::pair_sources
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA = false>
 void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream);
 
 }  // namespace bsk

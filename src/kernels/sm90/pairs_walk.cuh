@@ -17,7 +17,8 @@ struct SpmmSm90PairsParams {
     int block_k;
     int cluster;     ///< CTAs of a cluster, 1 or 2
     bool one_box_b;  ///< B is row-major and its map one of panels: a stage of it is one box, not four
-    const std::int32_t* sources;  ///< of a transposed A: step_sources()
+    bool evict_values_first;      ///< SpmmLaunch::keeps_b_in_l2
+    const std::int32_t* sources;  ///< SpmmLaunch::pair_sources
 };
 
 /// Every second strip is walked backwards: what the strip before read last is still in L2.
@@ -113,7 +114,7 @@ public:
 private:
     __device__ void look_ahead() {
         const PairTile& tile = reader_.next();
-        source_ = tile.steps > 0 ? __ldg(sources_ + 2 * tile.step) : 0;
+        source_ = tile.steps > 0 ? step(tile.step) : 0;
     }
 
     const std::int32_t* sources_;

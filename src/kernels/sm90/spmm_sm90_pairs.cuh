@@ -33,31 +33,33 @@
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/pairs_config.h"
 #include "kernels/sm90/pairs_walk.cuh"
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/ring.cuh"
 #include "kernels/sm90/tensor_map.h"
-#include "kernels/sm90/tile_walk.cuh"
 
 namespace bsk {
 
-template <SpmmSm90PairsConfig kConfig>
+/// kTransposeA: the stored blocks are read transposed, at the places that SpmmLaunch::pair_sources gives.
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 struct SpmmSm90Pairs {
     static constexpr int kStages = 4;  // what fits in 227 KiB
     static constexpr int kWarps = kWarpgroupThreads / 32;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
-    static constexpr int kTransposeA = kConfig.transpose_a ? 1 : 0;
     static constexpr int kTransposeB = kRowMajorB ? 1 : 0;
     static constexpr int kBytesA = kPairBlockRows * kTileK * 2;
     static constexpr int kBytesB = kTileK * kTileN * 2;
     /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
-    using BlockReader = std::conditional_t<kConfig.transpose_a, SourceReader, PairReader>;
-    using State = PipelineState<kStages>;
-    using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages>;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>;
+    using BlockReader = std::conditional_t<kTransposeA, SourceReader, PairReader>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
+    using State = typename Loop::State;
+    using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                                            WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
@@ -68,7 +70,6 @@ struct SpmmSm90Pairs {
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
         int rows[kStages];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     // ---- Producers: one thread each ---------------------------------------------------------------------
 
@@ -87,7 +88,7 @@ struct SpmmSm90Pairs {
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
                 const int step = next;
-                const bool stored = kConfig.transpose_a ? step >= 0 : (step >> row & 1) != 0;
+                const bool stored = kTransposeA ? step >= 0 : (step >> row & 1) != 0;
                 at += direction;
                 next = left > 1 ? reader.step(at) : 0;
 #pragma unroll 1
@@ -97,12 +98,14 @@ struct SpmmSm90Pairs {
                     ptx::mbarrier_arrive_expect_tx(full, stored ? kBytesA : 0);
                     if (stored) {
                         std::uint16_t* a = shared.a[state.stage][row];
-                        const int x = kConfig.transpose_a ? 0 : k;
-                        const int y = kConfig.transpose_a ? step * p.block_k + k : block * kPairBlockRows;
+                        const int x = kTransposeA ? 0 : k;
+                        const int y = kTransposeA ? step * p.block_k + k : block * kPairBlockRows;
+                        const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
                         if (p.cluster == 2) {
-                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, x, y + share, 0b11);
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, x, y + share, 0b11,
+                                                    policy);
                         } else {
-                            ptx::tma_load(a, &a_map, full, x, y);
+                            ptx::tma_load(a, &a_map, full, x, y, policy);
                         }
                     }
                     state.advance();
@@ -171,18 +174,11 @@ struct SpmmSm90Pairs {
         int held = -1;  ///< the stage that the wgmma in flight read, if any are
     };
 
-    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
-        const int lane = threadIdx.x % 32;
-        if (lane < cluster) {
-            ptx::mbarrier_arrive_cluster(&shared.empty[stage], lane);
-        }
-    }
-
     /// Waits for the wgmma in flight and releases their stage.
     __device__ static void drain(SharedStorage& shared, Place& place, int cluster) {
         ptx::wgmma_wait<0>();
         if (place.held >= 0) {
-            release(shared, place.held, cluster);
+            release_stage_of_warp(&shared.empty[place.held], cluster);
         }
         place.held = -1;
     }
@@ -198,13 +194,13 @@ struct SpmmSm90Pairs {
                 drain(shared, place, cluster);
             }
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            const int rows = __shfl_sync(0xFFFFFFFF, shared.rows[state.stage], 0);
+            const int rows = same_in_warp(shared.rows[state.stage]);
             if ((rows >> consumer & 1) != 0) {
                 --left;
                 return true;
             }
             drain(shared, place, cluster);
-            release(shared, state.stage, cluster);
+            release_stage_of_warp(&shared.empty[state.stage], cluster);
             state.advance();
         }
         return false;
@@ -220,20 +216,11 @@ struct SpmmSm90Pairs {
 #pragma unroll 1
         for (int own = 0; find_own(shared, place, left, cluster, consumer); ++own) {
             State& state = place.state;
-            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage][consumer], 0);
-            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
-            ptx::wgmma_fence();
-#pragma unroll
-            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
-                ptx::wgmma_m64n256k16<kConfig.dtype, kTransposeA, kTransposeB>(
-                    acc, a + (kTransposeA ? 128 : 2) * k16, b + (kTransposeB ? 128 : 2) * k16);
-            }
-            ptx::wgmma_commit();
+            Loop::start(acc, shared.a[state.stage][consumer], shared.b[state.stage]);
             meanwhile(own);
             ptx::wgmma_wait<1>();
             if (place.held >= 0) {
-                release(shared, place.held, cluster);
+                release_stage_of_warp(&shared.empty[place.held], cluster);
             }
             place.held = state.stage;
             state.advance();
@@ -290,7 +277,7 @@ template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC, bool kTra
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90_pairs(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
                     const __grid_constant__ EpilogueParams epilogue, const SpmmSm90PairsParams p) {
-    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC, kTransposeA}>;
+    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}, kTransposeA>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -302,11 +289,10 @@ __global__ void __launch_bounds__(kThreads, 1)
     start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
                                    kConsumers * Kernel::kWarps * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+        const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
         if (threadIdx.x % 32 == 0 && begin < end) {
             if (warp < 2) {
                 Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
@@ -324,18 +310,19 @@ __global__ void __launch_bounds__(kThreads, 1)
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 constexpr auto kSpmmSm90Pairs =
-    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout, kConfig.transpose_a>;
+    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout, kTransposeA>;
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 void prepare_spmm_sm90_pairs_instance() {
-    prepare_clusters(kSpmmSm90Pairs<kConfig>, sizeof(typename SpmmSm90Pairs<kConfig>::SharedStorage));
+    prepare_clusters<typename SpmmSm90Pairs<kConfig, kTransposeA>::SharedStorage>(
+        kSpmmSm90Pairs<kConfig, kTransposeA>);
 }
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
-    using Kernel = SpmmSm90Pairs<kConfig>;
+    using Kernel = SpmmSm90Pairs<kConfig, kTransposeA>;
     const int cluster = launch.choice.cluster;
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;
@@ -343,8 +330,8 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
     // Whole panels only: the columns behind the last would be those of the next row.
     const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
     // Of a stored block: rows, or of a transposed A columns of k.
-    const int lines = kConfig.transpose_a ? launch.block_k : kPairBlockRows;
-    const int line = kConfig.transpose_a ? kPairBlockRows : launch.block_k;
+    const int lines = kTransposeA ? launch.block_k : kPairBlockRows;
+    const int line = kTransposeA ? kPairBlockRows : launch.block_k;
     const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * lines, line, line,
                                               kPairBlockRows / cluster, kTileK);
     const CUtensorMap b_map =
@@ -361,9 +348,11 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                      launch.block_k,
                                      cluster,
                                      one_box_b,
+                                     launch.keeps_b_in_l2,
                                      launch.pair_sources};
-    launch_clusters(kSpmmSm90Pairs<kConfig>, launch.streams, cluster, kThreads,
-                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Pairs<kConfig, kTransposeA>, launch.streams,
+                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
+                                                    params);
 }
 
 }  // namespace bsk
