@@ -225,6 +225,15 @@ TEST_F(HopperPlanner, ReadsStoredBlocksTransposed) {
     EXPECT_EQ(plan.packed_bytes, 0);
 }
 
+TEST_F(HopperPlanner, PairsBlockRowsOfATransposeAsThoseOfAMatrix) {
+    const BsrMatrix a = square(4096, 64);
+    const HostPlan plan = plan_of(a, transposed_problem_of(a, 4096), "h200");
+    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm90_pairs);
+    EXPECT_FALSE(plan.transposes_values);
+    EXPECT_EQ(plan.packed_bytes, 0);
+    EXPECT_EQ(plan.predicted_seconds, plan_of(a, problem_of(a, 4096), "h200").predicted_seconds);
+}
+
 TEST_F(HopperPlanner, PricesTilesOfDynamicPlansAboveZero) {
     // One group of 8 block rows by 128 columns: at some number of blocks steps take as long as units.
     BsrMatrix a = generate({.m = 256, .k = 4096, .block_m = 32, .block_k = 32});
