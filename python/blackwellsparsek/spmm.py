@@ -10,7 +10,7 @@ from .activations import Activation
 from .autocast import cast
 from .bsr import BSRMatrix, as_bsr
 from .convert import blocked, is_blocked
-from .fused import check_bias, check_out, check_residual, fused_product, require_dense
+from .fused import check_bias, check_factors, check_out, check_residual, fused_product, require_dense
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def sparse_mm(
     matrix = blocked(A, B.shape[-1] if B.shape else 0)  # a scalar is refused below
     matrix, B = _autocast(matrix, B)
     require_dense("B", B, matrix, (2, 3))
+    check_factors(matrix, B)
     if not _differentiable(matrix, B, out, bias, residual):
         if isinstance(matrix, BSRMatrix):
             return fused_product(
@@ -137,10 +138,12 @@ def _times_sparse(
         A, B = blocked(A, B.shape[-1]), as_bsr(B, "B")
         if isinstance(A, BSRMatrix):
             A, B = map(BSRMatrix.with_values, (A, B), cast(A.values, B.values))
+            check_factors(A, B)
             return operators.dss(*A.arrays, *B.arrays, A.transposed, B.transposed)
     if A.dim() not in (2, 3):
         raise TypeError(f"A is a {A.dim()}-dimensional dense tensor; expected a matrix or a batch of them.")
     matrix, A = _autocast(blocked(B, A.shape[-2]), A)
+    check_factors(A, matrix)
     return A @ matrix if isinstance(matrix, torch.Tensor) else functional.matmul(matrix.T, A.mT).mT
 
 

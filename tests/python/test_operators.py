@@ -203,18 +203,53 @@ def test_wrong_operands_are_refused(change, error, message):
     "x, bias, activation, error, message",
     [
         ([1.0], None, "none", TypeError, "x is a list; expected a dense torch.Tensor"),
+        (torch.ones(2, 64).to_sparse_csr(), None, "none", TypeError, "x is a torch.sparse_csr; expected"),
         (torch.tensor(1.0), None, "none", ValueError, "x has no dimensions; expected"),
+        (torch.ones(2, 64, device="meta"), None, "none", ValueError, "x is on meta and values on cpu"),
         (torch.ones(2, 64), [1.0], "none", TypeError, "bias is a list"),
         (torch.ones(2, 64), torch.ones(1), "none", ValueError, r"bias is \(1,\); expected \(64,\)"),
         (torch.ones(2, 64), torch.ones(64).double(), "none", TypeError, "bias is torch.float64"),
         (torch.ones(2, 64), None, "tanh", ValueError, "activation is 'tanh'; expected one of none"),
-        (torch.ones(2, 48), None, "none", ValueError, "has 48 columns; expected 64"),
+        (torch.ones(2, 48), None, "none", ValueError, "x has 48 columns; expected 64"),
     ],
 )
 def test_linear_refuses(transposed, x, bias, activation, error, message):
     W = matrix(64, 64, (16, 16), torch.float32)
     with pytest.raises(error, match=message):
         bsk.linear(x, W.T if transposed else W, bias, activation)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    "left, right, error, message",
+    [
+        ([1.0], torch.ones(8, 64), TypeError, "left is a list"),
+        (torch.ones(64, 8), torch.ones(8, 64).half(), TypeError, "right is torch.float16"),
+        (torch.ones(64, 8), torch.ones(8, 64, device="meta"), ValueError, "right is on meta"),
+        (torch.ones(64, 8), torch.ones(9, 64), ValueError, "right has 9 rows; expected 8"),
+        (torch.ones(64, 8), torch.ones(8, 48), ValueError, "right has 48 columns; expected 64"),
+        (torch.ones(48, 8), torch.ones(8, 64), ValueError, "left has 48 rows; expected 64"),
+    ],
+)
+def test_sampled_matmul_refuses(transposed, left, right, error, message):
+    pattern = matrix(64, 64, (16, 16), torch.float32)
+    with pytest.raises(error, match=message):
+        bsk.sampled_matmul(left, right, pattern.T if transposed else pattern)
+
+
+@pytest.mark.parametrize("sparse_left", [False, True])
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        (lambda B: B.to(torch.float16), TypeError, "B is torch.float16 and A is torch.float32"),
+        (lambda B: B.to("meta"), ValueError, "B is on meta and A on cpu"),
+        (lambda B: bsk.BSRMatrix(*B.arrays[:3], (63, 64)), ValueError, "B is 63 x 64; expected 64 rows"),
+    ],
+)
+def test_sparse_mm_refuses_a_sparse_right_operand(sparse_left, change, error, message):
+    A = matrix(64, 64, (16, 16), torch.float32)
+    with pytest.raises(error, match=message):
+        bsk.sparse_mm(A if sparse_left else A.to_dense(), change(A))
 
 
 def test_vectors_are_refused_beside_a_sparse_matrix():
