@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .bsr import BSRMatrix, as_bsr, block_rows_of, tensor_of
+from .blocks import block_rows_of
+from .bsr import BSRMatrix, as_bsr, tensor_of
 from .io import from_scipy
 from .reblock import Unstructured
 

@@ -166,5 +166,5 @@ def test_operands_that_lie_apart_are_refused(product, argument):
 def test_indices_that_lie_apart_from_the_values_are_refused():
     A, x = matrix(HERE), random_dense(8, 192, device=HERE)
     apart = bsk.BSRMatrix(A.crow_indices, A.col_indices.to(THERE), A.values, A.shape)
-    with pytest.raises(ValueError, match="^col_indices is on cuda:1 and values on cuda:0"):
+    with pytest.raises(ValueError, match=r"^col_indices is on cuda:1 and values on cuda:0"):
         bsk.linear(x, apart)

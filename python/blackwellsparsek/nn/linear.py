@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from .. import activations
-from ..bsr import BSRMatrix, block_of, check_mask, pattern_of
+from ..blocks import block_of, check_mask, pattern_of
+from ..bsr import BSRMatrix
 from ..functional import linear_of_arrays
 
 
