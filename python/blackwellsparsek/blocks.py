@@ -4,6 +4,8 @@ from numbers import Integral
 
 import torch
 
+SIDES = (16, 32, 64, 128, 256)  # of blocks that kernels multiply by
+
 
 def block_of(block: int | tuple[int, int]) -> tuple[int, int]:
     """(block_m, block_k), for a size that of squares; ValueError unless both are positive integers."""

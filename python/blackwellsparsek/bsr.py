@@ -38,7 +38,7 @@ class BSRMatrix:
 
     @classmethod
     def from_torch(cls, A: torch.Tensor) -> "BSRMatrix":
-        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included."""
+        """Of a torch.sparse_bsr matrix, whose tensors are shared, or a torch.sparse_bsc one; differentiable."""
         return as_bsr(A)
 
     @classmethod
@@ -202,13 +202,19 @@ class BSRMatrix:
 
 
 def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
-    """Take a torch.sparse_bsr matrix apart, sharing its tensors; TypeError for anything else."""
+    """Take a torch.sparse_bsr matrix apart, sharing its tensors; TypeError for anything else.
+
+    The blocks of a torch.sparse_bsc matrix, as ``A.t()`` is one, are copied.
+    """
     if isinstance(A, BSRMatrix):
         return A
     if not isinstance(A, torch.Tensor):
         raise TypeError(
             f"{argument} is a {type(A).__name__}; expected a torch.sparse_bsr tensor or a BSRMatrix."
         )
+    if A.layout is torch.sparse_bsc and A.dim() == 2:
+        values = A.values().transpose(1, 2).contiguous()
+        return BSRMatrix(A.ccol_indices(), A.row_indices(), values, tuple(reversed(A.shape)), transposed=True)
     if A.layout is not torch.sparse_bsr or A.dim() != 2:
         raise TypeError(
             f"{argument} is a {A.dim()}-dimensional tensor of layout {A.layout}; expected a matrix of layout "

@@ -30,8 +30,9 @@ def patch_torch() -> None:
     """Compute products with BSR operands by this library in code that calls torch.
 
     From now on `A @ B`, torch.matmul, torch.mm, torch.sparse.mm and torch.nn.functional.linear use
-    `sparse_mm` and `linear` where an operand, by position or by keyword, is a torch.sparse_bsr tensor or a
-    BSRMatrix, in all threads; anything else goes to torch as before. Names that a module imported earlier
+    `sparse_mm` and `linear` where an operand, by position or by keyword, is a matrix of layout
+    torch.sparse_bsr, its transpose (torch.sparse_bsc) or a BSRMatrix, in all threads; anything else, and
+    products with vectors, go to torch as before. Names that a module imported earlier
     (``from torch import mm``) stay torch's.
     """
     if _originals:
@@ -69,16 +70,20 @@ def _diverted(original: Callable, keywords: tuple[str, str]) -> Callable:
     def product(*args, **kwargs):
         named = [name for name in keywords[len(args) :] if name in kwargs]
         operands = (*args[:2], *(kwargs[name] for name in named))
-        if len(operands) == 2 and (_is_bsr(operands[0]) or _is_bsr(operands[1])):
+        if len(operands) == 2 and (_has_blocks(operands[0]) or _has_blocks(operands[1])):
             others = {name: value for name, value in kwargs.items() if name not in named}
-            ours = linear if original is _LINEAR else sparse_mm
-            return ours(*operands, *args[2:], **others)
+            if original is _LINEAR:
+                return linear(*operands, *args[2:], **others)
+            if all(len(getattr(operand, "shape", ())) in (2, 3) for operand in operands):
+                return sparse_mm(*operands, *args[2:], **others)
         return original(*args, **kwargs)
 
     return product
 
 
-def _is_bsr(operand: object) -> bool:
+def _has_blocks(operand: object) -> bool:
     return isinstance(operand, BSRMatrix) or (
-        isinstance(operand, torch.Tensor) and operand.layout is torch.sparse_bsr
+        isinstance(operand, torch.Tensor)
+        and operand.layout in (torch.sparse_bsr, torch.sparse_bsc)
+        and operand.dim() == 2
     )

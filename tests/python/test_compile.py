@@ -176,17 +176,6 @@ def test_forward_and_backward_on_another_stream(cuda):
     assert_same(got, expected, 1e-3)
 
 
-@pytest.mark.gpu
-def test_two_devices_in_one_process(cuda):
-    if torch.cuda.device_count() < 2:
-        pytest.skip("fewer than two CUDA devices")
-    first, second = Block("cuda:0"), Block("cuda:1")
-    second.load_state_dict(first.state_dict())
-    x = random_dense(64, 96, torch.float32, "cuda:0")
-    other = [t.to("cuda:0") for t in step(second, second, x.to("cuda:1"))]
-    assert_same(other, step(first, first, x))
-
-
 def test_compiled_layers_follow_a_new_mask(device):
     torch.compiler.reset()
     layer = bsk.nn.BlockSparseLinear(96, 128, block_size=32, density=0.5, device=device)

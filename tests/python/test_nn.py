@@ -78,6 +78,7 @@ def test_a_dense_checkpoint_of_another_size_is_refused(sizes):
         ({"density": 1.5}, ValueError, "density is 1.5"),
         ({"activation": "tanh"}, ValueError, "activation is 'tanh'; expected one of none"),
         ({"block_size": 0}, ValueError, "block is 0; expected a positive size"),
+        ({"block_size": 48}, ValueError, "block_size is 48; expected sides of 16, 32, 64, 128, 256"),
         ({"block_size": (32, 32, 32)}, ValueError, r"block is \(32, 32, 32\)"),
         (
             {"mask": torch.ones(4, 3, dtype=torch.int32)},

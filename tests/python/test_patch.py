@@ -69,6 +69,31 @@ def test_operands_may_be_given_by_keyword(device, products):
     assert len(products) == 7, "dense products are torch's"
 
 
+def test_transposes_have_blocks_too(device, products):
+    A = random_bsr(64, 96, dtype=torch.float32, device=device).requires_grad_()
+    dense, x = A.detach().to_dense(), random_dense(24, 64, torch.float32, device)
+    with bsk.patched_torch():
+        y = functional.linear(x, A.t())
+        for product in (y, x @ A, (A.t() @ x.t()).t(), x @ A.t().t()):
+            torch.testing.assert_close(product, x @ dense, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(A @ A.t(), dense @ dense.t(), rtol=1e-4, atol=1e-4)
+    assert products == ["linear"] + ["sparse_mm"] * 4
+    (gradient,) = torch.autograd.grad(y.sum(), A)
+    expected = x.sum(0)[:, None] * (dense != 0)
+    torch.testing.assert_close(gradient.to_dense(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_left_to_torch_still_works(products):
+    A = random_bsr(64, 96, dtype=torch.float32)
+    v = random_dense(1, 96, torch.float32)[0]
+    with bsk.patched_torch():
+        torch.testing.assert_close(A @ v, A.to_dense() @ v)
+        torch.testing.assert_close(A.to_dense().to_sparse_csr() @ v, A.to_dense() @ v)
+        with pytest.raises(TypeError):
+            A @ [1.0]
+    assert not products
+
+
 def test_gradients_pass_through_existing_code(device):
     A = random_bsr(64, 96, dtype=torch.float16, device=device).requires_grad_()
     x = random_dense(24, 96, torch.float16, device).requires_grad_()

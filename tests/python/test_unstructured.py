@@ -54,7 +54,11 @@ def test_bsc(device):
     dense = torch.zeros(64, 96, device=device)
     dense[:16, 32:64] = dense[48:, :32] = 2.0
     B = random_dense(96, 24, torch.float32, device)
-    torch.testing.assert_close(bsk.sparse_mm(dense.to_sparse_bsc((16, 32)), B), dense @ B)
+    A = dense.to_sparse_bsc((16, 32))
+    torch.testing.assert_close(bsk.sparse_mm(A, B), dense @ B)
+    torch.testing.assert_close(bsk.sparse_mm(A, B, plan=bsk.make_plan(A, 24)), dense @ B)
+    torch.testing.assert_close(bsk.linear(B.t(), A), B.t() @ dense.t())
+    torch.testing.assert_close(bsk.BSRMatrix.from_torch(A).to_dense(), dense)
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])
