@@ -38,7 +38,7 @@ class BSRMatrix:
 
     @classmethod
     def from_torch(cls, A: torch.Tensor) -> "BSRMatrix":
-        """Of a torch.sparse_bsr matrix, whose tensors are shared, or a torch.sparse_bsc one; differentiable."""
+        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included, or a torch.sparse_bsc one."""
         return as_bsr(A)
 
     @classmethod
