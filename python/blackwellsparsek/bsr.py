@@ -38,8 +38,10 @@ class BSRMatrix:
 
     @classmethod
     def from_torch(cls, A: torch.Tensor) -> "BSRMatrix":
-        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included, or a torch.sparse_bsc one."""
-        return as_bsr(A)
+        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included, or a sparse_bsc one."""
+        matrix = as_bsr(A)
+        # Views of sparse tensors are more than torch.compile can trace.
+        return matrix if A.requires_grad else matrix.with_values(matrix.values.detach())
 
     @classmethod
     def from_dense(
@@ -71,7 +73,7 @@ class BSRMatrix:
         """Of a SciPy matrix, as `blackwellsparsek.from_scipy`, on the CPU."""
         from .io import from_scipy
 
-        return as_bsr(from_scipy(matrix, block, dtype))
+        return cls.from_torch(from_scipy(matrix, block, dtype))
 
     def to_scipy(self):
         """A SciPy BSR matrix of float32."""

@@ -73,6 +73,14 @@ def test_sparse_mm_of_matrices_in_compiled_code(device):
     )
 
 
+def test_a_matrix_of_torch_in_compiled_code(device):
+    torch.compiler.reset()
+    A = bsk.BSRMatrix.from_torch(random_bsr(64, 96, dtype=torch.float32, device=device))
+    B = random_dense(96, 24, torch.float32, device)
+    product = torch.compile(lambda A, B: bsk.sparse_mm(A, B), fullgraph=True, backend="aot_eager")
+    assert_same([product(A, B)], [A.to_dense() @ B], 1e-4)
+
+
 def test_exported_program_takes_other_sizes(device, tmp_path):
     block = Block(device).eval()
     tokens = torch.export.Dim("tokens", min=2, max=4096)
