@@ -41,7 +41,8 @@ def sparse_mm(
     Parameters
     ----------
     A : torch.Tensor, BSRMatrix, or SciPy matrix
-        Sparse [m, k] of float16, bfloat16 or float32, on CUDA or the CPU. BSR matrices with block sides in
+        Sparse [m, k] of float16, bfloat16 or float32, on CUDA or the CPU; in float64, for
+        torch.autograd.gradcheck, torch computes it densely. BSR matrices with block sides in
         {16, 32, 64, 128, 256} are used where they are. CSR, CSC and COO ones are put into blocks of the size
         that the cost model predicts to be fastest, or made dense where that is: `explain` tells. What was
         made is kept as long as such a tensor lives; a SciPy matrix is converted in every call.
@@ -110,7 +111,8 @@ def sparse_mm(
     matrix, B = _autocast(matrix, B)
     require_dense("B", B, matrix, (2, 3))
     check_factors(matrix, B)
-    if not _differentiable(matrix, B, out, bias, residual):
+    by_torch = matrix.dtype is torch.float64 and out is None and out_dtype is None  # no kernel computes it
+    if not by_torch and not _differentiable(matrix, B, out, bias, residual):
         if isinstance(matrix, BSRMatrix):
             return fused_product(
                 matrix, B, out, out_dtype, alpha, beta, bias, bias_axis, activation, residual, plan
