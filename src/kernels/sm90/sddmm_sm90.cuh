@@ -70,7 +70,6 @@ struct SddmmSm90 {
         std::uint64_t empty[kStages];
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     /// A work item: its tile and steps [begin, end).
     struct Task {
@@ -177,8 +176,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
     start_cluster<Kernel::kStages>(shared, d1_map, d2_map, epilogue.c_map, 1, kConsumers);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         if (threadIdx.x == 0) {
@@ -196,7 +194,7 @@ constexpr auto kSddmmSm90 =
 
 template <SddmmSm90Config kConfig>
 void prepare_sddmm_sm90_instance() {
-    prepare_clusters(kSddmmSm90<kConfig>, sizeof(typename SddmmSm90<kConfig>::SharedStorage));
+    prepare_clusters<typename SddmmSm90<kConfig>::SharedStorage>(kSddmmSm90<kConfig>);
 }
 
 template <SddmmSm90Config kConfig>
@@ -230,9 +228,10 @@ void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
                                  sums.arrivals,
                                  static_cast<int>(ceil_div(launch.n, kTileK)),
                                  launch.block_k};
-    launch_clusters(kSddmmSm90<kConfig>, launch.streams, 1, kThreads, sizeof(typename Kernel::SharedStorage),
-                    stream, map_of(d1, kConfig.d1_layout, launch.m, launch.n, launch.ld1),
-                    map_of(d2, kConfig.d2_layout, launch.n, launch.k, launch.ld2), epilogue, params);
+    launch_clusters<typename Kernel::SharedStorage>(
+        kSddmmSm90<kConfig>, launch.streams, 1, kThreads, stream,
+        map_of(d1, kConfig.d1_layout, launch.m, launch.n, launch.ld1),
+        map_of(d2, kConfig.d2_layout, launch.n, launch.k, launch.ld2), epilogue, params);
 }
 
 }  // namespace bsk

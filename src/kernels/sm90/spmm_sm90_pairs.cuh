@@ -19,6 +19,7 @@
 // Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
 //
 //   a[stages]   2 x (64 rows x 64)                                  K-major, 8 KiB for each row of the pair
+//               of A transposed: 2 x (64 rows of a stored block x 64 of its columns)   MN-major
 //   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB
 //               B col major: 256 rows of n x 64 columns of k        K-major
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 KiB each
@@ -28,19 +29,23 @@
 //               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
+#include <type_traits>
+
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/pairs_config.h"
 #include "kernels/sm90/pairs_walk.cuh"
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/ring.cuh"
 #include "kernels/sm90/tensor_map.h"
-#include "kernels/sm90/tile_walk.cuh"
 
 namespace bsk {
 
-template <SpmmSm90PairsConfig kConfig>
+/// kTransposeA: the stored blocks are read transposed, at the places that SpmmLaunch::pair_sources gives.
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 struct SpmmSm90Pairs {
     static constexpr int kStages = 4;  // what fits in 227 KiB
     static constexpr int kWarps = kWarpgroupThreads / 32;
@@ -50,9 +55,11 @@ struct SpmmSm90Pairs {
     static constexpr int kBytesB = kTileK * kTileN * 2;
     /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
-    using State = PipelineState<kStages>;
-    using Loop = Mainloop<kConfig.dtype, 0, kTransposeB, kStages>;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>;
+    using BlockReader = std::conditional_t<kTransposeA, SourceReader, PairReader>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
+    using State = typename Loop::State;
+    using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                                            WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
@@ -63,16 +70,15 @@ struct SpmmSm90Pairs {
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
         int rows[kStages];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     // ---- Producers: one thread each ---------------------------------------------------------------------
 
-    /// Stored blocks of one row of the pair.
+    /// Stored blocks of one row of the pair. In a cluster of 2 this CTA loads half the lines of each for both.
     __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
         State state;
-        PairReader reader(p, begin, end);
-        const int share = rank * (kPairBlockRows / 2);  // its half of a block, in a cluster of 2
+        BlockReader reader(p, begin, end, row);
+        const int share = rank * (kPairBlockRows / 2);
         for (int item = begin; item < end; ++item) {
             int next = 0;
             const PairTile tile = reader.take(next);
@@ -81,9 +87,10 @@ struct SpmmSm90Pairs {
             int at = tile.step;
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
-                const bool stored = (next >> row & 1) != 0;
+                const int step = next;
+                const bool stored = kTransposeA ? step >= 0 : (step >> row & 1) != 0;
                 at += direction;
-                next = left > 1 ? __ldg(p.steps + at) : 0;
+                next = left > 1 ? reader.step(at) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -91,11 +98,14 @@ struct SpmmSm90Pairs {
                     ptx::mbarrier_arrive_expect_tx(full, stored ? kBytesA : 0);
                     if (stored) {
                         std::uint16_t* a = shared.a[state.stage][row];
-                        const int y = block * kPairBlockRows;
+                        const int x = kTransposeA ? 0 : k;
+                        const int y = kTransposeA ? step * p.block_k + k : block * kPairBlockRows;
+                        const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
                         if (p.cluster == 2) {
-                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11);
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, x, y + share, 0b11,
+                                                    policy);
                         } else {
-                            ptx::tma_load(a, &a_map, full, k, y);
+                            ptx::tma_load(a, &a_map, full, x, y, policy);
                         }
                     }
                     state.advance();
@@ -164,18 +174,11 @@ struct SpmmSm90Pairs {
         int held = -1;  ///< the stage that the wgmma in flight read, if any are
     };
 
-    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
-        const int lane = threadIdx.x % 32;
-        if (lane < cluster) {
-            ptx::mbarrier_arrive_cluster(&shared.empty[stage], lane);
-        }
-    }
-
     /// Waits for the wgmma in flight and releases their stage.
     __device__ static void drain(SharedStorage& shared, Place& place, int cluster) {
         ptx::wgmma_wait<0>();
         if (place.held >= 0) {
-            release(shared, place.held, cluster);
+            release_stage_of_warp(&shared.empty[place.held], cluster);
         }
         place.held = -1;
     }
@@ -191,13 +194,13 @@ struct SpmmSm90Pairs {
                 drain(shared, place, cluster);
             }
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            const int rows = __shfl_sync(0xFFFFFFFF, shared.rows[state.stage], 0);
+            const int rows = same_in_warp(shared.rows[state.stage]);
             if ((rows >> consumer & 1) != 0) {
                 --left;
                 return true;
             }
             drain(shared, place, cluster);
-            release(shared, state.stage, cluster);
+            release_stage_of_warp(&shared.empty[state.stage], cluster);
             state.advance();
         }
         return false;
@@ -213,20 +216,11 @@ struct SpmmSm90Pairs {
 #pragma unroll 1
         for (int own = 0; find_own(shared, place, left, cluster, consumer); ++own) {
             State& state = place.state;
-            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage][consumer], 0);
-            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
-            ptx::wgmma_fence();
-#pragma unroll
-            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
-                ptx::wgmma_m64n256k16<kConfig.dtype, 0, kTransposeB>(acc, a + 2 * k16,
-                                                                     b + (kTransposeB ? 128 : 2) * k16);
-            }
-            ptx::wgmma_commit();
+            Loop::start(acc, shared.a[state.stage][consumer], shared.b[state.stage]);
             meanwhile(own);
             ptx::wgmma_wait<1>();
             if (place.held >= 0) {
-                release(shared, place.held, cluster);
+                release_stage_of_warp(&shared.empty[place.held], cluster);
             }
             place.held = state.stage;
             state.advance();
@@ -279,11 +273,11 @@ struct SpmmSm90Pairs {
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC>
+template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC, bool kTransposeA>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90_pairs(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
                     const __grid_constant__ EpilogueParams epilogue, const SpmmSm90PairsParams p) {
-    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}>;
+    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}, kTransposeA>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -295,11 +289,10 @@ __global__ void __launch_bounds__(kThreads, 1)
     start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
                                    kConsumers * Kernel::kWarps * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+        const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
         if (threadIdx.x % 32 == 0 && begin < end) {
             if (warp < 2) {
                 Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
@@ -317,27 +310,30 @@ __global__ void __launch_bounds__(kThreads, 1)
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 constexpr auto kSpmmSm90Pairs =
-    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout>;
+    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout, kTransposeA>;
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 void prepare_spmm_sm90_pairs_instance() {
-    prepare_clusters(kSpmmSm90Pairs<kConfig>, sizeof(typename SpmmSm90Pairs<kConfig>::SharedStorage));
+    prepare_clusters<typename SpmmSm90Pairs<kConfig, kTransposeA>::SharedStorage>(
+        kSpmmSm90Pairs<kConfig, kTransposeA>);
 }
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
-    using Kernel = SpmmSm90Pairs<kConfig>;
+    using Kernel = SpmmSm90Pairs<kConfig, kTransposeA>;
     const int cluster = launch.choice.cluster;
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;
     const void* b = launch.k > 0 ? launch.b : launch.c;
     // Whole panels only: the columns behind the last would be those of the next row.
     const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
-    const CUtensorMap a_map =
-        make_tensor_map(values, kConfig.dtype, launch.nnzb * kPairBlockRows, launch.block_k, launch.block_k,
-                        kPairBlockRows / cluster, kTileK);
+    // Of a stored block: rows, or of a transposed A columns of k.
+    const int lines = kTransposeA ? launch.block_k : kPairBlockRows;
+    const int line = kTransposeA ? kPairBlockRows : launch.block_k;
+    const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * lines, line, line,
+                                              kPairBlockRows / cluster, kTileK);
     const CUtensorMap b_map =
         one_box_b ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kTileK,
                                    kTileN / kPanelCols, launch.batch, launch.stride_b)
@@ -351,9 +347,12 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                      static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                      launch.block_k,
                                      cluster,
-                                     one_box_b};
-    launch_clusters(kSpmmSm90Pairs<kConfig>, launch.streams, cluster, kThreads,
-                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+                                     one_box_b,
+                                     launch.keeps_b_in_l2,
+                                     launch.pair_sources};
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Pairs<kConfig, kTransposeA>, launch.streams,
+                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
+                                                    params);
 }
 
 }  // namespace bsk
