@@ -95,9 +95,9 @@ def test_records_of_another_gpu_or_other_kernels_are_not_mixed_in(tmp_path, monk
 
 
 def disassembler(tmp_path: Path, monkeypatch, script: str) -> environment.InstructionCount:
-    """Counts by a cuobjdump that is this script."""
+    """Counts by a cuobjdump that extracts two cubins and disassembles each by this script."""
     tool = tmp_path / "cuobjdump"
-    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.write_text(f'#!/bin/sh\n[ "$1" = -xelf ] && exec touch a.cubin "b c.cubin"\n{script}\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     return environment.InstructionCount(torch.device("cuda"))
@@ -108,7 +108,7 @@ def test_instructions_are_counted_while_cases_are_measured(tmp_path, monkeypatch
     count = disassembler(tmp_path, monkeypatch, "sleep 0.5; printf 'HGMMA.64x256\\nUTMALDG.2D\\nHGMMA\\n'")
     assert count.added_to(known) == known
     found = count.added_to(known, 10)
-    assert (found.hgmma, found.utmaldg) == (2, 1)
+    assert (found.hgmma, found.utmaldg) == (4, 2)
     assert count.added_to(known) == found
 
 

@@ -8,6 +8,7 @@ from ..measure import interleaved_medians
 from .cases import DTYPES, CaseSpec
 
 _BEGINNING_SECONDS = 30.0  #: of libraries, compilers and tuners in the first cases
+_BESIDES_SECONDS = 0.5  #: of each case: its data, and releasing it
 #: What an implementation takes at least where launches are long, in dense products of the case.
 _DENSE_PRODUCTS_EACH = 6
 _TIMED_SIZE = 4096
@@ -22,7 +23,8 @@ def expected_seconds(
     rates = {dtype: _dense_rate(DTYPES[dtype], device) for dtype in {spec.dtype for spec in specs}}
     each = implementations * _DENSE_PRODUCTS_EACH
     return _BEGINNING_SECONDS + sum(
-        max(seconds_per_case, each * 2 * spec.size**2 * spec.n / rates[spec.dtype]) for spec in specs
+        _BESIDES_SECONDS + max(seconds_per_case, each * 2 * spec.size**2 * spec.n / rates[spec.dtype])
+        for spec in specs
     )
 
 

@@ -88,6 +88,8 @@ def run(options: Options) -> Results:
             environment = instructions.added_to(results.environment)
             results = replace(results, environment=environment).with_records(tuple(records))
             write_results(results, options.output)
+        if instructions.running:
+            print(f"Counting wgmma and TMA loads in the library, for {_DISASSEMBLY_SECONDS} s at most.")
         environment = instructions.added_to(results.environment, _DISASSEMBLY_SECONDS)
         results = replace(results, environment=environment)
         write_results(results, options.output)
