@@ -27,12 +27,14 @@
 // The last tiles are split along n, see partial_sums.cuh.
 #pragma once
 
+#include <algorithm>
+
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
-#include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/sddmm_config.h"
+#include "kernels/sm90/sddmm_values.cuh"
 #include "kernels/sm90/tensor_map.h"
 #include "plan/sddmm_tiles.h"
 
@@ -46,29 +48,34 @@ struct SddmmSm90Params {
     const TilePart* parts;
     float* partials;         ///< for each slot and consumer 64 x 256 partial sums
     std::int32_t* arrivals;  ///< zeros, for each split tile and consumer
-    int steps;               ///< of 64 of n
+    void* values;            ///< [nnzb * block_m, block_k]
+    float alpha;
+    float beta;
+    int steps;  ///< of 64 of n
     int block_k;
 };
 
 template <SddmmSm90Config kConfig>
 struct SddmmSm90 {
     static constexpr int kStages = 4;
+    static constexpr int kUnit = kConfig.unit;
+    static constexpr int kTileRows = kSddmmTileM / kUnit;  ///< unit rows
+    static constexpr int kTileCols = kSddmmTileN / kUnit;  ///< unit columns
     static constexpr int kTransposeA = kConfig.d1_layout == Layout::col_major ? 1 : 0;
     static constexpr int kTransposeB = kConfig.d2_layout == Layout::row_major ? 1 : 0;
-    static constexpr int kPiece = kSddmmUnit * kTileK;  ///< elements
-    static constexpr int kStageBytes = (kSddmmTileRows + kSddmmTileCols) * kPiece * 2;
-    using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages>;
+    static constexpr int kPiece = kUnit * kTileK;  ///< elements
+    /// A TMA instruction costs its warp about 100 ns (docs/worklog/grouped-rows.md): three a step each.
+    static constexpr int kProducers = std::min(kTileRows, 4);
+    static constexpr int kWarpBytes = (kTileRows + kTileCols) / kProducers * kPiece * 2;  ///< of a stage
+    using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages, kUnit>;
     using State = typename Loop::State;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.values_dtype, Layout::row_major, 2>;
-    static_assert(kSddmmTileRows == kConsumers && kSddmmTileCols * kSddmmUnit == kTileN);
+    static_assert(kSddmmTileM == kConsumers * 64 && kSddmmTileN == kTileN);
 
     struct alignas(1024) SharedStorage {
-        std::uint16_t a[kStages][kSddmmTileRows * kPiece];
-        std::uint16_t b[kStages][kSddmmTileCols * kPiece];
-        std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint16_t a[kStages][kTileRows * kPiece];
+        std::uint16_t b[kStages][kTileCols * kPiece];
         std::uint64_t full[kStages];
         std::uint64_t empty[kStages];
-        std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
     static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
@@ -86,44 +93,61 @@ struct SddmmSm90 {
               end(part < 0 ? p.steps : p.parts[part].block_end) {}
     };
 
-    // ---- Producer: one thread ---------------------------------------------------------------------------
+    /// All threads; the barriers are ready after it.
+    __device__ static void start(SharedStorage& shared, const CUtensorMap& d1_map,
+                                 const CUtensorMap& d2_map) {
+        if (threadIdx.x == 0) {
+            ptx::prefetch_tensor_map(&d1_map);
+            ptx::prefetch_tensor_map(&d2_map);
+            for (int stage = 0; stage < kStages; ++stage) {
+                ptx::mbarrier_init(&shared.full[stage], kProducers);
+                ptx::mbarrier_init(&shared.empty[stage], kConsumers);
+            }
+            ptx::fence_mbarrier_init();
+        }
+        __syncthreads();
+    }
 
+    // ---- Producers: one thread each ---------------------------------------------------------------------
+
+    /// Loads every kProducers-th piece from `producer` on.
     __device__ static void produce(SharedStorage& shared, const CUtensorMap& d1_map,
-                                   const CUtensorMap& d2_map, const SddmmSm90Params& p, int begin, int end) {
+                                   const CUtensorMap& d2_map, const SddmmSm90Params& p, int begin, int end,
+                                   int producer) {
         State state;
         for (int item = begin; item < end; ++item) {
             const Task task(p, item);
-            int rows[kSddmmTileRows];
-            int cols[kSddmmTileCols];
+            int rows[kTileRows / kProducers];
+            int cols[kTileCols / kProducers];
 #pragma unroll
-            for (int i = 0; i < kSddmmTileRows; ++i) {
-                rows[i] = p.tiles[task.tile].rows[i] * kSddmmUnit;
+            for (int i = 0; i < kTileRows / kProducers; ++i) {
+                rows[i] = p.tiles[task.tile].rows[i * kProducers + producer] * kUnit;
             }
 #pragma unroll
-            for (int j = 0; j < kSddmmTileCols; ++j) {
-                cols[j] = p.tiles[task.tile].cols[j] * kSddmmUnit;
+            for (int j = 0; j < kTileCols / kProducers; ++j) {
+                cols[j] = p.tiles[task.tile].cols[j * kProducers + producer] * kUnit;
             }
 #pragma unroll 1
             for (int step = task.begin; step < task.end; ++step) {
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
-                ptx::mbarrier_arrive_expect_tx(full, kStageBytes);
+                ptx::mbarrier_arrive_expect_tx(full, kWarpBytes);
 #pragma unroll
-                for (int i = 0; i < kSddmmTileRows; ++i) {
-                    load<kTransposeA>(shared.a[state.stage] + i * kPiece, d1_map, full, rows[i],
-                                      step * kTileK);
+                for (int i = 0; i < kTileRows / kProducers; ++i) {
+                    load<kTransposeA>(shared.a[state.stage] + (i * kProducers + producer) * kPiece, d1_map,
+                                      full, rows[i], step * kTileK);
                 }
 #pragma unroll
-                for (int j = 0; j < kSddmmTileCols; ++j) {
-                    load<kTransposeB>(shared.b[state.stage] + j * kPiece, d2_map, full, cols[j],
-                                      step * kTileK);
+                for (int j = 0; j < kTileCols / kProducers; ++j) {
+                    load<kTransposeB>(shared.b[state.stage] + (j * kProducers + producer) * kPiece, d2_map,
+                                      full, cols[j], step * kTileK);
                 }
                 state.advance();
             }
         }
     }
 
-    /// 64 rows of D1 (columns of D2) from `unit` on by 64 of n from `n` on; zeros outside.
+    /// kUnit rows of D1 (columns of D2) from `unit` on by 64 of n from `n` on; zeros outside.
     template <int kTransposed>
     __device__ static void load(std::uint16_t* piece, const CUtensorMap& map, std::uint64_t* full, int unit,
                                 int n) {
@@ -132,67 +156,77 @@ struct SddmmSm90 {
 
     // ---- Consumers: 128 threads each --------------------------------------------------------------------
 
-    __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
-                                   const SddmmSm90Params& p, int begin, int end, int consumer) {
-        TileEpilogue epilogue(epilogue_params, shared.c[consumer],
-                              &shared.c_full[consumer * TileEpilogue::kBuffers], kEpilogueBarrier + consumer);
+    __device__ static void consume(SharedStorage& shared, const SddmmSm90Params& p, int begin, int end,
+                                   int consumer) {
         State state;
         for (int item = begin; item < end; ++item) {
             const Task task(p, item);
             float acc[128] = {};
-            Loop::multiply(acc, shared, state, task.end - task.begin, consumer * kPiece, 1, [](int) {});
+            Loop::multiply(acc, shared, state, task.end - task.begin, consumer * 64 * kTileK, 1, [](int) {});
             Loop::finish(acc);
             if (task.begin < task.end) {
                 Loop::release_last(shared, state, 1);
             }
-            if (!add_partial_sums(acc, p, task.part, consumer, kConsumers, kEpilogueBarrier + consumer)) {
+            if (add_partial_sums(acc, p, task.part, consumer, kConsumers, kEpilogueBarrier + consumer)) {
+                store(acc, p, p.tiles[task.tile], consumer);
+            }
+        }
+    }
+
+    /// What is stored of this consumer's 64 x 256 sums.
+    __device__ static void store(const float (&acc)[128], const SddmmSm90Params& p, const SddmmTile& tile,
+                                 int consumer) {
+        using Value = std::conditional_t<kConfig.values_dtype == DType::f32, float, std::uint16_t>;
+        const int row =
+            consumer * 64 + static_cast<int>(threadIdx.x) % kWarpgroupThreads / 32 * 16;  // of the tile
+#pragma unroll
+        for (int unit = 0; unit < kTileCols; ++unit) {
+            const int out = tile.out[row / kUnit][unit];
+            if (out < 0) {
                 continue;
             }
-            const SddmmTile& tile = p.tiles[task.tile];
-            epilogue.store(
-                acc,
-                [&](int offset) {
-                    const int unit = offset / kSddmmUnit;
-                    const int row = tile.out[consumer][unit];
-                    const int col = (tile.cols[unit] * kSddmmUnit) % p.block_k + offset % kSddmmUnit;
-                    // Where nothing is stored, outside to the right: TMA writes to no place that is negative.
-                    return row < 0 ? int2{0, p.block_k} : int2{row, col};
-                },
-                0);
+            Value* values = static_cast<Value*>(p.values) +
+                            static_cast<std::int64_t>(out + row % kUnit) * p.block_k +
+                            tile.cols[unit] * kUnit % p.block_k;
+#pragma unroll
+            for (int col = 0; col < kUnit; col += 16) {
+                store_values<kConfig.values_dtype>(values + col, p.block_k, acc + (unit * kUnit + col) / 2,
+                                                   p.alpha, p.beta);
+            }
         }
-        epilogue.finish_stores();
     }
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeV, Layout kLayout1, Layout kLayout2>
+template <DType kType, DType kTypeV, int kUnit, Layout kLayout1, Layout kLayout2>
 __global__ void __launch_bounds__(kThreads, 1)
     sddmm_sm90(const __grid_constant__ CUtensorMap d1_map, const __grid_constant__ CUtensorMap d2_map,
-               const __grid_constant__ EpilogueParams epilogue, const SddmmSm90Params p) {
-    using Kernel = SddmmSm90<SddmmSm90Config{kType, kTypeV, kLayout1, kLayout2}>;
+               const SddmmSm90Params p) {
+    using Kernel = SddmmSm90<SddmmSm90Config{kType, kTypeV, kUnit, kLayout1, kLayout2}>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
     const int begin = p.work_offsets[blockIdx.x];
     const int end = p.work_offsets[blockIdx.x + 1];
 
-    start_cluster<Kernel::kStages>(shared, d1_map, d2_map, epilogue.c_map, 1, kConsumers);
+    Kernel::start(shared, d1_map, d2_map);
 
     // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+    const int warpgroup = warp * 32 / kWarpgroupThreads;
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        if (threadIdx.x == 0) {
-            Kernel::produce(shared, d1_map, d2_map, p, begin, end);
+        if (warp < Kernel::kProducers && threadIdx.x % 32 == 0) {
+            Kernel::produce(shared, d1_map, d2_map, p, begin, end, warp);
         }
     } else {
         ptx::take_registers<kConsumerRegisters>();
-        Kernel::consume(shared, epilogue, p, begin, end, warpgroup - 1);
+        Kernel::consume(shared, p, begin, end, warpgroup - 1);
     }
 }
 
 template <SddmmSm90Config kConfig>
 constexpr auto kSddmmSm90 =
-    &sddmm_sm90<kConfig.dtype, kConfig.values_dtype, kConfig.d1_layout, kConfig.d2_layout>;
+    &sddmm_sm90<kConfig.dtype, kConfig.values_dtype, kConfig.unit, kConfig.d1_layout, kConfig.d2_layout>;
 
 template <SddmmSm90Config kConfig>
 void prepare_sddmm_sm90_instance() {
@@ -202,37 +236,25 @@ void prepare_sddmm_sm90_instance() {
 template <SddmmSm90Config kConfig>
 void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
     using Kernel = SddmmSm90<kConfig>;
-    const auto map_of = [](const void* data, Layout layout, std::int64_t rows, std::int64_t cols,
-                           std::int64_t ld) {
-        const bool row_major = layout == Layout::row_major;
-        return make_tensor_map(data, kConfig.dtype, row_major ? rows : cols, row_major ? cols : rows, ld,
-                               kSddmmUnit, kTileK);
+    /// `lines` of the operand along n have 64-element boxes; else the units' lines do.
+    const auto map_of = [](const void* data, std::int64_t units, std::int64_t n, std::int64_t ld,
+                           bool transposed) {
+        return transposed ? make_tensor_map(data, kConfig.dtype, n, units, ld, kTileK, Kernel::kUnit)
+                          : make_tensor_map(data, kConfig.dtype, units, n, ld, Kernel::kUnit, kTileK);
     };
     // With n = 0 the operands may be null: any address makes a valid map.
     const void* d1 = launch.n > 0 ? launch.d1 : launch.values;
     const void* d2 = launch.n > 0 ? launch.d2 : launch.values;
-    SpmmLaunch values;  // the values as the C of a product
-    values.m = launch.nnzb * launch.block_m;
-    values.n = launch.block_k;
-    values.c = launch.values;
-    values.ldc = launch.block_k;
-    values.stride_c = values.m * values.n;
-    values.residual = launch.values;
-    values.alpha = launch.alpha;
-    values.beta = launch.beta;
-    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(values, false);
     const PartialSums sums(launch.part_count, launch.split_tiles, kConsumers, stream);
-    const SddmmSm90Params params{launch.tiles,
-                                 launch.work_offsets,
-                                 launch.work,
-                                 launch.parts,
-                                 sums.partials,
-                                 sums.arrivals,
-                                 static_cast<int>(ceil_div(launch.n, kTileK)),
+    const SddmmSm90Params params{launch.tiles,  launch.work_offsets,
+                                 launch.work,   launch.parts,
+                                 sums.partials, sums.arrivals,
+                                 launch.values, launch.alpha,
+                                 launch.beta,   static_cast<int>(ceil_div(launch.n, kTileK)),
                                  launch.block_k};
     launch_clusters(kSddmmSm90<kConfig>, launch.streams, 1, kThreads, sizeof(typename Kernel::SharedStorage),
-                    stream, map_of(d1, kConfig.d1_layout, launch.m, launch.n, launch.ld1),
-                    map_of(d2, kConfig.d2_layout, launch.n, launch.k, launch.ld2), epilogue, params);
+                    stream, map_of(d1, launch.m, launch.n, launch.ld1, Kernel::kTransposeA),
+                    map_of(d2, launch.k, launch.n, launch.ld2, Kernel::kTransposeB), params);
 }
 
 }  // namespace bsk
