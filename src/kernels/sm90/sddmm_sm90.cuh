@@ -1,30 +1,30 @@
-// sddmm_sm90: values = alpha*(D1*D2) + beta*values at the stored blocks, for Hopper; block sides are multiples of 64.
+// sddmm_sm90: values = alpha*(D1*D2) + beta*values at the stored blocks, for Hopper; block sides are 32 and more.
 //
-// Persistent and warp-specialised, as spmm_sm90. A CTA takes the tiles of its stream in order. A tile is two unit rows of 64
-// rows of D1 times four unit columns of 64 columns of D2 (plan/sddmm_tiles.h): 128 x 256 products, of which those at stored
-// units are kept. It walks n in steps of 64; warpgroup 0 is the producer: one thread loads the tile's six pieces of 64 x 64
-// elements a step by TMA. Warpgroups 1 and 2 are consumers, one for each unit row: wgmma m64n256k16.
+// Blocks are cut into units of 64 x 64, or of 32 x 32 where a side of them is 32. Persistent and warp-specialised, as spmm_sm90:
+// a CTA takes the tiles of its stream in order. A tile is 128 rows of D1 times 256 columns of D2, in units of both, wherever
+// these lie (plan/sddmm_tiles.h): of its products those at stored units are kept. It walks n in steps of 64. Warpgroup 0 loads
+// the tile's pieces of D1 and D2, unit x 64 elements a step each, by TMA, one thread of two or four of its warps.
+// Warpgroups 1 and 2 are consumers, each for 64 rows: wgmma m64n256k16.
 //
-//                      four unit columns of D2, wherever they lie
+//                      four unit columns of 64 of D2 (or eight of 32)
 //                     ┌────┬────┬────┬────┐
 //                   n │    │    │    │    │  64 a step
 //                     └────┴────┴────┴────┘
 //        n     ┌────┐ ┌────┬────┬────┬────┐
-//   unit row   │    │ │    │ -  │    │    │  consumer 0; -: not stored, computed but not kept
+//   unit row   │    │ │    │ -  │    │    │  consumer 0 (or two unit rows); -: not stored, computed but not kept
 //              ├────┤ ├────┼────┼────┼────┤
 //   unit row   │    │ │    │    │ -  │    │  consumer 1
 //              └────┘ └────┴────┴────┴────┘
 //
-// Shared memory, rows of 128 bytes under the 128-byte swizzle:
+// Shared memory:
 //
-//   a[stages]   2 x (64 x 64)   D1 col major: MN-major; row major: K-major
-//   b[stages]   4 x (64 x 64)   D2 row major: MN-major; col major: K-major
-//   c[2]        staging of each consumer's epilogue (epilogue.cuh)
-//   barriers    full[stages]: 1 arrival (producer) + the bytes of the stage; consumers wait
-//               empty[stages]: 1 arrival of each consumer warpgroup; the producer waits
-//               c_full[2][buffers]: 1 arrival + the bytes of a chunk of the values before; its warpgroup waits
+//   a[stages]   128 x 64   D1 col major: MN-major pieces, lines of a unit's width under the swizzle of as many bytes;
+//                          row major: K-major, lines of 128 bytes under the 128-byte swizzle
+//   b[stages]   256 x 64   D2 row major: MN-major; col major: K-major
+//   barriers    full[stages]: 1 arrival and the bytes of each producer; consumers wait
+//               empty[stages]: 1 arrival of each consumer warpgroup; the producers wait
 //
-// The last tiles are split along n, see partial_sums.cuh.
+// The last tiles may be split along n, see partial_sums.cuh. Values go straight from registers to memory (sddmm_values.cuh).
 #pragma once
 
 #include <algorithm>
@@ -236,7 +236,6 @@ void prepare_sddmm_sm90_instance() {
 template <SddmmSm90Config kConfig>
 void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
     using Kernel = SddmmSm90<kConfig>;
-    /// `lines` of the operand along n have 64-element boxes; else the units' lines do.
     const auto map_of = [](const void* data, std::int64_t units, std::int64_t n, std::int64_t ld,
                            bool transposed) {
         return transposed ? make_tensor_map(data, kConfig.dtype, n, units, ld, kTileK, Kernel::kUnit)
