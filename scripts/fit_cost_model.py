@@ -1,14 +1,8 @@
 #!/usr/bin/env python3
 """Fit the cost model's constants to the records of `bsk sweep`, and judge the choice that follows from them.
 
-A record holds the terms of its plan (src/plan/cost_model.h) and the measured time. For each variant of a
-kernel the constants of
-
-    fixed + max(tiles*tile + longer + (1 - overlap)*shorter, bytes/(bandwidth*memory_share))
-
-with the longer and the shorter of steps*step and units*unit are found by least squares on the relative
-error: which is longer is taken from the last round's constants, overlap is 0 or 1, what remains is
-linear with constants that must not be negative.
+A record holds the terms of its plan (src/plan/cost_model.h) and the measured time. The constants of each
+variant of a kernel are found by cost_fit.py.
 src/plan/cost_constants.h is rewritten; variants without records keep what they have. With ``--check``
 nothing is written.
 """
@@ -16,7 +10,6 @@ nothing is written.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import re
 import sys
@@ -24,20 +17,18 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from cost_fit import NAMES, Constants, best_fit, predict, relative_error
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTANTS = ROOT / "src" / "plan" / "cost_constants.h"
 MODELS = ROOT / "src" / "plan" / "device_models.cpp"
 ROW = re.compile(r'CostConstants\{"([^"]+)", ([^}]*)\}')
-NAMES = ("fixed", "tile", "step", "unit", "memory_share", "overlap")
 DENSE = "dense_cublas"
 EXPAND = "expand"  #: writing A into a dense matrix: what dense_cublas takes longer where it does so each time
 FEWEST_RECORDS = 6
-ROUNDS = 40
 SLACK = 1.05  #: what auto may cost over the fastest kernel
 
 Record = dict
-Constants = dict[str, float]
 
 
 def memory_rate() -> float:
@@ -96,88 +87,6 @@ def terms_of(records: list[Record], rate: float) -> np.ndarray:
     """Return one row a record: tiles, steps, units, and the microseconds to move its bytes."""
     rows = [record["plan"]["terms"] for record in records]
     return np.array([[t["tiles"], t["steps"], t["units"], t["bytes"] / rate] for t in rows])
-
-
-def predict(terms: np.ndarray, c: Constants) -> np.ndarray:
-    """Apply the cost model."""
-    return c["fixed"] + np.maximum(work_of(terms, c), terms[:, 3] / c["memory_share"])
-
-
-def work_of(terms: np.ndarray, c: Constants) -> np.ndarray:
-    """Return the microseconds of tiles, steps and units."""
-    tiles, steps, units, _ = terms.T
-    by_steps, by_units = steps * c["step"], units * c["unit"]
-    shorter = np.minimum(by_steps, by_units)
-    return tiles * c["tile"] + np.maximum(by_steps, by_units) + (1 - c["overlap"]) * shorter
-
-
-def non_negative(features: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least squares with no negative coefficient; the features are few enough to try every subset."""
-    count = features.shape[1]
-    best, best_error = np.zeros(count), float(np.sum(target**2))
-    for size in range(1, count + 1):
-        for chosen in map(list, itertools.combinations(range(count), size)):
-            found, *_ = np.linalg.lstsq(features[:, chosen], target, rcond=None)
-            error = float(np.sum((features[:, chosen] @ found - target) ** 2))
-            if error < best_error and (found >= 0).all():
-                best, best_error = np.zeros(count), error
-                best[chosen] = found
-    return best
-
-
-def relative_error(terms: np.ndarray, times: np.ndarray, c: Constants) -> float:
-    """Root mean square of the relative errors."""
-    return float(np.sqrt(np.mean((predict(terms, c) / times - 1) ** 2)))
-
-
-def fit(terms: np.ndarray, times: np.ndarray, start: Constants) -> Constants:
-    """Improve `start` for as long as that lowers the relative error."""
-    best, current = dict(start), dict(start)
-    for _ in range(ROUNDS):
-        tiles, steps, units, memory = terms.T
-        step_counts = steps * current["step"] >= units * current["unit"]
-        by_work = work_of(terms, current) >= memory / current["memory_share"]
-        apart = 1 - current["overlap"]
-        features = np.stack(
-            [
-                np.ones_like(times),
-                tiles * by_work,
-                steps * by_work * np.where(step_counts, 1, apart),
-                units * by_work * np.where(step_counts, apart, 1),
-                memory * ~by_work,
-            ],
-            axis=1,
-        )
-        found = non_negative(features / times[:, None], np.ones_like(times))
-        used = features.any(axis=0)
-        new = dict(current)
-        for name, value, seen in zip(NAMES[:4], found, used, strict=False):
-            if seen:
-                new[name] = float(value)
-        if used[4] and found[4] > 0:
-            new["memory_share"] = float(1 / found[4])
-        # Half a step: which side of a max counts must not jump to and fro.
-        current = {name: (current[name] + new[name]) / 2 for name in NAMES}
-        if relative_error(terms, times, current) < relative_error(terms, times, best):
-            best = dict(current)
-    return best
-
-
-def starts(old: Constants) -> list[Constants]:
-    """Return constants to begin a fit from: which side of a max counts at first decides where it ends."""
-    return [
-        {
-            **old,
-            "step": old["step"] * step,
-            "unit": old["unit"] * unit,
-            "memory_share": share,
-            "overlap": overlap,
-        }
-        for step in (0.5, 1, 2)
-        for unit in ((0.5, 1, 2) if old["unit"] else (1,))
-        for share in (0.3, 0.6, 1)
-        for overlap in ((0, 1) if old["unit"] else (1,))
-    ]
 
 
 def read_constants() -> dict[str, Constants]:
@@ -283,8 +192,7 @@ def main() -> int:
             if len(group) >= FEWEST_RECORDS:
                 terms = terms_of(group, rate)
                 times = np.array([microseconds(record) for record in group])
-                fits = [fit(terms, times, start) for start in starts(constants[variant])]
-                constants[variant] = min(fits, key=lambda c: relative_error(terms, times, c))
+                constants[variant] = best_fit(terms, times, constants[variant])
         write_constants(constants)
     report_variants(groups, constants, rate)
     report_choice(records, constants, rate)

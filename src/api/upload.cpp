@@ -83,8 +83,8 @@ ReplanLaunch replan_launch(const PlanState& state) {
                 "dynamic.",
                 kMostDealtStreams, schedule.streams);
         schedule.tiles_per_block = std::max(a.block_m / plan.choice.tile_m, 1);
-        schedule.tail_items =
-            static_cast<std::int32_t>(tail_items(plan.schedule.items.size(), schedule.streams));
+        schedule.most_tail_items =
+            static_cast<std::int32_t>(most_tail_items(plan.schedule.items.size(), schedule.streams));
         schedule.ticks = ticks_of(plan.tile, a, schedule, replan.lists);
     }
     return replan;
@@ -118,7 +118,9 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     const std::int64_t item_count =
         static_cast<std::int64_t>(replan.schedule.tile_rows) * replan.schedule.strips;
     const std::size_t costs = packer.reserve<std::uint32_t>(replan.schedule.tile_rows);
-    const std::size_t tail = packer.reserve<std::int32_t>(replan.schedule.tail_items);
+    const std::size_t ranked_rows = packer.reserve<std::int32_t>(replan.schedule.tile_rows);
+    const std::size_t ranked_costs = packer.reserve<std::uint32_t>(replan.schedule.tile_rows);
+    const std::size_t tail = packer.reserve<std::int32_t>(replan.schedule.most_tail_items);
     const std::size_t placements = packer.reserve<Placement>(item_count);
     const std::size_t stage_counts = packer.reserve<std::int32_t>(replan.lists.groups);
     const std::size_t unit_counts = packer.reserve<std::int32_t>(replan.lists.groups);
@@ -132,6 +134,8 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     place(replan.schedule.offsets, offsets);
     place(replan.schedule.items, items);
     place(replan.schedule.costs, costs);
+    place(replan.schedule.ranked_rows, ranked_rows);
+    place(replan.schedule.ranked_costs, ranked_costs);
     place(replan.schedule.tail, tail);
     place(replan.schedule.placements, placements);
     place(replan.lists.group_chunks, group_chunks);
@@ -162,6 +166,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.stride_b = problem.stride_b;
     launch.stride_c = problem.stride_c;
     launch.choice = state.host.choice;
+    launch.keeps_b_in_l2 = state.host.keeps_b_in_l2;
     launch.work_offsets = replan.schedule.offsets;
     launch.work = replan.schedule.items;
     place(launch.parts, parts);

@@ -52,6 +52,8 @@ struct SpmmLaunch {
     BiasAxis bias_axis = BiasAxis::row;
     Activation activation = Activation::none;
 
+    bool keeps_b_in_l2 = false;  ///< HostPlan::keeps_b_in_l2
+
     KernelChoice choice;
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only
     const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; sm90 kernels only

@@ -1,16 +1,12 @@
 #include "plan/cost_model.h"
 
 #include <algorithm>
-#include <limits>
-#include <utility>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/check.h"
-#include "base/math.h"
 #include "plan/cost_constants.h"
-#include "plan/skinny_tile.h"
-#include "plan/sm80_tile.h"
 
 namespace bsk {
 
@@ -21,11 +17,6 @@ constexpr double kFittedSmTflops =
     760.0 / 132;  // dense fp16 rate of an SM of the H200 that the constants come from
 constexpr double kLeastTile =
     0.4;  // microseconds to store a tile of zeros: at 0 one stream would take all of them
-
-/// How much longer spmm_sm80 takes where it reads B in pieces of 32 bytes (docs/worklog/sm80.md).
-constexpr double short_pieces(const Sm80Tile& tile) {
-    return tile.rows <= 32 ? 1.9 : 1.5;
-}
 
 const CostConstants& constants_of(std::string_view variant) {
     const auto* found = std::ranges::find(kCostConstants, variant, &CostConstants::variant);
@@ -39,72 +30,11 @@ double sm_scale(const DeviceModel& device) {
     return kFittedSmTflops / (device.tensor_tflops / device.sm_count);
 }
 
-/// Share of the dense fp16 rate of the kernels that nothing is fitted for.
-double rate_share(KernelId kernel) {
-    return kernel == KernelId::spmm_cpu ? 0.5 : 0.02;
-}
-
-/// Steps of 128 x 256 x 64 that the busiest SM computes where cuBLAS cuts C into tiles of the best of these shapes.
-/// The smaller ones read more of A and B for what they compute.
-double dense_steps(std::int64_t m, std::int64_t n, std::int64_t k, int sm_count) {
-    struct Shape {
-        int m;
-        int n;
-        double efficiency;
-    };
-    constexpr Shape kShapes[] = {{128, 256, 1.0}, {256, 128, 1.0}, {128, 128, 0.85},
-                                 {128, 64, 0.6},  {64, 128, 0.6},  {64, 64, 0.4}};
-    double best = std::numeric_limits<double>::max();
-    for (const Shape& shape : kShapes) {
-        const auto waves =
-            static_cast<double>(ceil_div(ceil_div(m, shape.m) * ceil_div(n, shape.n), sm_count));
-        best = std::min(best, waves * shape.m * shape.n / (128.0 * 256.0 * shape.efficiency));
-    }
-    return best * static_cast<double>(k) / 64;
-}
-
-double values_bytes(const BsrView& a) {
-    return static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
-}
-
-/// Of one B.
-double b_bytes(const BsrView& a, const SpmmProblem& problem) {
-    return static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
-}
-
 /// What steps and units take together.
 double overlapped(const CostConstants& cost, double steps, double units) {
     const double longer = std::max(steps * cost.step, units * cost.unit);
     const double shorter = std::min(steps * cost.step, units * cost.unit);
     return longer + (1 - cost.overlap) * shorter;
-}
-
-/// Executed 64 x 64 pieces of A, for each column of C.
-double pieces(const BsrView& a) {
-    return static_cast<double>(a.nnzb) * a.block_m * a.block_k / (64.0 * 64.0);
-}
-
-/// One CTA a tile; none ends before its row of A is done.
-CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longest_row,
-                     const SpmmProblem& problem, const DeviceModel& device) {
-    const auto strips = static_cast<double>(ceil_div(problem.n, tile.columns) * problem.batch);
-    CostTerms terms;
-    terms.variant = fmt::format("spmm_sm80/{}x{}", tile.rows, tile.columns);
-    terms.bytes = memory_bytes(a, problem);
-    terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * strips / device.sm_count;
-    terms.steps = pieces(a) * strips / device.sm_count;
-    terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
-    if (problem.b_layout == Layout::col_major && a.block_k == 16) {
-        terms.steps *= short_pieces(tile);
-    }
-    return terms;
-}
-
-double transpose_seconds(double bytes, const DeviceModel& device) {
-    CostTerms terms;
-    terms.variant = "expand";  // a pass over memory as well, at a third of its rate
-    terms.bytes = 3 * 2 * bytes;
-    return seconds(terms, device);
 }
 
 }  // namespace
@@ -132,6 +62,14 @@ double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int
     return kMicro * (std::max(cost.tile, kLeastTile) + both * sm_scale(device));
 }
 
+double values_bytes(const BsrView& a) {
+    return static_cast<double>(a.nnzb) * a.block_m * a.block_k * static_cast<double>(size_of(a.dtype));
+}
+
+double b_bytes(const BsrView& a, const SpmmProblem& problem) {
+    return static_cast<double>(a.k) * static_cast<double>(problem.n) * static_cast<double>(size_of(a.dtype));
+}
+
 double memory_bytes(const BsrView& a, const SpmmProblem& problem) {
     const double c_bytes = static_cast<double>(a.m) * static_cast<double>(problem.n) *
                            static_cast<double>(size_of(problem.c_dtype));
@@ -151,113 +89,6 @@ double seconds(const CostTerms& terms, const DeviceModel& device) {
     const double work = terms.tiles * cost.tile + overlapped(cost, terms.steps, terms.units);
     return fixed_seconds(terms, device) +
            std::max(kMicro * work * sm_scale(device), memory_seconds(terms, device));
-}
-
-Sm80Choice choose_sm80(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                       const DeviceModel& device) {
-    SpmmProblem transposed = problem;
-    transposed.b_layout = Layout::row_major;
-    Sm80Choice fastest;
-    fastest.seconds = std::numeric_limits<double>::max();
-    for (const Sm80Tile& tile : kSm80Tiles) {
-        if (!sm80_tile_fits(tile, a.block_m)) {
-            continue;
-        }
-        for (const bool transposes_b : {false, true}) {
-            if (transposes_b && problem.b_layout == Layout::row_major) {
-                continue;
-            }
-            CostTerms terms = sm80_terms(tile, a, longest_row, transposes_b ? transposed : problem, device);
-            const double predicted =
-                seconds(terms, device) + (transposes_b ? transpose_b_seconds(a, problem, device) : 0);
-            if (predicted < fastest.seconds) {
-                fastest = {tile, transposes_b, std::move(terms), predicted};
-            }
-        }
-    }
-    return fastest;
-}
-
-CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
-                            const SpmmProblem& problem, const DeviceModel& device) {
-    CostTerms terms;
-    terms.variant = name(kernel);
-    terms.bytes = memory_bytes(a, problem);
-    if (kernel == KernelId::dense_cublas) {
-        BsrView dense = a;  // every element stored
-        dense.block_m = 1;
-        dense.block_k = 1;
-        dense.nnzb = a.m * a.k;
-        terms.bytes = memory_bytes(dense, problem);
-        terms.steps = dense_steps(a.m, problem.n * problem.batch, a.k, device.sm_count);
-        // At its power limit the chip multiplies zeros faster.
-        const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
-        terms.tiles = dense.nnzb > 0 ? terms.steps * stored / static_cast<double>(dense.nnzb) : 0;
-    } else if (kernel == KernelId::spmm_sm80) {
-        terms = choose_sm80(a, longest_row, problem, device).terms;
-    } else if (kernel == KernelId::spmm_skinny) {
-        // Megabytes of A and B that come through L2: all of A for every tile of columns.
-        const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
-        const auto column_tiles = static_cast<double>(problem.batch * ceil_div(problem.n, tile.columns));
-        const double b_over_a = static_cast<double>(tile.columns) / tile.rows;
-        terms.variant = fmt::format("spmm_skinny/{}", tile.columns);
-        terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
-        // Microseconds of a warp for its chunks of 32 columns of the longest row (docs/worklog/skinny.md).
-        const bool by_elements = problem.n <= kSkinnyColumnsByElements && problem.ldb % 8 != 0;
-        const double chunks = static_cast<double>(longest_row) * a.block_k / 32 / tile.warps;
-        terms.units = chunks * (0.4 + (by_elements ? 0.035 : 0.004) * tile.columns);
-    } else {
-        // Steps of the time that an SM of an H200 takes for a piece of 64 x 64 x 256 at its dense rate.
-        terms.steps = pieces(a) * static_cast<double>(problem.n * problem.batch) / 256 / rate_share(kernel) /
-                      device.sm_count;
-    }
-    return terms;
-}
-
-double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                     const DeviceModel& device) {
-    if (!is_hopper(kernel)) {
-        return seconds(unscheduled_terms(kernel, a, longest_row, problem, device), device);
-    }
-    // Tiles without padding, and as many streams as there are multiprocessors.
-    const int unit = unit_of(a.block_m, a.block_k);
-    double least = std::numeric_limits<double>::max();
-    for (const int cluster : {1, 2}) {
-        for (const int tile_m : {64, 128}) {
-            CostTerms terms;
-            terms.variant = cost_variant({kernel, tile_m, 0, cluster}, unit);
-            terms.bytes = memory_bytes(a, problem);
-            const double tiles_of_c =
-                pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
-            switch (kernel) {
-                case KernelId::spmm_sm90: terms.steps = tiles_of_c * 64 / tile_m / kSm90TileN; break;
-                case KernelId::spmm_sm90_pairs:
-                    terms.steps = tiles_of_c / 2 / kSm90TileN;  // both rows store every block
-                    terms.units = tiles_of_c / kSm90TileN;
-                    break;
-                default: terms.units = tiles_of_c * (64.0 * 64.0) / (unit * unit) / kSm90SmallTileN;
-            }
-            least = std::min(least, seconds(terms, device));
-        }
-    }
-    return least;
-}
-
-double expand_seconds(const BsrView& a, const DeviceModel& device) {
-    CostTerms terms;
-    terms.variant = "expand";
-    terms.bytes =
-        static_cast<double>(size_of(a.dtype)) * (static_cast<double>(a.nnzb) * a.block_m * a.block_k +
-                                                 static_cast<double>(a.m) * static_cast<double>(a.k));
-    return seconds(terms, device);
-}
-
-double transpose_values_seconds(const BsrView& a, const DeviceModel& device) {
-    return transpose_seconds(values_bytes(a), device);
-}
-
-double transpose_b_seconds(const BsrView& a, const SpmmProblem& problem, const DeviceModel& device) {
-    return transpose_seconds(static_cast<double>(problem.batch) * b_bytes(a, problem), device);
 }
 
 }  // namespace bsk

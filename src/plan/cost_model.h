@@ -10,7 +10,6 @@
 #include <bsk/plan.h>
 
 #include "plan/kernels.h"
-#include "plan/sm80_tile.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -47,7 +46,9 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 [[nodiscard]] double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
                                         const DeviceModel& device);
 
-/// A's values, B and C.
+/// Of A's values; of one B; of A's values and every B and C.
+[[nodiscard]] double values_bytes(const BsrView& a);
+[[nodiscard]] double b_bytes(const BsrView& a, const SpmmProblem& problem);
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
 /// The constants of a Hopper kernel; `unit` as unit_of gives it, for spmm_sm90_small.
@@ -62,35 +63,5 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 /// fixed + the longer of memory and tiles*tile + the longer of steps*step and units*unit + the share of the other that does
 /// not run under it (CostConstants::overlap).
 [[nodiscard]] double seconds(const CostTerms& terms, const DeviceModel& device);
-
-/// How spmm_sm80 computes a product.
-struct Sm80Choice {
-    Sm80Tile tile;
-    bool transposes_b = false;  ///< B is column-major and read from a row-major copy
-    CostTerms terms;            ///< without the copy
-    double seconds = 0;         ///< with it
-};
-
-/// The way by which spmm_sm80 is predicted to be fastest.
-/// @param longest_row  the most blocks that a block row of A stores
-[[nodiscard]] Sm80Choice choose_sm80(const BsrView& a, std::int64_t longest_row, const SpmmProblem& problem,
-                                     const DeviceModel& device);
-
-/// Terms of the kernels whose order of work is not planned.
-/// @param longest_row  the most blocks that a block row of A stores
-[[nodiscard]] CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t longest_row,
-                                          const SpmmProblem& problem, const DeviceModel& device);
-
-/// The least time that a kernel may be predicted to take, without planning its order of work.
-[[nodiscard]] double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row,
-                                   const SpmmProblem& problem, const DeviceModel& device);
-
-/// Writing A's blocks into a dense matrix.
-[[nodiscard]] double expand_seconds(const BsrView& a, const DeviceModel& device);
-
-/// Writing a transposed copy of the values, or of B.
-[[nodiscard]] double transpose_values_seconds(const BsrView& a, const DeviceModel& device);
-[[nodiscard]] double transpose_b_seconds(const BsrView& a, const SpmmProblem& problem,
-                                         const DeviceModel& device);
 
 }  // namespace bsk

@@ -13,6 +13,7 @@
 #include "format/indices.h"
 #include "plan/copies.h"
 #include "plan/cost_model.h"
+#include "plan/cost_terms.h"
 #include "plan/schedule_hopper.h"
 
 namespace bsk {

@@ -43,6 +43,8 @@ struct HostPlan {
     /// The kernel works on stream-ordered copies of B or C in their own layouts (copies.h).
     bool copies_b = false;
     bool copies_c = false;
+    /// Lines of A and C are the first that L2 evicts, so that B's strip stays. spmm_sm90 and spmm_sm90_pairs only.
+    bool keeps_b_in_l2 = false;
     double predicted_seconds = 0;
     CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <utility>
 
 namespace bsk {
@@ -43,10 +44,14 @@ private:
 }  // namespace
 
 std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::int64_t strips) {
+    std::vector<std::size_t> rows(row_costs.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](std::size_t a, std::size_t b) { return row_costs[a] > row_costs[b]; });
     std::vector<CostedItem> order;
-    order.reserve(row_costs.size() * static_cast<std::size_t>(strips));
+    order.reserve(rows.size() * static_cast<std::size_t>(strips));
     for (std::int64_t strip = 0; strip < strips; ++strip) {
-        for (std::size_t row = 0; row < row_costs.size(); ++row) {
+        for (const std::size_t row : rows) {
             order.push_back(
                 {{static_cast<std::int32_t>(row), static_cast<std::int32_t>(strip)}, row_costs[row]});
         }
@@ -54,11 +59,25 @@ std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::i
     return order;
 }
 
-std::size_t tail_items(std::size_t items, int streams) {
+std::size_t most_tail_items(std::size_t items, int streams) {
     return std::min(items, std::max(items / 4, 2 * static_cast<std::size_t>(streams)));
 }
 
-Schedule deal(std::vector<CostedItem> order, std::size_t tail, int streams) {
+std::size_t tail_items(const std::vector<CostedItem>& order, int streams) {
+    double total = 0;
+    double longest = 0;
+    for (const CostedItem& item : order) {
+        total += item.cost;
+        longest = std::max(longest, item.cost);
+    }
+    const double of_longest = total > 0 ? streams * longest * static_cast<double>(order.size()) / total : 0;
+    const double wanted = std::max(2.0 * streams, of_longest);
+    return static_cast<std::size_t>(
+        std::min(wanted, static_cast<double>(most_tail_items(order.size(), streams))));
+}
+
+Schedule deal(std::vector<CostedItem> order, int streams) {
+    const std::size_t tail = tail_items(order, streams);
     // Stable, so that equal costs keep strip order and with it the locality of B.
     std::stable_sort(order.end() - static_cast<std::ptrdiff_t>(tail), order.end(),
                      [](const CostedItem& a, const CostedItem& b) { return a.cost > b.cost; });
@@ -87,9 +106,7 @@ Schedule deal(std::vector<CostedItem> order, std::size_t tail, int streams) {
 }
 
 Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams) {
-    std::vector<CostedItem> order = strip_order(row_costs, strips);
-    const std::size_t tail = tail_items(order.size(), streams);
-    return deal(std::move(order), tail, streams);
+    return deal(strip_order(row_costs, strips), streams);
 }
 
 }  // namespace bsk

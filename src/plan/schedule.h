@@ -41,20 +41,25 @@ struct CostedItem {
     double cost = 0;
 };
 
-/// Tile rows x strips, strip by strip, so that all stored blocks of A and one strip of B stay in L2.
+/// Tile rows x strips, strip by strip, so that one strip of B stays in L2, and in each strip those that cost most first: tiles
+/// that run together then take about as long and stay together on their way through B.
 ///
 /// @param row_costs  cost of one item of each tile row [tile_rows]
 [[nodiscard]] std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::int64_t strips);
 
-/// How many items at the end of an order go longest first: a quarter, or two for each stream if that is more.
-[[nodiscard]] std::size_t tail_items(std::size_t items, int streams);
+/// How many items at the end of an order go longest first: as many as keep all streams busy for as long as the longest item
+/// takes, at least two for each stream, at most most_tail_items(). No more than needed: they are of several strips, and the more
+/// strips, the less of B stays in L2 (docs/worklog/order-of-work.md).
+[[nodiscard]] std::size_t tail_items(const std::vector<CostedItem>& order, int streams);
 
-/// Deals items to `streams` streams in this order, but for the last `tail` of them longest first, each to the stream
-/// that is free first (list scheduling, Graham 1969). Simulated on uniform random patterns with a quarter as tail
-/// this ends 0.7 % over perfect balance, where plain order ends 5.6 % over.
-[[nodiscard]] Schedule deal(std::vector<CostedItem> order, std::size_t tail, int streams);
+/// A quarter of the items, or two for each stream if that is more.
+[[nodiscard]] std::size_t most_tail_items(std::size_t items, int streams);
 
-/// strip_order, dealt with its tail.
+/// Deals items to `streams` streams in this order, but for its tail_items() longest first, each to the stream that is free
+/// first (list scheduling, Graham 1969).
+[[nodiscard]] Schedule deal(std::vector<CostedItem> order, int streams);
+
+/// strip_order, dealt.
 [[nodiscard]] Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams);
 
 }  // namespace bsk

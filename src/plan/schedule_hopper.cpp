@@ -59,8 +59,24 @@ void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule, dou
     }
 }
 
+/// L2 of H100 and H200.
+constexpr std::int64_t kL2Bytes = std::int64_t{50} << 20;
+
+/// Where B's strip takes more than half of L2 and A has no room beside it, A passes through L2 once a strip in any case. As the
+/// first to be evicted, its lines and C's leave the strip there (docs/worklog/order-of-work.md).
+void share_l2(HostPlan& plan, const BsrView& a) {
+    const auto element = static_cast<std::int64_t>(size_of(a.dtype));
+    const std::int64_t strip = a.k * plan.choice.tile_n * plan.choice.cluster * element;
+    const std::int64_t values = a.nnzb * a.block_m * a.block_k * element;
+    plan.keeps_b_in_l2 = 2 * strip > kL2Bytes && values > kL2Bytes;
+    if (plan.keeps_b_in_l2) {
+        plan.reasons.push_back(
+            fmt::format("A strip of B takes {} MiB of L2: lines of A and C are evicted first.", strip >> 20));
+    }
+}
+
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
-void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::string& tiles) {
+void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
     const double memory = memory_seconds(plan.terms, device);
     plan.predicted_seconds = fixed_seconds(plan.terms, device) + std::max(plan.schedule.makespan, memory);
     plan.reasons.push_back(fmt::format(
@@ -68,7 +84,7 @@ void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::stri
         plan.choice.cluster == 2 ? "clusters of 2 CTAs along n read A once by multicast"
                                  : "no clusters: there is one column tile, or more streams finish sooner"));
     plan.reasons.push_back(
-        fmt::format("{} tiles for {} streams, strip by strip, the last quarter longest first; the longest "
+        fmt::format("{} tiles for {} streams, strip by strip, the last ones longest first; the longest "
                     "stream takes {:.3f} ms, moving everything through memory once {:.3f} ms.",
                     plan.schedule.items.size(), plan.schedule.offsets.size() - 1,
                     1e3 * plan.schedule.makespan, 1e3 * memory));
@@ -77,6 +93,9 @@ void explain_schedule(HostPlan& plan, const DeviceModel& device, const std::stri
             "{} tiles are split into {} parts of their block lists, so that no stream ends late; partial "
             "sums are added in a fixed order.",
             plan.schedule.split_tiles, plan.schedule.parts.size()));
+    }
+    if (plan.choice.kernel != KernelId::spmm_sm90_small) {
+        share_l2(plan, a);
     }
 }
 
@@ -184,7 +203,7 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     const double steps = static_cast<double>(a.nnzb) * tiles_per_block * steps_per_block;
     plan.terms = busiest_stream(plan, a, {tiles, steps, 0, tiles * per_tile + steps * per_step});
     explain_schedule(
-        plan, device,
+        plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
     if (plan.choice.tile_m == 128) {
         explain_deferred_store(plan);
@@ -204,7 +223,7 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
                    });
     const GroupWork total = schedule_groups(plan, a, works, 2 * kPairBlockRows, kSm90TileN, device);
     explain_schedule(
-        plan, device,
+        plan, a, device,
         fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
                     "piece of B",
                     2 * kPairBlockRows, kSm90TileN, units_per_step(total)));
@@ -218,7 +237,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
     const GroupWork total =
         schedule_groups(plan, a, group_work(plan.lists), kGroupRows, kSm90SmallTileN, device);
     explain_schedule(
-        plan, device,
+        plan, a, device,
         fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
                     "each piece of B",
                     kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));

@@ -51,8 +51,7 @@ Schedule split_schedule(const std::vector<TileRow>& rows, const std::vector<Cost
             order.push_back(tiles[i]);
         }
     }
-    const std::size_t sorted = tail_items(order.size(), streams);
-    Schedule dealt = deal(std::move(order), sorted, streams);
+    Schedule dealt = deal(std::move(order), streams);
     dealt.parts = std::move(split.parts);
     dealt.split_tiles = split.split_tiles;
     return dealt;

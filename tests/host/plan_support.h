@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <string>
 
+#include <gtest/gtest.h>
+
 #include <bsk/bsr.h>
 #include <bsk/plan.h>
 
 #include "plan/device_models.h"
+#include "plan/kernels.h"
 #include "plan/planner.h"
 
 namespace bsk {
@@ -37,5 +40,21 @@ inline bool reasons_mention(const HostPlan& plan, const std::string& text) {
 inline SpmmProblem problem_of(const BsrMatrix& a, std::int64_t n) {
     return {.n = n, .c_dtype = a.dtype};
 }
+
+inline SpmmProblem transposed_problem_of(const BsrMatrix& a, std::int64_t n) {
+    SpmmProblem problem = problem_of(a, n);
+    problem.transpose_a = true;
+    return problem;
+}
+
+/// Tests of what is chosen on Hopper; a build without 90a has no kernel for it.
+class HopperPlanner : public ::testing::Test {
+protected:
+    void SetUp() override {
+        if (!is_built(KernelId::spmm_sm90)) {
+            GTEST_SKIP() << "this build has no spmm_sm90";
+        }
+    }
+};
 
 }  // namespace bsk

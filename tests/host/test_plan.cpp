@@ -1,18 +1,12 @@
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
+#include <cstdint>
 #include <string>
-#include <utility>
 
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
-#include <bsk/device.h>
 #include <bsk/error.h>
 #include <bsk/plan.h>
 
-#include "format/indices.h"
 #include "host/plan_support.h"
 #include "plan/device_models.h"
 #include "plan/kernels.h"
@@ -22,210 +16,9 @@
 namespace bsk {
 namespace {
 
-/// Tests of what is chosen on Hopper; a build without 90a has no kernel for it.
-class HopperPlanner : public ::testing::Test {
-protected:
-    void SetUp() override {
-        if (!is_built(KernelId::spmm_sm90)) {
-            GTEST_SKIP() << "this build has no spmm_sm90";
-        }
-    }
-};
-
-ErrorCode code_of(const BsrMatrix& a, const SpmmProblem& problem, const std::string& device,
-                  const std::string& kernel = "") {
-    try {
-        (void)plan_of(a, problem, device, kernel);
-    } catch (const Error& error) {
-        return error.code();
-    }
-    return ErrorCode::internal;
-}
-
-TEST_F(HopperPlanner, TakesTheHopperKernelForLargeBlocksOnHopperOnly) {
-    const BsrMatrix a = square(1024, 64);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "h200").choice.kernel, KernelId::spmm_sm90);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "a100").choice.kernel, KernelId::spmm_sm80);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "cpu").choice.kernel, KernelId::spmm_cpu);
-}
-
-TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
-    const auto kernel = [](const BsrMatrix& a, std::int64_t n, bool dynamic = false) {
-        return plan_of(a, problem_of(a, n), "h200", PlanOptions{.kernel = "", .dynamic = dynamic})
-            .choice.kernel;
-    };
-    EXPECT_EQ(kernel(square(4096, 64), 4096), KernelId::spmm_sm90_pairs);
-    EXPECT_EQ(kernel(square(4096, 64), 4096, true), KernelId::spmm_sm90);
-    EXPECT_EQ(kernel(square(4096, 128), 4096), KernelId::spmm_sm90);
-    // One row holds everything: only spmm_sm90 splits it.
-    BsrMatrix long_row = generate({.m = 256, .k = 20480, .block_m = 64, .block_k = 64});
-    long_row.crow_indices = {0, 0, 320, 320, 320};
-    long_row.col_indices.resize(320);
-    std::iota(long_row.col_indices.begin(), long_row.col_indices.end(), 0);
-    EXPECT_EQ(kernel(long_row, 1024), KernelId::spmm_sm90);
-    const HostPlan plan = plan_of(square(4096, 64), problem_of(square(4096, 64), 4096), "h200");
-    EXPECT_TRUE(reasons_mention(plan, "two block rows share loads of B"));
-}
-
-TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
-    const BsrMatrix small = square(4096, 32);
-    const HostPlan by_block = plan_of(small, problem_of(small, 4096), "h200");
-    EXPECT_EQ(by_block.choice.kernel, KernelId::spmm_sm90_small);
-    EXPECT_TRUE(reasons_mention(by_block, "blocks of 32x32"));
-
-    const BsrMatrix wide = square(512, 64, DType::f32);
-    const HostPlan by_dtype = plan_of(wide, problem_of(wide, 512), "h200");
-    EXPECT_EQ(by_dtype.choice.kernel, KernelId::spmm_simt);
-    EXPECT_TRUE(reasons_mention(by_dtype, "float32"));
-}
-
-TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
-    const BsrMatrix a = square(512, 64);
-    using Copies = std::pair<bool, bool>;  // of B, of C
-    const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem) {
-        const HostPlan plan = plan_of(matrix, problem, "h200", "spmm_sm90");
-        EXPECT_EQ(plan.copies_b || plan.copies_c, reasons_mention(plan, "copied to lines"));
-        return Copies{plan.copies_b, plan.copies_c};
-    };
-    EXPECT_EQ(copies(a, {.n = 104, .ldb = 112, .ldc = 120}), Copies(false, false));
-    EXPECT_EQ(copies(a, {.n = 104, .ldb = 108}), Copies(true, false));
-    EXPECT_EQ(copies(a, {.n = 104, .ldc = 108}), Copies(false, true));
-    EXPECT_EQ(copies(a, {.n = 101}), Copies(true, true));
-    // TMA would store elements 100 to 103 of each line of C as well.
-    EXPECT_EQ(copies(a, {.n = 100, .ldb = 104, .ldc = 104}), Copies(false, true));
-    EXPECT_EQ(copies(a, {.n = 100, .c_dtype = DType::f32, .ldb = 104, .ldc = 104}), Copies(false, false));
-    // Any n where n does not run along a line.
-    EXPECT_EQ(copies(a, {.n = 101, .b_layout = Layout::col_major, .c_layout = Layout::col_major}),
-              Copies(false, false));
-    EXPECT_EQ(copies(a, {.n = 104, .batch = 2, .stride_b = 512 * 104 + 4}), Copies(true, false));
-
-    // TMA would read what lies behind the columns of B.
-    const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
-    EXPECT_EQ(copies(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}), Copies(true, false));
-}
-
-TEST_F(HopperPlanner, CopiesABThatIsLoadedFasterFromWholeLines) {
-    const BsrMatrix a = square(512, 64);
-    const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem, const char* kernel) {
-        return plan_of(matrix, problem, "h200", kernel).copies_b;
-    };
-    EXPECT_TRUE(copies(a, {.n = 511}, "spmm_sm80"));
-    EXPECT_FALSE(copies(a, {.n = 512}, "spmm_sm80"));
-    EXPECT_TRUE(copies(a, {.n = 100, .ldb = 101}, "spmm_skinny"));
-    EXPECT_FALSE(copies(a, {.n = 5}, "spmm_skinny")) << "so few columns are loaded element by element";
-
-    // Rows of B that start off lines of L2: worth a copy where many stored blocks read them.
-    const BsrMatrix many = square(8192, 64);
-    EXPECT_TRUE(copies(many, {.n = 8136}, "spmm_sm90"));
-    EXPECT_FALSE(copies(many, {.n = 8192}, "spmm_sm90"));
-    EXPECT_FALSE(copies(square(8192, 128), {.n = 8136}, "spmm_sm90"));
-}
-
-TEST_F(HopperPlanner, SplitsALongRowButNotForADynamicPlan) {
-    BsrMatrix a = generate({.m = 256, .k = 20480, .block_m = 64, .block_k = 64});
-    a.crow_indices = {0, 0, 320, 320, 320};
-    a.col_indices.resize(320);
-    std::iota(a.col_indices.begin(), a.col_indices.end(), 0);
-    const DeviceModel h200 = device_model_by_name("h200");
-    const SpmmProblem problem = check_problem(a.view(), {.n = 136});
-    PlanOptions options;
-    options.kernel = "spmm_sm90";
-    const HostPlan split = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
-    EXPECT_EQ(split.schedule.split_tiles, 1);
-    EXPECT_TRUE(reasons_mention(split, "split into 8 parts"));
-    options.dynamic = true;
-    const HostPlan whole = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
-    EXPECT_EQ(whole.schedule.split_tiles, 0);
-    EXPECT_GT(whole.schedule.makespan, 2 * split.schedule.makespan);
-}
-
-TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {
-    const BsrMatrix a = square(512, 64);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "h200", "spmm_sm80").choice.kernel, KernelId::spmm_sm80);
-    EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_simt"), ErrorCode::unsupported);
-    EXPECT_EQ(code_of(a, problem_of(a, 512), "a100", "spmm_sm90"), ErrorCode::unsupported);
-    EXPECT_EQ(code_of(a, problem_of(a, 512), "h200", "spmm_sm70"), ErrorCode::invalid_argument);
-}
-
-TEST_F(HopperPlanner, StreamsAWhereColumnsAreFew) {
-    for (const int block : {16, 32, 64, 128}) {
-        const BsrMatrix a = square(8192, block);
-        for (const std::int64_t n : {1, 8, 16}) {
-            EXPECT_EQ(plan_of(a, problem_of(a, n), "h200").choice.kernel, KernelId::spmm_skinny) << block;
-        }
-        EXPECT_NE(plan_of(a, problem_of(a, 512), "h200").choice.kernel, KernelId::spmm_skinny) << block;
-        EXPECT_EQ(code_of(a, problem_of(a, 129), "h200", "spmm_skinny"), ErrorCode::unsupported);
-    }
-    const BsrMatrix wide = square(512, 64, DType::f32);
-    EXPECT_EQ(code_of(wide, problem_of(wide, 8), "h200", "spmm_skinny"), ErrorCode::unsupported);
-}
-
 TEST(Planner, StreamsAWhereColumnsAreFewOnAmpereToo) {
     const BsrMatrix a = square(8192, 64);
     EXPECT_EQ(plan_of(a, problem_of(a, 4), "a100").choice.kernel, KernelId::spmm_skinny);
-}
-
-TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
-    for (const int block : {16, 32, 64, 128}) {
-        const BsrMatrix a = square(2048, block);
-        for (const std::int64_t n : {8, 64, 512, 2048}) {
-            const PlanOptions options{.kernel = "", .policy = Policy::automatic};
-            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", options);
-            for (const KernelId kernel : kKernels) {
-                if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas &&
-                    why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
-                    EXPECT_LE(plan.predicted_seconds,
-                              plan_of(a, problem_of(a, n), "h200", name(kernel)).predicted_seconds)
-                        << name(kernel) << ", block " << block << ", n " << n;
-                    EXPECT_TRUE(reasons_mention(plan, std::string("Not ") + name(kernel) + ": predicted"));
-                }
-            }
-        }
-    }
-}
-
-TEST_F(HopperPlanner, MultipliesDenselyOnlyWhereAllowedAndWorthIt) {
-    const PlanOptions allowed{.kernel = "", .policy = Policy::automatic, .packed_values = true};
-    const BsrMatrix full = generate({.m = 2048, .k = 2048, .block_m = 16, .block_k = 16, .density = 1.0});
-    const HostPlan dense = plan_of(full, problem_of(full, 2048), "h200", allowed);
-    EXPECT_EQ(dense.choice.kernel, KernelId::dense_cublas);
-    EXPECT_EQ(dense.packed_bytes, 2048 * 2048 * 2);
-    EXPECT_TRUE(reasons_mention(dense, "8.0 MiB"));
-
-    EXPECT_NE(plan_of(full, problem_of(full, 2048), "h200").choice.kernel, KernelId::dense_cublas);
-    const BsrMatrix thin = generate({.m = 8192, .k = 8192, .block_m = 128, .block_k = 128, .density = 0.02});
-    EXPECT_NE(plan_of(thin, problem_of(thin, 8192), "h200", allowed).choice.kernel, KernelId::dense_cublas);
-
-    const HostPlan without = plan_of(full, problem_of(full, 2048), "h200", allowed, "it is not installed");
-    EXPECT_NE(without.choice.kernel, KernelId::dense_cublas);
-    EXPECT_TRUE(reasons_mention(without, "Not dense_cublas: it is not installed."));
-    EXPECT_THROW(
-        (void)plan_of(full, problem_of(full, 2048), "h200", PlanOptions{"dense_cublas"}, "it is not there"),
-        Error);
-}
-
-TEST_F(HopperPlanner, CountsTheExpansionUnlessValuesArePacked) {
-    const BsrMatrix a = square(4096, 64);
-    const auto seconds = [&](bool packed) {
-        return plan_of(a, problem_of(a, 4096), "h200",
-                       PlanOptions{.kernel = "dense_cublas", .packed_values = packed})
-            .predicted_seconds;
-    };
-    EXPECT_GT(seconds(false),
-              seconds(true) + 4096.0 * 4096 * 2 / 4.8e12);  // the memory's rate by the datasheet
-}
-
-TEST_F(HopperPlanner, RefusesDenseProductsThatDoNotFit) {
-    BsrView a;  // a quarter of 141 GiB is 18.9e9 elements
-    a.m = 200000;
-    a.k = 100000;
-    a.block_m = a.block_k = 64;
-    const DeviceModel h200 = device_model_by_name("h200");
-    EXPECT_NE(why_not(KernelId::dense_cublas, a, {.n = 8}, h200).find("37.3 GiB"), std::string::npos);
-    a.m = 100000;
-    EXPECT_EQ(why_not(KernelId::dense_cublas, a, {.n = 8}, h200), "");
-    a.k = 0;
-    EXPECT_NE(why_not(KernelId::dense_cublas, a, {.n = 8}, h200), "");
 }
 
 TEST(PatternSignature, TellsPatternsApart) {
@@ -234,29 +27,6 @@ TEST(PatternSignature, TellsPatternsApart) {
     EXPECT_NE(signature, pattern_signature({0, 1, 2}, {1, 0}));
     EXPECT_NE(signature, pattern_signature({0, 2, 2}, {0, 1}));
     EXPECT_NE(signature, pattern_signature({0, 1, 2, 2}, {0, 1}));
-}
-
-TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
-    for (const int block_m : {64, 128, 256}) {
-        const BsrMatrix a =
-            generate({.m = 1000, .k = 512, .block_m = block_m, .block_k = 64, .density = 0.3});
-        for (const std::int64_t n : {8, 256, 264, 520, 2048}) {
-            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", "spmm_sm90");
-            const auto [kernel, tile_m, tile_n, cluster] = plan.choice;
-            ASSERT_EQ(kernel, KernelId::spmm_sm90);
-            ASSERT_EQ(block_m % tile_m, 0);
-            const auto tile_rows = (1000 + tile_m - 1) / tile_m;
-            const auto strips = (n + tile_n * cluster - 1) / (tile_n * cluster);
-            EXPECT_EQ(static_cast<std::int64_t>(plan.schedule.items.size()), tile_rows * strips);
-            EXPECT_EQ(static_cast<int>(plan.schedule.offsets.size()) - 1, 132 / cluster);
-        }
-    }
-}
-
-TEST_F(HopperPlanner, UsesSmallTilesWhereLargeOnesLeaveProcessorsIdle) {
-    const BsrMatrix a = square(8192, 128);  // 64 tile rows of 128, 128 of 64, for 132 processors
-    EXPECT_EQ(plan_of(a, problem_of(a, 256), "h200").choice.tile_m, 64);
-    EXPECT_EQ(plan_of(a, problem_of(a, 8192), "h200").choice.tile_m, 128);
 }
 
 TEST(Planner, PredictsMoreTimeForMoreWork) {
@@ -304,15 +74,6 @@ TEST(CheckProblem, FillsInTheTightestLeadingDimensions) {
     EXPECT_EQ(cols.ldc, 128);
 }
 
-TEST_F(HopperPlanner, ExplainNamesTheDeviceTheKernelAndBothSizes) {
-    const BsrMatrix a = square(1024, 128);
-    const std::string text =
-        preview_plan(a.view(), problem_of(a, 2048), device_model_by_name("h100")).explanation;
-    for (const char* part : {"H100", "spmm_sm90", "1024 x 2048", "128x128", "executed TFLOP/s"}) {
-        EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
-    }
-}
-
 TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
     const BsrMatrix a = generate({.m = 0, .k = 0, .block_m = 64, .block_k = 64});
     for (const char* device : {"cpu", "h200"}) {
@@ -321,12 +82,6 @@ TEST(PreviewPlan, OfAnEmptyMatrixHasNoNan) {
             preview_plan(a.view(), problem_of(a, 0), device_model_by_name(device), options).explanation;
         EXPECT_EQ(text.find("nan"), std::string::npos) << text;
     }
-}
-
-SpmmProblem transposed_problem_of(const BsrMatrix& a, std::int64_t n) {
-    SpmmProblem problem = problem_of(a, n);
-    problem.transpose_a = true;
-    return problem;
 }
 
 TEST(TransposedPlan, CopiesTheValuesForKernelsThatDoNotReadThemSo) {
@@ -339,35 +94,11 @@ TEST(TransposedPlan, CopiesTheValuesForKernelsThatDoNotReadThemSo) {
     EXPECT_GT(plan.predicted_seconds, plan_of(a, problem_of(a, 4096), "a100").predicted_seconds);
 }
 
-TEST_F(HopperPlanner, ReadsStoredBlocksTransposed) {
-    const BsrMatrix a = square(2048, 128);
-    const HostPlan plan = plan_of(a, transposed_problem_of(a, 4096), "h200");
-    EXPECT_EQ(plan.choice.kernel, KernelId::spmm_sm90);
-    EXPECT_FALSE(plan.transposes_values);
-    EXPECT_EQ(plan.packed_bytes, 0);
-}
-
 TEST(TransposedPlan, IsNotDynamic) {
     const BsrMatrix a = square(512, 64);
     PlanOptions options;
     options.dynamic = true;
     EXPECT_THROW((void)plan_of(a, transposed_problem_of(a, 64), "cpu", options), Error);
-}
-
-TEST_F(HopperPlanner, PricesTilesOfDynamicPlansAboveZero) {
-    // One group of 8 block rows by 128 columns: at some number of blocks steps take as long as units.
-    BsrMatrix a = generate({.m = 256, .k = 4096, .block_m = 32, .block_k = 32});
-    for (std::int32_t blocks = 128; blocks <= 1024; ++blocks) {
-        a.col_indices.resize(static_cast<std::size_t>(blocks));
-        for (std::int32_t i = 0; i < blocks; ++i) {
-            a.col_indices[static_cast<std::size_t>(i)] = i % 128;
-        }
-        for (std::int32_t row = 0; row <= 8; ++row) {
-            a.crow_indices[static_cast<std::size_t>(row)] = std::min(128 * row, blocks);
-        }
-        const PlanOptions options{.kernel = "spmm_sm90_small", .dynamic = true};
-        EXPECT_GE(plan_of(a, problem_of(a, 128), "h200", options).tile.fixed, 0) << blocks << " blocks";
-    }
 }
 
 }  // namespace

@@ -63,12 +63,32 @@ TEST(Schedule, BalancesWithinOneLastItem) {
     EXPECT_LE(schedule.makespan, 1.05 * total / 66);
 }
 
-TEST(Schedule, TakesStripsInOrderBeforeTheLastQuarter) {
+TEST(Schedule, TakesStripsInOrderBeforeTheTail) {
     const Schedule schedule = make_schedule(std::vector<double>(8, 1.0), 8, 1);
-    for (int i = 0; i < 48; ++i) {
+    for (int i = 0; i < 62; ++i) {
         EXPECT_EQ(schedule.items[i].strip, i / 8);
         EXPECT_EQ(schedule.items[i].tile_row, i % 8);
     }
+}
+
+TEST(Schedule, TakesTheLongestTilesOfAStripFirst) {
+    const std::vector<CostedItem> order = strip_order({1.0, 3.0, 2.0, 3.0}, 2);
+    std::vector<std::pair<int, int>> places;
+    for (const CostedItem& item : order) {
+        places.emplace_back(item.item.strip, item.item.tile_row);
+    }
+    EXPECT_EQ(places, (std::vector<std::pair<int, int>>{
+                          {0, 1}, {0, 3}, {0, 2}, {0, 0}, {1, 1}, {1, 3}, {1, 2}, {1, 0}}));
+}
+
+TEST(Schedule, TailLastsAsLongAsTheLongestItem) {
+    std::vector<double> costs(64, 1.0);
+    EXPECT_EQ(tail_items(strip_order(costs, 64), 66), 2U * 66U);
+    costs[5] = 37.0;  // mean 100/64: the longest is 23.68 times as long
+    EXPECT_EQ(tail_items(strip_order(costs, 64), 40), 947U);
+    EXPECT_EQ(tail_items(strip_order(costs, 64), 66), 1024U) << "a quarter at most";
+    EXPECT_EQ(tail_items(strip_order(costs, 1), 66), 64U) << "no more than there are";
+    EXPECT_EQ(tail_items({}, 66), 0U);
 }
 
 TEST(Schedule, LeavesStreamsWithoutWorkEmpty) {

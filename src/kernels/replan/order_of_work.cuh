@@ -37,20 +37,17 @@ struct Streams {
     std::int32_t counts[kCount];   // items of each stream
     std::int32_t offsets[kCount + 1];
     std::uint32_t costs[kCostsAhead];  // ring: of the items that are dealt next
+    std::int32_t tail;                 // the first item of those that go longest first
     std::int32_t next;                 // the first item that is not dealt
 };
 
 __device__ inline int items_of(const DeviceSchedule& p) {
     return p.tile_rows * p.strips;
 }
-/// The first item of those that go longest first.
-__device__ inline int tail_of(const DeviceSchedule& p) {
-    return items_of(p) - p.tail_items;
-}
 
-/// Item (strip * tile_rows + tile row) that is dealt at `place`.
-__device__ inline int item_at(const DeviceSchedule& p, int place) {
-    return place < tail_of(p) ? place : p.tail[place - tail_of(p)];
+/// Item (strip * tile_rows + rank of the tile row) that is dealt at `place`.
+__device__ inline int item_at(const DeviceSchedule& p, int tail, int place) {
+    return place < tail ? place : p.tail[place - tail];
 }
 
 /// Costs of spmm_sm90's tile rows. Those of spmm_sm90_small come from its lists.
@@ -63,47 +60,78 @@ __device__ inline void price_rows(const ReplanLaunch& launch) {
     }
 }
 
-/// Sorts the tail by descending cost; equal ones keep their order. Each thread takes tile rows, and counts for
-/// all their items at once how many of the tail come before: `late` rows are in its first strip too.
-__device__ inline void sort_tail(const DeviceSchedule& p) {
-    const int first_strip = tail_of(p) / p.tile_rows;
-    const int first_late_row = tail_of(p) % p.tile_rows;
+/// The first item of the tail, as tail_items() of plan/schedule.h cuts it.
+__device__ inline int first_of_tail(const DeviceSchedule& p) {
+    std::int32_t sum = 0;
+    std::int32_t most = 0;
+    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+        const auto cost = static_cast<std::int32_t>(p.costs[row]);
+        sum += cost;
+        most = max(most, cost);
+    }
+    std::int32_t total = 0;  // of one strip
+    std::int32_t longest = 0;
+    inclusive_prefix<Sum>(sum, total);
+    inclusive_prefix<Maximum>(most, longest);
+    const std::int64_t of_longest = total > 0 ? std::int64_t{longest} * p.tile_rows * p.streams / total : 0;
+    const std::int64_t wanted = max(std::int64_t{2} * p.streams, of_longest);
+    return items_of(p) - static_cast<int>(min(wanted, std::int64_t{p.most_tail_items}));
+}
+
+/// Ranks the tile rows by descending cost, equal ones in natural order, and sorts the items from `tail` on in the same way. Each
+/// thread takes tile rows: from how many rows cost more and how many the same follow the places of all their items.
+__device__ inline void rank_rows(const DeviceSchedule& p, int tail) {
+    const int first_strip = tail / p.tile_rows;
+    const int first_rank = tail % p.tile_rows;  // of the tail's first strip, which may lack its first rows
     const int whole_strips = p.strips - 1 - first_strip;
     for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
         const std::uint32_t cost = p.costs[row];
-        int before = 0;  // items that cost more
+        int more = 0;    // rows that cost more
         int equal = 0;   // rows that cost the same
-        int equal_late = 0;
-        int equal_before = 0;  // of those, rows before this one
-        int equal_late_before = 0;
+        int before = 0;  // of those, rows before this one
 #pragma unroll 8
         for (int other = 0; other < p.tile_rows; ++other) {
             const std::uint32_t other_cost = p.costs[other];
-            const int late = other >= first_late_row ? 1 : 0;
-            before += other_cost > cost ? whole_strips + late : 0;
             const int same = other_cost == cost ? 1 : 0;
+            more += other_cost > cost ? 1 : 0;
             equal += same;
-            equal_late += same & late;
-            equal_before += other < row ? same : 0;
-            equal_late_before += other < row ? same & late : 0;
+            before += other < row ? same : 0;
         }
-        if (row >= first_late_row) {
-            p.tail[before + equal_late_before] = first_strip * p.tile_rows + row;
+        const int rank = more + before;
+        p.ranked_rows[rank] = row;
+        p.ranked_costs[rank] = cost;
+        const int first_equal = max(more, first_rank);  // in the first strip
+        const int longer = whole_strips * more + max(more - first_rank, 0);
+        if (rank >= first_rank) {
+            p.tail[longer + rank - first_equal] = first_strip * p.tile_rows + rank;
         }
+        const int equal_first = max(more + equal - first_equal, 0);
         for (int i = 0; i < whole_strips; ++i) {
-            p.tail[before + equal_late + i * equal + equal_before] =
-                (first_strip + 1 + i) * p.tile_rows + row;
+            p.tail[longer + equal_first + i * equal + before] = (first_strip + 1 + i) * p.tile_rows + rank;
         }
     }
 }
 
+/// The same for more tile rows than are sorted: all in natural order.
+__device__ inline void keep_order(const DeviceSchedule& p, int tail) {
+    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+        p.ranked_rows[row] = row;
+        p.ranked_costs[row] = p.costs[row];
+    }
+    for (int item = tail + static_cast<int>(threadIdx.x); item < items_of(p);
+         item += static_cast<int>(blockDim.x)) {
+        p.tail[item - tail] = item;
+    }
+}
+
 /// Reads the costs of the items [first, last) into the ring, by the threads from `first_thread` on.
-__device__ inline void read_costs(std::uint32_t* ring, const DeviceSchedule& p, int first, int last,
+template <class Shared>
+__device__ inline void read_costs(Shared& shared, const DeviceSchedule& p, int first, int last,
                                   int first_thread) {
     const int threads = static_cast<int>(blockDim.x) - first_thread;
     const int thread = static_cast<int>(threadIdx.x) - first_thread;
     for (int place = first + thread; thread >= 0 && place < last; place += threads) {
-        ring[place % kCostsAhead] = p.costs[item_at(p, place) % p.tile_rows];
+        shared.costs[place % kCostsAhead] = p.ranked_costs[item_at(p, shared.tail, place) % p.tile_rows];
     }
 }
 
@@ -189,9 +217,10 @@ __device__ void write_schedule(Shared& shared, const DeviceSchedule& p) {
     __syncthreads();
 #pragma unroll 4
     for (int place = thread; place < items_of(p); place += static_cast<int>(blockDim.x)) {
-        const int item = item_at(p, place);
+        const int item = item_at(p, shared.tail, place);
         const Placement to = p.placements[place];
-        p.items[shared.offsets[to.stream] + to.slot] = {item % p.tile_rows, item / p.tile_rows};
+        p.items[shared.offsets[to.stream] + to.slot] = {p.ranked_rows[item % p.tile_rows],
+                                                        item / p.tile_rows};
     }
 }
 
@@ -210,16 +239,18 @@ __global__ void __launch_bounds__(Streams<kStreamsOfLane>::kThreads)
         price_rows(launch);
         __syncthreads();
     }
+    const int tail = first_of_tail(p);
+    if (thread == 0) {
+        shared.tail = tail;
+    }
     if (p.tile_rows <= kMostSortedTileRows) {
-        sort_tail(p);
+        rank_rows(p, tail);
     } else {
-        for (int place = tail_of(p) + thread; place < items_of(p); place += static_cast<int>(blockDim.x)) {
-            p.tail[place - tail_of(p)] = place;
-        }
+        keep_order(p, tail);
     }
     __syncthreads();
     int read = min(2 * p.streams, items_of(p));
-    read_costs(shared.costs, p, 0, read, 0);
+    read_costs(shared, p, 0, read, 0);
     __syncthreads();
     for (int next = 0; next < items_of(p); next = shared.next) {
         sort_streams(shared);
@@ -229,7 +260,7 @@ __global__ void __launch_bounds__(Streams<kStreamsOfLane>::kThreads)
         }
         // The others read on, so that the ring holds what any number of dealt items leaves to deal next.
         const int ahead = min(next + 2 * p.streams, items_of(p));
-        read_costs(shared.costs, p, read, ahead, 32);
+        read_costs(shared, p, read, ahead, 32);
         read = ahead;
         __syncthreads();
     }

@@ -12,7 +12,7 @@
 namespace bsk {
 
 inline constexpr int kMostDealtStreams = 255;     ///< streams that items can be dealt to on the device
-inline constexpr int kMostSortedTileRows = 4096;  ///< with more tile rows no items go longest first
+inline constexpr int kMostSortedTileRows = 4096;  ///< more tile rows are taken in natural order
 /// What all tiles together cost at most: a tick is the unit of costs on the device.
 inline constexpr std::uint32_t kTotalTicks = 1U << 23;
 
@@ -36,14 +36,16 @@ struct DeviceSchedule {
     std::int32_t strips = 0;
     std::int32_t streams = 0;  ///< 0: the kernel orders its own work
     std::int32_t tiles_per_block = 0;
-    std::int32_t tail_items = 0;  ///< as tail_items() of plan/schedule.h gives
+    std::int32_t most_tail_items = 0;  ///< as most_tail_items() of plan/schedule.h gives
     TileTicks ticks;
     std::int32_t* offsets = nullptr;  ///< [streams + 1], as are the items the plan's own
     WorkItem* items = nullptr;        ///< [tile_rows * strips]
     // Workspace:
-    std::uint32_t* costs = nullptr;   ///< [tile_rows]
-    std::int32_t* tail = nullptr;     ///< [tail_items] items that go longest first, sorted
-    Placement* placements = nullptr;  ///< [items], in the order they are dealt in
+    std::uint32_t* costs = nullptr;         ///< [tile_rows]
+    std::int32_t* ranked_rows = nullptr;    ///< [tile_rows] those that cost most first
+    std::uint32_t* ranked_costs = nullptr;  ///< [tile_rows] theirs
+    std::int32_t* tail = nullptr;           ///< [most_tail_items] items that go longest first, sorted
+    Placement* placements = nullptr;        ///< [items], in the order they are dealt in
 };
 
 /// The UnionLists (plan/union_lists.h) of spmm_sm90_small, the plan's own. Groups of rows stay in natural order.

@@ -18,10 +18,10 @@
 #include <bsk/types.h>
 
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/warpgroup.cuh"
 
 namespace bsk {
 
-constexpr int kWarpgroupThreads = 128;
 constexpr int kChunkBytes = 8192;
 
 template <DType kType>
@@ -69,10 +69,12 @@ struct Chunk {
     }
 
     /// One thread: starts storing it.
-    __device__ static void store(const std::uint8_t* chunk, const CUtensorMap* map, int2 at, int batch) {
+    __device__ static void store(const std::uint8_t* chunk, const CUtensorMap* map, int2 at, int batch,
+                                 bool evict_first) {
         for (int box = 0; box < kBoxes; ++box) {
             const int2 xy = coordinates(at, box);
-            ptx::tma_store(map, chunk + box * (kChunkBytes / kBoxes), xy.x, xy.y, batch);
+            ptx::tma_store(map, chunk + box * (kChunkBytes / kBoxes), xy.x, xy.y, batch,
+                           ptx::l2_policy(evict_first));
         }
         ptx::tma_store_commit();
     }

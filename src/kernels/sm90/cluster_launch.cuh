@@ -1,4 +1,4 @@
-// What both Hopper kernels do before their roles part, and how the host launches them.
+// What every Hopper kernel does before its roles part, and how the host launches it.
 #pragma once
 
 #include <cstddef>
@@ -35,25 +35,26 @@ __device__ inline void start_cluster(SharedStorage& shared, const CUtensorMap& a
     ptx::cluster_sync();
 }
 
-/// Loads `kernel` on the current device and lets its CTAs have `shared_bytes` of shared memory.
-template <class Kernel>
-void prepare_clusters(Kernel* kernel, std::size_t shared_bytes) {
+/// Loads `kernel` on the current device and lets its CTAs have a SharedStorage each.
+template <class SharedStorage, class Kernel>
+void prepare_clusters(Kernel* kernel) {
+    static_assert(sizeof(SharedStorage) <= 227 * 1024, "what a CTA of sm_90 may have");
     check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(shared_bytes)),
+                                    static_cast<int>(sizeof(SharedStorage))),
                "cudaFuncSetAttribute of a Hopper kernel");
 }
 
-/// Launches `clusters` clusters of `cluster` CTAs.
-template <class... Params>
-void launch_clusters(void (*kernel)(Params...), int clusters, int cluster, int threads,
-                     std::size_t shared_bytes, Stream stream, const Params&... params) {
+/// Launches `clusters` clusters of `cluster` CTAs with a SharedStorage each.
+template <class SharedStorage, class... Params>
+void launch_clusters(void (*kernel)(Params...), int clusters, int cluster, int threads, Stream stream,
+                     const Params&... params) {
     cudaLaunchAttribute attribute{};
     attribute.id = cudaLaunchAttributeClusterDimension;
     attribute.val.clusterDim = {static_cast<unsigned>(cluster), 1, 1};
     cudaLaunchConfig_t config{};
     config.gridDim = dim3(static_cast<unsigned>(clusters * cluster));
     config.blockDim = dim3(static_cast<unsigned>(threads));
-    config.dynamicSmemBytes = shared_bytes;
+    config.dynamicSmemBytes = sizeof(SharedStorage);
     config.stream = static_cast<cudaStream_t>(stream);
     config.attrs = &attribute;
     config.numAttrs = 1;

@@ -13,8 +13,6 @@ struct SpmmSm90Config {
     int tile_m;     ///< 128: two consumer warpgroups share a tile; 64: they take tiles in turn
     Layout b_layout;
     Layout c_layout;
-
-    friend bool operator==(const SpmmSm90Config&, const SpmmSm90Config&) = default;
 };
 
 /// Loads the kernel on the current device and sets its shared-memory limit; before the first launch there.

@@ -31,6 +31,7 @@ struct EpilogueParams {
     float alpha;
     float beta;
     Activation activation;
+    bool evict_c_first;  ///< SpmmLaunch::keeps_b_in_l2
 };
 
 /// @tparam kWidth  columns of the accumulators
@@ -61,6 +62,7 @@ public:
         p.alpha = launch.alpha;
         p.beta = launch.beta;
         p.activation = launch.activation;
+        p.evict_c_first = launch.keeps_b_in_l2;
         return p;
     }
 
@@ -69,16 +71,6 @@ public:
     __device__ WarpgroupEpilogue(const EpilogueParams& params, std::uint8_t* staging, std::uint64_t* loaded,
                                  int barrier_id)
         : p_(params), staging_(staging), loaded_(loaded), barrier_id_(barrier_id) {}
-
-    /// Fetches the biases of this thread's rows of the accumulators, which start at `row`.
-    __device__ void load_row_bias(int row) {
-        row += threadIdx.x % kWarpgroupThreads / 32 * 16 + threadIdx.x % 32 / 4;
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            row_bias_[i] =
-                p_.row_bias != nullptr && row + 8 * i < p_.rows ? load_raw(p_.row_bias, row + 8 * i) : 0;
-        }
-    }
 
     /// Stores 64 x kWidth accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
     /// {row, col} = place_of(offset), of product `batch`. What lies outside C is left out. The accumulators are used
@@ -115,58 +107,6 @@ public:
         }
     }
 
-    /// Rounds alpha*acc plus the biases (load_row_bias) to C's 16-bit type and keeps it, after the activation where no
-    /// residual is added: the accumulators are free at once, and flush() can store it under the next tile's wgmma.
-    __device__ void hold(float (&acc)[kWidth / 2], int row, int col, int batch) {
-        static_assert(!ChunkC::kWide);
-        held_at_ = make_int2(row, col);
-        held_batch_ = batch;
-        held_chunk_ = 0;
-#pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
-            scale(acc, chunk);
-        }
-        if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
-            if (p_.column_bias != nullptr) {
-                add_column_bias(acc, held_place());
-            }
-            if (loads_residual()) {
-                load_first(held_place(), batch, held_chunks());
-            } else {
-                activate<kTypeC>(p_.activation, acc);
-            }
-        }
-#pragma unroll
-        for (int i = 0; i < kWidth / 4; ++i) {
-            held_[i] = pack<kTypeC>(acc[2 * i], acc[2 * i + 1]);
-        }
-    }
-
-    /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued: all at once under the
-    /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
-    /// steps just suffice.
-    __device__ void flush_under(int step, int steps) {
-        if (!loads_residual()) {
-            if (step == 0 && held_chunk_ < kChunks) {
-                flush_plain();
-            }
-            return;
-        }
-        if (step < min(kResidualSteps, steps - 1)) {
-            return;
-        }
-        int left = held_chunks() - held_chunk_;
-#pragma unroll 1
-        for (int count = max(1, left - (steps - step) + 1); count > 0 && left > 0; --count, --left) {
-            flush_chunk();
-        }
-    }
-
-    /// Stores all that is left of it.
-    __device__ void flush() {
-        flush_under(0, 0);
-    }
-
     /// Before the CTA ends: its shared memory must outlive the reads of the last stores.
     __device__ void finish_stores() {
         if (is_leader()) {
@@ -174,15 +114,7 @@ public:
         }
     }
 
-private:
-    static constexpr int kPieces =
-        kWidth / 32;  ///< of accumulators, 32 columns each: one copy of the code serves all
-    /// Steps of a mainloop that the first chunk of R may take to arrive.
-    static constexpr int kResidualSteps = 2;
-
-    __device__ static bool is_leader() {
-        return threadIdx.x % kWarpgroupThreads == 0;
-    }
+protected:  // DeferredEpilogue stores by the same steps
     __device__ bool loads_residual() const {
         return p_.beta != 0.0F;
     }
@@ -190,40 +122,13 @@ private:
         return staging_ + stored_ % kBuffers * kChunkBytes;
     }
 
-    __device__ int held_chunks() const {
-        return min((p_.columns - held_at_.y + kChunkN - 1) / kChunkN, kChunks);
-    }
-    __device__ auto held_place() const {
-        return [at = held_at_](int offset) { return make_int2(at.x, at.y + offset); };
-    }
-
-    // ---- Elements ---------------------------------------------------------------------------------------
-
-    /// Element of a vector of C's dtype as it lies in memory. Volatile, so that it is not moved to its use.
-    __device__ static std::uint32_t load_raw(const void* vector, int index) {
-        std::uint32_t raw = 0;
-        if constexpr (ChunkC::kWide) {
-            asm volatile("ld.global.nc.b32 %0, [%1];"
-                         : "=r"(raw)
-                         : "l"(static_cast<const float*>(vector) + index));
-        } else {
-            asm volatile(
-                "{\n"
-                ".reg .b16 half;\n"
-                "ld.global.nc.b16 half, [%1];\n"
-                "cvt.u32.u16 %0, half;\n"
-                "}"
-                : "=r"(raw)
-                : "l"(static_cast<const std::uint16_t*>(vector) + index));
-        }
-        return raw;
-    }
-
-    __device__ static float to_float(std::uint32_t raw) {
-        if constexpr (ChunkC::kWide) {
-            return __uint_as_float(raw);
-        } else {
-            return unpack<kTypeC>(raw).x;
+    /// Fetches the biases of this thread's rows of the accumulators, which start at `row`.
+    __device__ void load_row_bias(int row) {
+        row += threadIdx.x % kWarpgroupThreads / 32 * 16 + threadIdx.x % 32 / 4;
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            row_bias_[i] =
+                p_.row_bias != nullptr && row + 8 * i < p_.rows ? load_raw(p_.row_bias, row + 8 * i) : 0;
         }
     }
 
@@ -263,9 +168,102 @@ private:
         ChunkC::put(buffer(), group, x);
     }
 
+    /// Moves the next piece to the registers of the one before, so that one copy of the code serves all.
+    template <int kStep, class T, int kCount>
+    __device__ static void move_down(T (&registers)[kCount]) {
+#pragma unroll
+        for (int i = kStep; i < kCount; ++i) {
+            registers[i - kStep] = registers[i];
+        }
+    }
+
+    /// Starts loading R for the first chunks of a tile, as many as there are buffers.
+    template <class PlaceOf>
+    __device__ void load_first(PlaceOf place_of, int batch, int chunks) {
+        if (is_leader()) {
+            ptx::tma_store_wait_read<0>();
+#pragma unroll
+            for (int chunk = 0; chunk < kBuffers; ++chunk) {
+                if (chunk < chunks) {
+                    load_residual((stored_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
+                }
+            }
+        }
+    }
+
+    /// Waits until buffer() is free, or holds its chunk of R; starts loading the chunk that is next in the buffer of
+    /// the chunk before.
+    template <class PlaceOf>
+    __device__ void open_chunk(PlaceOf place_of, int batch, int chunk, int chunks) {
+        if (!loads_residual()) {
+            if (is_leader()) {
+                ptx::tma_store_wait_read<kBuffers - 1>();
+            }
+            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);
+            return;
+        }
+        const int next = chunk + kBuffers - 1;
+        if (is_leader() && chunk > 0 && next < chunks) {
+            ptx::tma_store_wait_read<0>();
+            load_residual((stored_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
+        }
+        ptx::mbarrier_wait(&loaded_[stored_ % kBuffers], stored_ / kBuffers % 2);
+    }
+
+    /// Stores buffer() as the chunk of C at `at`.
+    __device__ void close_chunk(int2 at, int batch) {
+        ptx::fence_proxy_async();
+        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
+        if (is_leader()) {
+            ChunkC::store(buffer(), &p_.c_map, at, batch, p_.evict_c_first);
+        }
+        ++stored_;
+    }
+
+    const EpilogueParams& p_;
+
+private:
+    __device__ static bool is_leader() {
+        return threadIdx.x % kWarpgroupThreads == 0;
+    }
+
+    /// Element of a vector of C's dtype as it lies in memory. Volatile, so that it is not moved to its use.
+    __device__ static std::uint32_t load_raw(const void* vector, int index) {
+        std::uint32_t raw = 0;
+        if constexpr (ChunkC::kWide) {
+            asm volatile("ld.global.nc.b32 %0, [%1];"
+                         : "=r"(raw)
+                         : "l"(static_cast<const float*>(vector) + index));
+        } else {
+            asm volatile(
+                "{\n"
+                ".reg .b16 half;\n"
+                "ld.global.nc.b16 half, [%1];\n"
+                "cvt.u32.u16 %0, half;\n"
+                "}"
+                : "=r"(raw)
+                : "l"(static_cast<const std::uint16_t*>(vector) + index));
+        }
+        return raw;
+    }
+
+    __device__ static float to_float(std::uint32_t raw) {
+        if constexpr (ChunkC::kWide) {
+            return __uint_as_float(raw);
+        } else {
+            return unpack<kTypeC>(raw).x;
+        }
+    }
+
+    /// One thread: the chunk of R at `at` to a buffer.
+    __device__ void load_residual(int buffer, int2 at, int batch) {
+        ChunkC::load(staging_ + buffer * kChunkBytes, &p_.residual_map, &loaded_[buffer], at, batch);
+    }
+
     /// store() of scaled accumulators, piece by piece.
     template <class PlaceOf>
     __device__ void store_pieces(float (&acc)[kWidth / 2], PlaceOf place_of, int batch) {
+        constexpr int kPieces = kWidth / 32;  // of 32 columns each: one copy of the code serves all
         constexpr int kPiecesPerChunk = kPieces / kChunks;
         if (loads_residual()) {
             load_first(place_of, batch, kChunks);
@@ -293,114 +291,11 @@ private:
         }
     }
 
-    /// Moves the next piece to the registers of the one before, so that one copy of the code serves all.
-    template <int kStep, class T, int kCount>
-    __device__ static void move_down(T (&registers)[kCount]) {
-#pragma unroll
-        for (int i = kStep; i < kCount; ++i) {
-            registers[i - kStep] = registers[i];
-        }
-    }
-
-    // ---- Chunks -----------------------------------------------------------------------------------------
-
-    __device__ void flush_plain() {
-#pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int2 at = held_place()(chunk * kChunkN);
-            if (at.y >= p_.columns) {
-                continue;
-            }
-            open_chunk(held_place(), held_batch_, chunk, kChunks);
-#pragma unroll
-            for (int group = 0; group < kChunkN / 8; group += 2) {
-                const int first = 2 * (chunk * (kChunkN / 8) + group);
-                ChunkC::put_pairs(buffer(), group,
-                                  {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
-            }
-            close_chunk(at, held_batch_);
-        }
-        held_chunk_ = kChunks;
-    }
-
-    /// The next chunk, with its residual.
-    __device__ void flush_chunk() {
-        open_chunk(held_place(), held_batch_, held_chunk_, held_chunks());
-#pragma unroll
-        for (int group = 0; group < kChunkN / 8; group += 2) {
-            float x[8];
-#pragma unroll
-            for (int q = 0; q < 4; ++q) {
-                const float2 pair = unpack<kTypeC>(held_[2 * group + q]);
-                x[2 * q] = pair.x;
-                x[2 * q + 1] = pair.y;
-            }
-            finish(x, group);
-        }
-        move_down<kWidth / 4 / kChunks>(held_);
-        close_chunk(held_place()(held_chunk_ * kChunkN), held_batch_);
-        ++held_chunk_;
-    }
-
-    /// Starts loading R for the first chunks of a tile, as many as there are buffers.
-    template <class PlaceOf>
-    __device__ void load_first(PlaceOf place_of, int batch, int chunks) {
-        if (is_leader()) {
-            ptx::tma_store_wait_read<0>();
-#pragma unroll
-            for (int chunk = 0; chunk < kBuffers; ++chunk) {
-                if (chunk < chunks) {
-                    load_residual((stored_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
-                }
-            }
-        }
-    }
-
-    /// One thread: the chunk of R at `at` to a buffer.
-    __device__ void load_residual(int buffer, int2 at, int batch) {
-        ChunkC::load(staging_ + buffer * kChunkBytes, &p_.residual_map, &loaded_[buffer], at, batch);
-    }
-
-    /// Waits until buffer() is free, or holds its chunk of R; starts loading the chunk that is next in the buffer of
-    /// the chunk before.
-    template <class PlaceOf>
-    __device__ void open_chunk(PlaceOf place_of, int batch, int chunk, int chunks) {
-        if (!loads_residual()) {
-            if (is_leader()) {
-                ptx::tma_store_wait_read<kBuffers - 1>();
-            }
-            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);
-            return;
-        }
-        const int next = chunk + kBuffers - 1;
-        if (is_leader() && chunk > 0 && next < chunks) {
-            ptx::tma_store_wait_read<0>();
-            load_residual((stored_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
-        }
-        ptx::mbarrier_wait(&loaded_[stored_ % kBuffers], stored_ / kBuffers % 2);
-    }
-
-    /// Stores buffer() as the chunk of C at `at`.
-    __device__ void close_chunk(int2 at, int batch) {
-        ptx::fence_proxy_async();
-        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
-        if (is_leader()) {
-            ChunkC::store(buffer(), &p_.c_map, at, batch);
-        }
-        ++stored_;
-    }
-
-    const EpilogueParams& p_;
     std::uint8_t* staging_;
     std::uint64_t* loaded_;
     int barrier_id_;
     std::uint32_t stored_ = 0;        ///< chunks, all of which had R in their buffers, or none
     std::uint32_t row_bias_[2] = {};  ///< as in memory, of rows lane/4 and lane/4 + 8
-    /// Pairs of columns in the order of the accumulators, from chunk held_chunk_ on; used by hold() and flush() only.
-    std::uint32_t held_[kWidth / 4];
-    int2 held_at_ = {};
-    int held_batch_ = 0;
-    int held_chunk_ = kChunks;
 };
 
 }  // namespace bsk

@@ -1,5 +1,5 @@
-// What spmm_sm90 and sddmm_sm90 share: one producer warpgroup, two of consumers, and the loop of a consumer over a ring of
-// stages, each with pieces of both operands.
+// What spmm_sm90, spmm_sm90_pairs and sddmm_sm90 share: one producer warpgroup, two of consumers, and how a consumer
+// multiplies the stages of the ring, each with pieces of both operands.
 //
 // A stage holds a[rows][64 of k] and b[256 columns][64 of k] as wgmma reads them with the 128-byte swizzle:
 //
@@ -12,9 +12,9 @@
 
 #include <bsk/types.h>
 
-#include "kernels/sm90/chunk.cuh"
 #include "kernels/sm90/ptx.cuh"
-#include "kernels/sm90/tile_walk.cuh"
+#include "kernels/sm90/ring.cuh"
+#include "kernels/sm90/warpgroup.cuh"
 #include "kernels/sm90/wgmma.cuh"
 #include "plan/kernels.h"
 
@@ -44,19 +44,24 @@ struct Mainloop {
     static constexpr int kNext16A = kTransposeA ? kLineBytesA : 2;
     static constexpr int kNext16B = kTransposeB ? kLineBytesB : 2;
 
-    /// Tells the producers of all CTAs of the cluster that this warpgroup has read `stage`.
-    template <class SharedStorage>
-    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
-        const int thread = threadIdx.x % kWarpgroupThreads;
-        if (thread < cluster) {
-            ptx::mbarrier_arrive_cluster(&shared.empty[stage], thread);
-        }
-    }
-
-    /// The same for the stage before `state`, which multiply() holds at its end.
+    /// Releases the stage before `state`, which multiply() holds at its end.
     template <class SharedStorage>
     __device__ static void release_last(SharedStorage& shared, const State& state, int cluster) {
-        release(shared, state.stage == 0 ? kStages - 1 : state.stage - 1, cluster);
+        release_stage(&shared.empty[state.stage == 0 ? kStages - 1 : state.stage - 1], cluster);
+    }
+
+    /// Starts acc += a[64 x 64] * b[64 x 256] of one stage, as one group.
+    __device__ static void start(float (&acc)[128], const std::uint16_t* a_stage,
+                                 const std::uint16_t* b_stage) {
+        const std::uint64_t a = ptx::matrix_descriptor<kLineBytesA>(a_stage, kTileK * kLineBytesA);
+        const std::uint64_t b = ptx::matrix_descriptor<kLineBytesB>(b_stage, kTileK * kLineBytesB);
+        ptx::wgmma_fence();
+#pragma unroll
+        for (int k16 = 0; k16 < kTileK / 16; ++k16) {
+            ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(acc, a + kNext16A * k16,
+                                                                    b + kNext16B * k16);
+        }
+        ptx::wgmma_commit();
     }
 
     /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
@@ -69,17 +74,7 @@ struct Mainloop {
 #pragma unroll 1
         for (int step = 0; step < steps; ++step) {
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            const std::uint64_t a =
-                ptx::matrix_descriptor<kLineBytesA>(shared.a[state.stage] + a_offset, kTileK * kLineBytesA);
-            const std::uint64_t b =
-                ptx::matrix_descriptor<kLineBytesB>(shared.b[state.stage], kTileK * kLineBytesB);
-            ptx::wgmma_fence();
-#pragma unroll
-            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-                ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(acc, a + kNext16A * k16,
-                                                                        b + kNext16B * k16);
-            }
-            ptx::wgmma_commit();
+            start(acc, shared.a[state.stage] + a_offset, shared.b[state.stage]);
             meanwhile(step);
             ptx::wgmma_wait<1>();
             if (step > 0) {
@@ -92,10 +87,7 @@ struct Mainloop {
     /// Waits for the last group and lets nothing read the accumulators before.
     __device__ static void finish(float (&acc)[128]) {
         ptx::wgmma_wait<0>();
-#pragma unroll
-        for (float& x : acc) {
-            asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-        }
+        ptx::settle(acc);
     }
 };
 

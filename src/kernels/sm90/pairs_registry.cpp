@@ -6,31 +6,16 @@ namespace bsk {
 
 namespace {
 
-template <SpmmSm90PairsConfig kConfig>
-constexpr KernelInstance kInstance{&prepare_spmm_sm90_pairs_instance<kConfig>,
-                                   &launch_spmm_sm90_pairs_instance<kConfig>};
+/// What instances/ holds.
+using Space = ConfigSpace<SpmmSm90PairsConfig>;
 
-template <DType kType, DType kTypeC>
-KernelInstance instance_of_layouts(const SpmmLaunch& launch) {
-    constexpr Layout kRow = Layout::row_major;
-    constexpr Layout kCol = Layout::col_major;
-    if (launch.b_layout == kRow) {
-        return launch.c_layout == kRow ? kInstance<SpmmSm90PairsConfig{kType, kTypeC, kRow, kRow}>
-                                       : kInstance<SpmmSm90PairsConfig{kType, kTypeC, kRow, kCol}>;
-    }
-    return launch.c_layout == kRow ? kInstance<SpmmSm90PairsConfig{kType, kTypeC, kCol, kRow}>
-                                   : kInstance<SpmmSm90PairsConfig{kType, kTypeC, kCol, kCol}>;
-}
+constexpr auto kTable = make_table<Space>([]<SpmmSm90PairsConfig kConfig>() {
+    return KernelInstance<SpmmLaunch>{&prepare_spmm_sm90_pairs_instance<kConfig>,
+                                      &launch_spmm_sm90_pairs_instance<kConfig>};
+});
 
-template <DType kType>
-KernelInstance instance_of_type(const SpmmLaunch& launch) {
-    return launch.c_dtype == DType::f32 ? instance_of_layouts<kType, DType::f32>(launch)
-                                        : instance_of_layouts<kType, kType>(launch);
-}
-
-KernelInstance instance_for(const SpmmLaunch& launch) {
-    return launch.dtype == DType::f16 ? instance_of_type<DType::f16>(launch)
-                                      : instance_of_type<DType::bf16>(launch);
+const KernelInstance<SpmmLaunch>& instance_for(const SpmmLaunch& launch) {
+    return kTable[Space::index_of({launch.dtype, launch.c_dtype, launch.b_layout, launch.c_layout})];
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct SpmmSm90PairsParams {
     int block_k;
     int cluster;     ///< CTAs of a cluster, 1 or 2
     bool one_box_b;  ///< B is row-major and its map one of panels: a stage of it is one box, not four
+    bool evict_values_first;  ///< SpmmLaunch::keeps_b_in_l2
 };
 
 /// Every second strip is walked backwards: what the strip before read last is still in L2.

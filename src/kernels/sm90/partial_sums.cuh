@@ -10,9 +10,9 @@
 #include "base/cuda.h"
 #include "base/math.h"
 #include "base/stream_buffer.h"
-#include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
-#include "kernels/sm90/tile_walk.cuh"
+#include "kernels/sm90/warpgroup.cuh"
+#include "plan/schedule.h"
 
 namespace bsk {
 

@@ -1,4 +1,4 @@
-// One PTX instruction each, as spmm_sm90 uses them. Section numbers are those of the PTX ISA 9.0.
+// One PTX instruction each, as the kernels for Hopper use them. Section numbers are those of the PTX ISA 9.0.
 #pragma once
 
 #include <cstdint>
@@ -55,11 +55,6 @@ __device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint
         "}" ::"r"(shared_address(barrier)),
         "r"(rank)
         : "memory");
-}
-
-/// Arrives at this CTA's barrier.
-__device__ inline void mbarrier_arrive(std::uint64_t* barrier) {
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
 }
 
 /// Whether the phase of this parity is complete.
@@ -127,6 +122,24 @@ __device__ inline std::uint32_t atomic_increment_acq_rel(std::int32_t* counter) 
 
 // ---- Tensor memory accelerator (9.7.9.27) ---------------------------------------------------------------
 
+/// 9.7.9.18 createpolicy: how L2 keeps the lines of a load or store, as usual or as the first to give up. Volatile, so that it is
+/// made where it is used: neither producers nor consumers have registers to keep one.
+__device__ inline std::uint64_t l2_policy(bool evict_first) {
+    std::uint64_t policy;
+    asm volatile(
+        "{\n"
+        ".reg .pred first;\n"
+        ".reg .b64 normal;\n"
+        "setp.ne.u32 first, %1, 0;\n"
+        "createpolicy.fractional.L2::evict_first.b64 %0;\n"
+        "createpolicy.fractional.L2::evict_normal.b64 normal;\n"
+        "selp.b64 %0, %0, normal, first;\n"
+        "}"
+        : "=l"(policy)
+        : "r"(evict_first ? 1 : 0));
+    return policy;
+}
+
 __device__ inline void prefetch_tensor_map(const CUtensorMap* map) {
     asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
@@ -140,14 +153,33 @@ __device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint6
         : "memory");
 }
 
-/// The same, to the same place in every CTA of the cluster in `cta_mask`; each CTA's own barrier counts the
-/// bytes.
+/// The same under an l2_policy().
+__device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y,
+                                std::uint64_t policy) {
+    asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint"
+        " [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "l"(policy)
+        : "memory");
+}
+
+/// The first, to the same place in every CTA of the cluster in `cta_mask`; each CTA's own barrier counts the bytes.
 __device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x,
                                           int y, std::uint16_t cta_mask) {
     asm volatile(
         "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
         " [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(shared_address(shared)),
         "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "h"(cta_mask)
+        : "memory");
+}
+
+/// The same under an l2_policy().
+__device__ inline void tma_load_multicast(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x,
+                                          int y, std::uint16_t cta_mask, std::uint64_t policy) {
+    asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
+        ".L2::cache_hint [%0], [%1, {%3, %4}], [%2], %5, %6;" ::"r"(shared_address(shared)),
+        "l"(map), "r"(shared_address(barrier)), "r"(x), "r"(y), "h"(cta_mask), "l"(policy)
         : "memory");
 }
 
@@ -194,10 +226,13 @@ __device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint6
         : "memory");
 }
 
-__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y, int z) {
-    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(map),
-                 "r"(shared_address(shared)), "r"(x), "r"(y), "r"(z)
-                 : "memory");
+__device__ inline void tma_store(const CUtensorMap* map, const void* shared, int x, int y, int z,
+                                 std::uint64_t policy) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.global.shared::cta.bulk_group.L2::cache_hint"
+        " [%0, {%2, %3, %4}], [%1], %5;" ::"l"(map),
+        "r"(shared_address(shared)), "r"(x), "r"(y), "r"(z), "l"(policy)
+        : "memory");
 }
 
 /// 9.7.9.25.2.3 cp.async.bulk.commit_group: closes a group of this thread's stores.

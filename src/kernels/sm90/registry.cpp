@@ -1,7 +1,3 @@
-#include <array>
-#include <cstddef>
-#include <utility>
-
 #include "kernels/sm90/config.h"
 #include "kernels/sm90/config_space.h"
 #include "kernels/sm90/spmm_sm90.h"
@@ -13,18 +9,14 @@ namespace {
 /// What instances/ holds.
 using Space = ConfigSpace<SpmmSm90Config, 128, 64>;
 
-template <bool kTransposeA, std::size_t... kIndex>
-constexpr std::array<KernelInstance, Space::kCount> make_table(std::index_sequence<kIndex...> /*indices*/) {
-    static_assert(((Space::index_of(Space::at(kIndex)) == kIndex) && ...));
-    return {{{&prepare_spmm_sm90_instance<Space::at(kIndex), kTransposeA>,
-              &launch_spmm_sm90_instance<Space::at(kIndex), kTransposeA>}...}};
-}
+template <bool kTransposeA>
+constexpr auto kTable = make_table<Space>([]<SpmmSm90Config kConfig>() {
+    return KernelInstance<SpmmLaunch>{&prepare_spmm_sm90_instance<kConfig, kTransposeA>,
+                                      &launch_spmm_sm90_instance<kConfig, kTransposeA>};
+});
 
-constexpr auto kTable = make_table<false>(std::make_index_sequence<Space::kCount>{});
-constexpr auto kTransposedTable = make_table<true>(std::make_index_sequence<Space::kCount>{});
-
-const KernelInstance& instance_for(const SpmmLaunch& launch) {
-    const auto& table = launch.sources == nullptr ? kTable : kTransposedTable;
+const KernelInstance<SpmmLaunch>& instance_for(const SpmmLaunch& launch) {
+    const auto& table = launch.sources == nullptr ? kTable<false> : kTable<true>;
     return table[Space::index_of(
         {launch.dtype, launch.c_dtype, launch.choice.tile_m, launch.b_layout, launch.c_layout})];
 }

@@ -77,7 +77,6 @@ struct SddmmSm90 {
         std::uint64_t full[kStages];
         std::uint64_t empty[kStages];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     /// A work item: its tile and steps [begin, end).
     struct Task {
@@ -161,6 +160,7 @@ struct SddmmSm90 {
         State state;
         for (int item = begin; item < end; ++item) {
             const Task task(p, item);
+            const std::int64_t places = unit_places(p, p.tiles[task.tile], consumer);
             float acc[128] = {};
             Loop::multiply(acc, shared, state, task.end - task.begin, consumer * 64 * kTileK, 1, [](int) {});
             Loop::finish(acc);
@@ -168,30 +168,32 @@ struct SddmmSm90 {
                 Loop::release_last(shared, state, 1);
             }
             if (add_partial_sums(acc, p, task.part, consumer, kConsumers, kEpilogueBarrier + consumer)) {
-                store(acc, p, p.tiles[task.tile], consumer);
+                store(acc, p, places);
             }
         }
     }
 
-    /// What is stored of this consumer's 64 x 256 sums.
-    __device__ static void store(const float (&acc)[128], const SddmmSm90Params& p, const SddmmTile& tile,
-                                 int consumer) {
+    /// Where the values of this warp's 16 rows start in the unit column of this lane's number: elements, or -1 where none is
+    /// stored. A lane for each, long before they are needed.
+    __device__ static std::int64_t unit_places(const SddmmSm90Params& p, const SddmmTile& tile,
+                                               int consumer) {
+        const int row = consumer * 64 + static_cast<int>(threadIdx.x) % kWarpgroupThreads / 32 * 16;
+        const int unit = static_cast<int>(threadIdx.x) % kTileCols;
+        const int out = tile.out[row / kUnit][unit];
+        return out < 0 ? -1
+                       : static_cast<std::int64_t>(out + row % kUnit) * p.block_k +
+                             tile.cols[unit] * kUnit % p.block_k;
+    }
+
+    /// What is stored of this warp's 16 x 256 sums.
+    __device__ static void store(const float (&acc)[128], const SddmmSm90Params& p, std::int64_t places) {
         using Value = std::conditional_t<kConfig.values_dtype == DType::f32, float, std::uint16_t>;
-        const int row =
-            consumer * 64 + static_cast<int>(threadIdx.x) % kWarpgroupThreads / 32 * 16;  // of the tile
 #pragma unroll
         for (int unit = 0; unit < kTileCols; ++unit) {
-            const int out = tile.out[row / kUnit][unit];
-            if (out < 0) {
-                continue;
-            }
-            Value* values = static_cast<Value*>(p.values) +
-                            static_cast<std::int64_t>(out + row % kUnit) * p.block_k +
-                            tile.cols[unit] * kUnit % p.block_k;
-#pragma unroll
-            for (int col = 0; col < kUnit; col += 16) {
-                store_values<kConfig.values_dtype>(values + col, p.block_k, acc + (unit * kUnit + col) / 2,
-                                                   p.alpha, p.beta);
+            const std::int64_t place = __shfl_sync(0xFFFFFFFF, places, unit);
+            if (place >= 0) {
+                store_values<kConfig.values_dtype, kUnit>(static_cast<Value*>(p.values) + place, p.block_k,
+                                                          acc + unit * kUnit / 2, p.alpha, p.beta);
             }
         }
     }
@@ -210,8 +212,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
     Kernel::start(shared, d1_map, d2_map);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+    const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
     const int warpgroup = warp * 32 / kWarpgroupThreads;
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
@@ -230,7 +231,7 @@ constexpr auto kSddmmSm90 =
 
 template <SddmmSm90Config kConfig>
 void prepare_sddmm_sm90_instance() {
-    prepare_clusters(kSddmmSm90<kConfig>, sizeof(typename SddmmSm90<kConfig>::SharedStorage));
+    prepare_clusters<typename SddmmSm90<kConfig>::SharedStorage>(kSddmmSm90<kConfig>);
 }
 
 template <SddmmSm90Config kConfig>
@@ -251,9 +252,10 @@ void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
                                  launch.values, launch.alpha,
                                  launch.beta,   static_cast<int>(ceil_div(launch.n, kTileK)),
                                  launch.block_k};
-    launch_clusters(kSddmmSm90<kConfig>, launch.streams, 1, kThreads, sizeof(typename Kernel::SharedStorage),
-                    stream, map_of(d1, launch.m, launch.n, launch.ld1, Kernel::kTransposeA),
-                    map_of(d2, launch.k, launch.n, launch.ld2, Kernel::kTransposeB), params);
+    launch_clusters<typename Kernel::SharedStorage>(
+        kSddmmSm90<kConfig>, launch.streams, 1, kThreads, stream,
+        map_of(d1, launch.m, launch.n, launch.ld1, Kernel::kTransposeA),
+        map_of(d2, launch.k, launch.n, launch.ld2, Kernel::kTransposeB), params);
 }
 
 }  // namespace bsk

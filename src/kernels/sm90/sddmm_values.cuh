@@ -30,40 +30,57 @@ __device__ inline void transpose_lanes(std::uint32_t (&v)[4]) {
     }
 }
 
-/// Values at 16 rows and 16 columns of a stored block, whose rows have `ld` elements.
+/// Values at 16 rows and kColumns columns of a stored block, whose rows have `ld` elements. What was there before is read at
+/// once, so that its loads do not wait for each other.
 /// @param values  those of the warp's first row and the first column
 /// @param x       the accumulators: x[4*g + 2*i + h] is row lane/4 + 8*i, column 8*g + 2*(lane%4) + h
-template <DType kTypeV>
+template <DType kTypeV, int kColumns>
 __device__ inline void store_values(void* values, std::int64_t ld, const float* x, float alpha, float beta) {
     const int lane = threadIdx.x % 32;
     if constexpr (kTypeV == DType::f32) {
-        float* first = static_cast<float*>(values) + lane / 4 * ld + 2 * (lane % 4);
+        constexpr int kPairs = kColumns / 4;
+        auto* first = static_cast<float*>(values) + lane / 4 * ld + 2 * (lane % 4);
+        const auto place = [&](int pair) {
+            return reinterpret_cast<float2*>(first + pair % 2 * 8 * ld + pair / 2 * 8);
+        };
+        float2 before[kPairs] = {};
+        if (beta != 0.0F) {
 #pragma unroll
-        for (int p = 0; p < 4; ++p) {
-            auto* place = reinterpret_cast<float2*>(first + p % 2 * 8 * ld + p / 2 * 8);
-            const float2 before = beta != 0.0F ? *place : float2{};
-            *place = {alpha * x[2 * p] + beta * before.x, alpha * x[2 * p + 1] + beta * before.y};
+            for (int p = 0; p < kPairs; ++p) {
+                before[p] = *place(p);
+            }
+        }
+#pragma unroll
+        for (int p = 0; p < kPairs; ++p) {
+            *place(p) = {alpha * x[2 * p] + beta * before[p].x, alpha * x[2 * p + 1] + beta * before[p].y};
         }
     } else {
+        constexpr int kPieces = kColumns / 16;  // of a lane
         auto* place = reinterpret_cast<uint4*>(static_cast<std::uint16_t*>(values) +
                                                (lane / 4 + lane % 4 / 2 * 8) * ld + lane % 2 * 8);
-        std::uint32_t pairs[4] = {};
+        uint4 before[kPieces] = {};
         if (beta != 0.0F) {
-            const uint4 before = *place;
-            pairs[0] = before.x;
-            pairs[1] = before.y;
-            pairs[2] = before.z;
-            pairs[3] = before.w;
-            transpose_lanes(pairs);
+#pragma unroll
+            for (int piece = 0; piece < kPieces; ++piece) {
+                before[piece] = place[2 * piece];
+            }
         }
 #pragma unroll
-        for (int p = 0; p < 4; ++p) {  // piece p: row 8*(p/2), columns 8*(p%2) ...
-            const float* sums = x + 4 * (p % 2) + 2 * (p / 2);
-            const float2 before = unpack<kTypeV>(pairs[p]);
-            pairs[p] = pack<kTypeV>(alpha * sums[0] + beta * before.x, alpha * sums[1] + beta * before.y);
+        for (int piece = 0; piece < kPieces; ++piece) {
+            std::uint32_t pairs[4] = {before[piece].x, before[piece].y, before[piece].z, before[piece].w};
+            if (beta != 0.0F) {
+                transpose_lanes(pairs);
+            }
+#pragma unroll
+            for (int lane_of_4 = 0; lane_of_4 < 4; ++lane_of_4) {  // which gets the pair
+                const float* sums = x + 8 * piece + 4 * (lane_of_4 % 2) + 2 * (lane_of_4 / 2);
+                const float2 added = unpack<kTypeV>(pairs[lane_of_4]);
+                pairs[lane_of_4] =
+                    pack<kTypeV>(alpha * sums[0] + beta * added.x, alpha * sums[1] + beta * added.y);
+            }
+            transpose_lanes(pairs);
+            place[2 * piece] = {pairs[0], pairs[1], pairs[2], pairs[3]};
         }
-        transpose_lanes(pairs);
-        *place = {pairs[0], pairs[1], pairs[2], pairs[3]};
     }
 }
 

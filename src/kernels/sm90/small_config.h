@@ -14,8 +14,6 @@ struct SpmmSm90SmallConfig {
     int unit;       ///< 32 or 16: side of the squares that stored blocks are cut into
     Layout b_layout;
     Layout c_layout;
-
-    friend bool operator==(const SpmmSm90SmallConfig&, const SpmmSm90SmallConfig&) = default;
 };
 
 /// Loads the kernel on the current device and sets its shared-memory limit; before the first launch there.

@@ -20,9 +20,9 @@
 #include "kernels/sm80/mma.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/ring.cuh"
 #include "kernels/sm90/small_config.h"
 #include "kernels/sm90/small_stage.cuh"
-#include "kernels/sm90/tile_walk.cuh"
 #include "kernels/sm90/wgmma.cuh"
 
 namespace bsk {
@@ -128,9 +128,9 @@ struct PaddedConsumers {
             slices = Slices::of(next_rows, consumer);  // under the last product
             next_rows = Slices::load_rows(p, min(stage + 2, end - 1));
             ptx::wgmma_wait<0>();
-            if (lane < p.cluster) {  // each warp: no barrier keeps the four together where a stage is skipped
-                ptx::mbarrier_arrive_cluster(&shared.empty[state.stage], lane);
-            }
+            __syncwarp();  // an arrival releases the reads of its own lane only
+            // Each warp: no barrier keeps the four together where a stage is skipped.
+            release_stage_of_warp(&shared.empty[state.stage], p.cluster);
             state.advance();
         }
     }
@@ -208,10 +208,7 @@ struct PaddedConsumers {
             if (stage_begin < stage_end) {
                 accumulate(acc, fragment, shared, p, state, stage_begin, stage_end, consumer);
             }
-#pragma unroll
-            for (float& x : acc) {
-                asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-            }
+            ptx::settle(acc);
             if (__any_sync(0xFFFFFFFF, !is_finite(acc))) {
                 take_again(acc, p, at, stage_begin, stage_end, consumer);
             }

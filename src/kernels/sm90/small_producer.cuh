@@ -5,7 +5,6 @@
 
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/small_stage.cuh"
-#include "kernels/sm90/tile_walk.cuh"
 
 namespace bsk {
 

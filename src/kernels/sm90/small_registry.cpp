@@ -1,7 +1,3 @@
-#include <array>
-#include <cstddef>
-#include <utility>
-
 #include "kernels/sm90/config_space.h"
 #include "kernels/sm90/small_config.h"
 #include "kernels/sm90/spmm_sm90_small.h"
@@ -13,17 +9,12 @@ namespace {
 /// What instances/ holds.
 using Space = ConfigSpace<SpmmSm90SmallConfig, 32, 16>;
 
-template <std::size_t... kIndex>
-constexpr std::array<KernelInstance, Space::kCount> make_table(std::index_sequence<kIndex...> /*indices*/) {
-    static_assert(((Space::index_of(Space::at(kIndex)) == kIndex) && ...));
-    return {{{&prepare_spmm_sm90_small_instance<Space::at(kIndex)>,
-              &launch_spmm_sm90_small_instance<Space::at(kIndex)>}...}};
-}
+constexpr auto kTable = make_table<Space>([]<SpmmSm90SmallConfig kConfig>() {
+    return KernelInstance<SpmmLaunch>{&prepare_spmm_sm90_small_instance<kConfig>,
+                                      &launch_spmm_sm90_small_instance<kConfig>};
+});
 
-constexpr std::array<KernelInstance, Space::kCount> kTable =
-    make_table(std::make_index_sequence<Space::kCount>{});
-
-const KernelInstance& instance_for(const SpmmLaunch& launch) {
+const KernelInstance<SpmmLaunch>& instance_for(const SpmmLaunch& launch) {
     return kTable[Space::index_of({launch.dtype, launch.c_dtype, unit_of(launch.block_m, launch.block_k),
                                    launch.b_layout, launch.c_layout})];
 }

@@ -19,9 +19,9 @@
 
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/ring.cuh"
 #include "kernels/sm90/small_config.h"
 #include "kernels/sm90/small_stage.cuh"
-#include "kernels/sm90/tile_walk.cuh"
 #include "kernels/sm90/wgmma.cuh"
 
 namespace bsk {
@@ -130,16 +130,6 @@ struct SwappedConsumers {
         }
     }
 
-    /// Tells the producers of all CTAs of the cluster that this warpgroup has read `stage`: wgmma keeps its four
-    /// warps together.
-    template <class SharedStorage>
-    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
-        const int thread = threadIdx.x % kWarpgroupThreads;
-        if (thread < cluster) {
-            ptx::mbarrier_arrive_cluster(&shared.empty[stage], thread);
-        }
-    }
-
     /// Adds up the stages [begin, end) of a group; nothing is in flight or held at the end.
     template <class SharedStorage>
     __device__ static void accumulate(Accumulators& acc, Fragments (&fragments)[2], SharedStorage& shared,
@@ -156,8 +146,7 @@ struct SwappedConsumers {
             Masks masks;
 #pragma unroll
             for (int i = 0; i < kGroupStageSteps; ++i) {
-                // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-                masks[i] = __shfl_sync(0xFFFFFFFF, next_masks[i], 0);
+                masks[i] = same_in_warp(next_masks[i]);
             }
             load_masks(next_masks, p, min(stage + 1, end - 1));
             const std::uint32_t pieces = ptx::shared_address(shared.stages[state.stage].b);
@@ -170,7 +159,7 @@ struct SwappedConsumers {
                 unit += __popc(masks[i]) * (kUnitBytes / 16);
                 wait_before(masks[i]);
                 if (i == 0 && previous >= 0) {
-                    release(shared, previous, p.cluster);
+                    release_stage(&shared.empty[previous], p.cluster);
                 }
                 if (i + 1 < kGroupStageSteps) {
                     Step::load(fragments[(i + 1) % 2], masks[i + 1], pieces + (i + 1) * kPieceBytes,
@@ -187,7 +176,7 @@ struct SwappedConsumers {
             previous = current;
         }
         ptx::wgmma_wait<0>();
-        release(shared, previous, p.cluster);
+        release_stage(&shared.empty[previous], p.cluster);
     }
 
     template <class SharedStorage>
@@ -210,10 +199,7 @@ struct SwappedConsumers {
                 accumulate(acc, fragments, shared, p, state, stage_begin, stage_end, offset);
             }
             float(&flat)[128] = reinterpret_cast<float(&)[128]>(acc);
-#pragma unroll
-            for (float& x : flat) {
-                asm volatile("" : "+f"(x)::"memory");  // no read of the accumulators moves above the wait
-            }
+            ptx::settle(flat);
             static_assert(kGroupChunks == 4);
             const int4 chunks = __ldg(reinterpret_cast<const int4*>(p.group_chunks) + at.group);
             const auto place = [&](int row) {  // in C^T: column of C, then row

@@ -24,10 +24,12 @@
 #pragma once
 
 #include <bit>
+#include <type_traits>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/config.h"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/partial_sums.cuh"
@@ -51,7 +53,9 @@ struct SpmmSm90 {
     static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
     using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
     using State = typename Loop::State;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>;
+    using TileEpilogue =
+        std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                           WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];
@@ -61,7 +65,6 @@ struct SpmmSm90 {
         std::uint64_t empty[kStages];
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     // ---- Producer: one thread ---------------------------------------------------------------------------
 
@@ -110,17 +113,18 @@ struct SpmmSm90 {
     __device__ static void load_a(std::uint16_t* a, const CUtensorMap& a_map, std::uint64_t* full,
                                   const SpmmSm90Params& p, int source, int row, int k, int rank) {
         const int share = rank * (kConfig.tile_m / 2);
+        const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
         const bool by_lines = kTransposeA && kConfig.tile_m == 64;
         const int x = kTransposeA ? row : k;
         const int y = kTransposeA ? source * p.block_k + k : source * p.block_m + row;
         if (p.cluster == 2) {
             const bool along_x = kTransposeA && !by_lines;
             ptx::tma_load_multicast(a + share * kTileK, &a_map, full, along_x ? x + share : x,
-                                    along_x ? y : y + share, 0b11);
+                                    along_x ? y : y + share, 0b11, policy);
         } else {
-            ptx::tma_load(a, &a_map, full, x, y);
+            ptx::tma_load(a, &a_map, full, x, y, policy);
             if (kTransposeA && !by_lines) {
-                ptx::tma_load(a + 64 * kTileK, &a_map, full, x + 64, y);
+                ptx::tma_load(a + 64 * kTileK, &a_map, full, x + 64, y, policy);
             }
         }
     }
@@ -226,8 +230,7 @@ __global__ void __launch_bounds__(kThreads, 1)
 
     start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         if (threadIdx.x == 0 && begin < end) {
@@ -249,10 +252,10 @@ constexpr auto kSpmmSm90 = &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.ti
 
 template <SpmmSm90Config kConfig, bool kTransposeA>
 void prepare_spmm_sm90_instance() {
-    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, false>,
-                     sizeof(typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage));
-    prepare_clusters(kSpmmSm90<kConfig, kTransposeA, true>,
-                     sizeof(typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage));
+    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage>(
+        kSpmmSm90<kConfig, kTransposeA, false>);
+    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage>(
+        kSpmmSm90<kConfig, kTransposeA, true>);
 }
 
 /// Map of the values as boxes of what a CTA loads of A.
@@ -293,9 +296,11 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 launch.block_m,
                                 launch.block_k,
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
-                                cluster};
-    launch_clusters(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams, cluster, kThreads,
-                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+                                cluster,
+                                launch.keeps_b_in_l2};
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams,
+                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
+                                                    params);
 }
 
 template <SpmmSm90Config kConfig, bool kTransposeA>

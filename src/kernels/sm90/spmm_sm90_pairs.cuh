@@ -28,15 +28,18 @@
 //               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
+#include <type_traits>
+
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
+#include "kernels/sm90/deferred_epilogue.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/mainloop.cuh"
 #include "kernels/sm90/pairs_config.h"
 #include "kernels/sm90/pairs_walk.cuh"
 #include "kernels/sm90/ptx.cuh"
+#include "kernels/sm90/ring.cuh"
 #include "kernels/sm90/tensor_map.h"
-#include "kernels/sm90/tile_walk.cuh"
 
 namespace bsk {
 
@@ -50,9 +53,10 @@ struct SpmmSm90Pairs {
     static constexpr int kBytesB = kTileK * kTileN * 2;
     /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
-    using State = PipelineState<kStages>;
     using Loop = Mainloop<kConfig.dtype, 0, kTransposeB, kStages>;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>;
+    using State = typename Loop::State;
+    using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
+                                            WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
@@ -63,7 +67,6 @@ struct SpmmSm90Pairs {
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
         int rows[kStages];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 
     // ---- Producers: one thread each ---------------------------------------------------------------------
 
@@ -92,10 +95,12 @@ struct SpmmSm90Pairs {
                     if (stored) {
                         std::uint16_t* a = shared.a[state.stage][row];
                         const int y = block * kPairBlockRows;
+                        const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
                         if (p.cluster == 2) {
-                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11);
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11,
+                                                    policy);
                         } else {
-                            ptx::tma_load(a, &a_map, full, k, y);
+                            ptx::tma_load(a, &a_map, full, k, y, policy);
                         }
                     }
                     state.advance();
@@ -164,18 +169,11 @@ struct SpmmSm90Pairs {
         int held = -1;  ///< the stage that the wgmma in flight read, if any are
     };
 
-    __device__ static void release(SharedStorage& shared, int stage, int cluster) {
-        const int lane = threadIdx.x % 32;
-        if (lane < cluster) {
-            ptx::mbarrier_arrive_cluster(&shared.empty[stage], lane);
-        }
-    }
-
     /// Waits for the wgmma in flight and releases their stage.
     __device__ static void drain(SharedStorage& shared, Place& place, int cluster) {
         ptx::wgmma_wait<0>();
         if (place.held >= 0) {
-            release(shared, place.held, cluster);
+            release_stage_of_warp(&shared.empty[place.held], cluster);
         }
         place.held = -1;
     }
@@ -191,13 +189,13 @@ struct SpmmSm90Pairs {
                 drain(shared, place, cluster);
             }
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            const int rows = __shfl_sync(0xFFFFFFFF, shared.rows[state.stage], 0);
+            const int rows = same_in_warp(shared.rows[state.stage]);
             if ((rows >> consumer & 1) != 0) {
                 --left;
                 return true;
             }
             drain(shared, place, cluster);
-            release(shared, state.stage, cluster);
+            release_stage_of_warp(&shared.empty[state.stage], cluster);
             state.advance();
         }
         return false;
@@ -213,20 +211,11 @@ struct SpmmSm90Pairs {
 #pragma unroll 1
         for (int own = 0; find_own(shared, place, left, cluster, consumer); ++own) {
             State& state = place.state;
-            const std::uint64_t a = ptx::matrix_descriptor(shared.a[state.stage][consumer], 0);
-            const std::uint64_t b = ptx::matrix_descriptor(shared.b[state.stage], kTileK * 128);
-            ptx::wgmma_fence();
-#pragma unroll
-            for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-                // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
-                ptx::wgmma_m64n256k16<kConfig.dtype, 0, kTransposeB>(acc, a + 2 * k16,
-                                                                     b + (kTransposeB ? 128 : 2) * k16);
-            }
-            ptx::wgmma_commit();
+            Loop::start(acc, shared.a[state.stage][consumer], shared.b[state.stage]);
             meanwhile(own);
             ptx::wgmma_wait<1>();
             if (place.held >= 0) {
-                release(shared, place.held, cluster);
+                release_stage_of_warp(&shared.empty[place.held], cluster);
             }
             place.held = state.stage;
             state.advance();
@@ -295,11 +284,10 @@ __global__ void __launch_bounds__(kThreads, 1)
     start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
                                    kConsumers * Kernel::kWarps * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warpgroup = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / kWarpgroupThreads, 0);
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+        const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
         if (threadIdx.x % 32 == 0 && begin < end) {
             if (warp < 2) {
                 Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
@@ -323,7 +311,7 @@ constexpr auto kSpmmSm90Pairs =
 
 template <SpmmSm90PairsConfig kConfig>
 void prepare_spmm_sm90_pairs_instance() {
-    prepare_clusters(kSpmmSm90Pairs<kConfig>, sizeof(typename SpmmSm90Pairs<kConfig>::SharedStorage));
+    prepare_clusters<typename SpmmSm90Pairs<kConfig>::SharedStorage>(kSpmmSm90Pairs<kConfig>);
 }
 
 template <SpmmSm90PairsConfig kConfig>
@@ -351,9 +339,10 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                      static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                      launch.block_k,
                                      cluster,
-                                     one_box_b};
-    launch_clusters(kSpmmSm90Pairs<kConfig>, launch.streams, cluster, kThreads,
-                    sizeof(typename Kernel::SharedStorage), stream, a_map, b_map, epilogue, params);
+                                     one_box_b,
+                                     launch.keeps_b_in_l2};
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Pairs<kConfig>, launch.streams, cluster,
+                                                    kThreads, stream, a_map, b_map, epilogue, params);
 }
 
 }  // namespace bsk

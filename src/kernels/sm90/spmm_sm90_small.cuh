@@ -54,7 +54,6 @@ struct SpmmSm90Small {
         std::uint64_t empty[kSmallStages];
         std::uint64_t c_full[Consumers::kWarpgroups * TileEpilogue::kBuffers];
     };
-    static_assert(sizeof(SharedStorage) <= 232448, "a CTA of sm_90 has 227 KiB of shared memory");
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
@@ -76,8 +75,7 @@ __global__ void __launch_bounds__(kUnit == 32 ? 384 : 640, 1)
     start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 4,
                                 Consumers::kWarpgroups * Consumers::kReleaseArrivals * p.cluster);
 
-    // Through a shuffle, so that the compiler knows it is the same in the whole warp.
-    const int warp = __shfl_sync(0xFFFFFFFF, static_cast<int>(threadIdx.x) / 32, 0);
+    const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
     const int warpgroup = warp / 4;
     if (warpgroup == 0) {
         ptx::give_registers<Consumers::kProducerRegisters>();
@@ -100,7 +98,7 @@ constexpr auto kSpmmSm90Small =
 
 template <SpmmSm90SmallConfig kConfig>
 void prepare_spmm_sm90_small_instance() {
-    prepare_clusters(kSpmmSm90Small<kConfig>, sizeof(typename SpmmSm90Small<kConfig>::SharedStorage));
+    prepare_clusters<typename SpmmSm90Small<kConfig>::SharedStorage>(kSpmmSm90Small<kConfig>);
 }
 
 template <SpmmSm90SmallConfig kConfig>
@@ -135,9 +133,8 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                                      std::countr_zero(static_cast<unsigned>(launch.block_k / Kernel::kUnit)),
                                      cluster};
 
-    launch_clusters(kSpmmSm90Small<kConfig>, launch.streams, cluster, Kernel::kThreads,
-                    sizeof(typename SpmmSm90Small<kConfig>::SharedStorage), stream, a_map, b_map, epilogue,
-                    params);
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Small<kConfig>, launch.streams, cluster,
+                                                    Kernel::kThreads, stream, a_map, b_map, epilogue, params);
 }
 
 }  // namespace bsk

@@ -1,4 +1,4 @@
-// How the three roles of spmm_sm90 walk the same tiles and the same ring of stages.
+// How the roles of spmm_sm90 walk the same tiles.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ struct SpmmSm90Params {
     int block_k;
     int tiles_per_block_log2;  ///< block_m / tile_m
     int cluster;               ///< CTAs of a cluster, 1 or 2
+    bool evict_values_first;   ///< SpmmLaunch::keeps_b_in_l2
 };
 
 /// A tile of C to work on, and the stored blocks to add up there.
@@ -94,24 +95,5 @@ __device__ inline Place place_of(const SpmmSm90Params& p, const Work& work, int 
     const int batch = work.strip / p.strips;
     return {work.tile_row * kTileM, ((work.strip - batch * p.strips) * p.cluster + rank) * kTileN, batch};
 }
-
-/// Position in the ring: the only owner of stage and phase. A stage's barrier completes one phase a round.
-template <int kStages>
-struct PipelineState {
-    int stage = 0;
-    std::uint32_t phase = 0;
-
-    __device__ void advance() {
-        if (++stage == kStages) {
-            stage = 0;
-            phase ^= 1;
-        }
-    }
-    __device__ void advance(int steps) {
-        const int next = stage + steps;
-        phase ^= (next / kStages) & 1;
-        stage = next % kStages;
-    }
-};
 
 }  // namespace bsk

@@ -1,0 +1,145 @@
+// The epilogue of a tile with 16-bit C whose stores run under the next tile's wgmma: hold() rounds the results, which frees
+// the accumulators at once, and flush_under() and flush() store them.
+#pragma once
+
+#include <cstdint>
+
+#include <bsk/types.h>
+
+#include "kernels/activation.cuh"
+#include "kernels/sm90/epilogue.cuh"
+
+namespace bsk {
+
+/// Of 64 x 256 accumulators.
+template <DType kTypeC, Layout kLayoutC>
+class DeferredEpilogue : public WarpgroupEpilogue<kTypeC, kLayoutC, 2> {
+    using Base = WarpgroupEpilogue<kTypeC, kLayoutC, 2>;
+    using typename Base::ChunkC;
+    static constexpr int kWidth = 256;
+    static_assert(!ChunkC::kWide);
+
+public:
+    using Base::Base;
+    using Base::load_row_bias;
+
+    /// Rounds alpha*acc plus the biases (load_row_bias) to C's type and keeps it, after the activation where no residual is
+    /// added.
+    __device__ void hold(float (&acc)[kWidth / 2], int row, int col, int batch) {
+        at_ = make_int2(row, col);
+        batch_ = batch;
+        chunk_ = 0;
+#pragma unroll
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            scale(acc, chunk);
+        }
+        if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
+            if (p_.column_bias != nullptr) {
+                add_column_bias(acc, place());
+            }
+            if (loads_residual()) {
+                load_first(place(), batch, chunks());
+            } else {
+                activate<kTypeC>(p_.activation, acc);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < kWidth / 4; ++i) {
+            held_[i] = pack<kTypeC>(acc[2 * i], acc[2 * i + 1]);
+        }
+    }
+
+    /// Stores what hold() kept, when the wgmma of step `step` of `steps` of a mainloop are queued: all at once under the
+    /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
+    /// steps just suffice.
+    __device__ void flush_under(int step, int steps) {
+        if (!loads_residual()) {
+            if (step == 0 && chunk_ < kChunks) {
+                flush_plain();
+            }
+            return;
+        }
+        if (step < min(kResidualSteps, steps - 1)) {
+            return;
+        }
+        int left = chunks() - chunk_;
+#pragma unroll 1
+        for (int count = max(1, left - (steps - step) + 1); count > 0 && left > 0; --count, --left) {
+            flush_chunk();
+        }
+    }
+
+    /// Stores all that is left of it.
+    __device__ void flush() {
+        flush_under(0, 0);
+    }
+
+private:
+    using Base::add_column_bias;
+    using Base::buffer;
+    using Base::close_chunk;
+    using Base::finish;
+    using Base::kChunkN;
+    using Base::kChunks;
+    using Base::load_first;
+    using Base::loads_residual;
+    using Base::open_chunk;
+    using Base::p_;
+    using Base::scale;
+    /// Steps of a mainloop that the first chunk of R may take to arrive.
+    static constexpr int kResidualSteps = 2;
+
+    /// Chunks of the tile that lie in C.
+    __device__ int chunks() const {
+        return min((p_.columns - at_.y + kChunkN - 1) / kChunkN, kChunks);
+    }
+    __device__ auto place() const {
+        return [at = at_](int offset) { return make_int2(at.x, at.y + offset); };
+    }
+
+    __device__ void flush_plain() {
+#pragma unroll
+        for (int chunk = 0; chunk < kChunks; ++chunk) {
+            const int2 at = place()(chunk * kChunkN);
+            if (at.y >= p_.columns) {
+                continue;
+            }
+            open_chunk(place(), batch_, chunk, kChunks);
+#pragma unroll
+            for (int group = 0; group < kChunkN / 8; group += 2) {
+                const int first = 2 * (chunk * (kChunkN / 8) + group);
+                ChunkC::put_pairs(buffer(), group,
+                                  {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
+            }
+            close_chunk(at, batch_);
+        }
+        chunk_ = kChunks;
+    }
+
+    /// The next chunk, with its residual.
+    __device__ void flush_chunk() {
+        open_chunk(place(), batch_, chunk_, chunks());
+#pragma unroll
+        for (int group = 0; group < kChunkN / 8; group += 2) {
+            float x[8];
+#pragma unroll
+            for (int q = 0; q < 4; ++q) {
+                const float2 pair = unpack<kTypeC>(held_[2 * group + q]);
+                x[2 * q] = pair.x;
+                x[2 * q + 1] = pair.y;
+            }
+            finish(x, group);
+        }
+        Base::template move_down<kWidth / 4 / kChunks>(held_);
+        close_chunk(place()(chunk_ * kChunkN), batch_);
+        ++chunk_;
+    }
+
+    std::uint32_t
+        held_[kWidth / 4];  ///< pairs of columns in the order of the accumulators, from chunk chunk_ on
+    int2 at_ = {};          ///< where the tile lies in C
+    int batch_ = 0;
+    int chunk_ = kChunks;  ///< the next to be stored
+};
+
+}  // namespace bsk
