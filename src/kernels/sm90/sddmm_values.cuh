@@ -52,7 +52,8 @@ __device__ inline void store_values(void* values, std::int64_t ld, const float* 
         }
 #pragma unroll
         for (int p = 0; p < kPairs; ++p) {
-            *place(p) = {alpha * x[2 * p] + beta * before[p].x, alpha * x[2 * p + 1] + beta * before[p].y};
+            __stcg(place(p), make_float2(alpha * x[2 * p] + beta * before[p].x,
+                                         alpha * x[2 * p + 1] + beta * before[p].y));
         }
     } else {
         constexpr int kPieces = kColumns / 16;  // of a lane
@@ -79,7 +80,7 @@ __device__ inline void store_values(void* values, std::int64_t ld, const float* 
                     pack<kTypeV>(alpha * sums[0] + beta * added.x, alpha * sums[1] + beta * added.y);
             }
             transpose_lanes(pairs);
-            place[2 * piece] = {pairs[0], pairs[1], pairs[2], pairs[3]};
+            __stcg(place + 2 * piece, make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]));
         }
     }
 }
