@@ -110,6 +110,9 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     const std::size_t parts = packer.add(schedule.parts);
     const std::size_t pairs = packer.add(state.host.pairs.pairs);
     const std::size_t pair_steps = packer.add(state.host.pairs.steps);
+    const bool finds_blocks = state.host.problem.transpose_a && !state.host.transposes_values;
+    const std::size_t pair_sources =
+        packer.add(finds_blocks ? step_sources(state.host.pairs, sources) : std::vector<std::int32_t>());
     const std::size_t group_chunks = packer.add(lists.group_chunks);
     const std::size_t group_stages = packer.add(lists.group_stages);
     const std::size_t steps = packer.add(lists.steps, stages * kGroupStageSteps);
@@ -182,7 +185,10 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
     if (problem.transpose_a) {
         place(state.sources, block_sources);
-        launch.sources = state.host.transposes_values ? nullptr : state.sources;
+        if (!state.host.transposes_values) {
+            launch.sources = state.sources;
+            place(launch.pair_sources, pair_sources);
+        }
     }
     StreamBuffer::prepare();
     prepare(launch);

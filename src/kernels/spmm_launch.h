@@ -25,7 +25,7 @@ struct SpmmLaunch {
     const std::int32_t* col_indices = nullptr;   ///< [nnzb]
 
     /// Where A is the transpose of what `values` holds, the position of each block there [nnzb], stored as block_k x block_m;
-    /// else null. spmm_sm90 only: other kernels get transposed values.
+    /// else null. spmm_sm90 only: spmm_sm90_pairs has pair_sources, other kernels get transposed values.
     const std::int32_t* sources = nullptr;
 
     DType dtype = DType::f16;      ///< of A and B
@@ -64,6 +64,7 @@ struct SpmmLaunch {
 
     const RowPair* pairs = nullptr;  ///< RowPairs on the device; spmm_sm90_pairs only
     const std::int32_t* pair_steps = nullptr;
+    const std::int32_t* pair_sources = nullptr;  ///< step_sources() where A is transposed, else null
 
     const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
     const std::int32_t* group_stages = nullptr;

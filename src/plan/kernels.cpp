@@ -193,7 +193,8 @@ bool tma_writes_c(const BsrView& a, const SpmmProblem& problem) {
 }
 
 bool reads_transposed(KernelId kernel, const BsrView& a) {
-    return kernel == KernelId::spmm_cpu || (kernel == KernelId::spmm_sm90 && a.nnzb * a.block_k <= kInt32Max);
+    const bool by_tma = kernel == KernelId::spmm_sm90 || kernel == KernelId::spmm_sm90_pairs;
+    return kernel == KernelId::spmm_cpu || (by_tma && a.nnzb * a.block_k <= kInt32Max);
 }
 
 std::string why_not(KernelId kernel, const BsrView& a, const SpmmProblem& problem,

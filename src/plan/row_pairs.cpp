@@ -159,4 +159,19 @@ RowPairs make_row_pairs(const BsrView& a, const std::vector<std::int32_t>& crow,
     return result;
 }
 
+std::vector<std::int32_t> step_sources(const RowPairs& pairs, const std::vector<std::int32_t>& sources) {
+    std::vector<std::int32_t> result;
+    result.reserve(2 * pairs.steps.size());
+    for (const RowPair& pair : pairs.pairs) {
+        std::array<std::int32_t, 2> block{pair.first_block[0], pair.first_block[1]};
+        for (std::int32_t step = pair.first_step; step < pair.first_step + pair.steps; ++step) {
+            for (int row = 0; row < 2; ++row) {
+                const bool stored = (pairs.steps[step] >> row & 1) != 0;
+                result.push_back(stored ? sources[block[row]++] : -1);
+            }
+        }
+    }
+    return result;
+}
+
 }  // namespace bsk

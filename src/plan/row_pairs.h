@@ -38,4 +38,10 @@ struct RowPairs {
 [[nodiscard]] RowPairs make_row_pairs(const BsrView& a, const std::vector<std::int32_t>& crow,
                                       const std::vector<std::int32_t>& col);
 
+/// For each step where in the values the block of the pair's first row lies and that of its second, or -1 [steps][2].
+///
+/// @param sources  where each stored block lies, in the order of the pairs' blocks [nnzb]
+[[nodiscard]] std::vector<std::int32_t> step_sources(const RowPairs& pairs,
+                                                     const std::vector<std::int32_t>& sources);
+
 }  // namespace bsk

@@ -29,6 +29,11 @@ protected:
             GetParam().kernel == "dense_cublas" && !reason.empty()) {
             GTEST_SKIP() << reason;
         }
+        for (const KernelSupport& support : kernel_support(device_model({DeviceType::cuda, 0}))) {
+            if (support.kernel == GetParam().kernel && !support.runs) {
+                GTEST_SKIP() << support.kernel << " needs " << support.needs;
+            }
+        }
     }
     static Problem make() {
         const Problem problem = make_problem(battery_case(GetParam().name));
@@ -46,6 +51,8 @@ INSTANTIATE_TEST_SUITE_P(
                       CaseAndKernel{"several_tiles_linear_block_128", "dense_cublas"},
                       CaseAndKernel{"n_65", "dense_cublas"},
                       CaseAndKernel{"several_tiles_linear_block_128", "", true},
+                      CaseAndKernel{"several_tiles", "spmm_sm90_pairs"},
+                      CaseAndKernel{"several_tiles", "spmm_sm90_pairs", true},
                       CaseAndKernel{"f16_b_row_major_c_row_major_block_32", "", true},
                       CaseAndKernel{"alpha_beta_f32", "", true}, CaseAndKernel{"n_65", "dense_cublas", true}),
     [](const auto& info) {

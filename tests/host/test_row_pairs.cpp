@@ -80,6 +80,33 @@ TEST_P(RowPairsOf, HoldEveryRowAndEveryBlockOnce) {
     EXPECT_EQ(seen_rows, every_row);
 }
 
+/// The block of a pair's row in a block column, or -1.
+std::int32_t block_at(const BsrMatrix& a, std::int32_t row, std::int32_t column) {
+    const std::size_t next_row = static_cast<std::size_t>(row) + 1;
+    if (next_row >= a.crow_indices.size()) {
+        return -1;
+    }
+    const auto end = a.col_indices.begin() + a.crow_indices[next_row];
+    const auto found = std::find(a.col_indices.begin() + a.crow_indices[next_row - 1], end, column);
+    return found == end ? -1 : static_cast<std::int32_t>(found - a.col_indices.begin());
+}
+
+TEST_P(RowPairsOf, FindTheBlocksOfATransposedMatrix) {
+    const BsrMatrix a = matrix(GetParam());
+    const RowPairs result = pairs_of(a);
+    std::vector<std::int32_t> sources(a.col_indices.size());  // any order
+    std::iota(sources.rbegin(), sources.rend(), 0);
+    const std::vector<std::int32_t> found = step_sources(result, sources);
+    ASSERT_EQ(found.size(), 2 * result.steps.size());
+    for (const RowPair& pair : result.pairs) {
+        for (std::int32_t i = 0; i < 2 * pair.steps; ++i) {
+            const auto at = static_cast<std::size_t>(2 * pair.first_step + i);
+            const std::int32_t block = block_at(a, pair.rows[i % 2], result.steps[at / 2] / 4);
+            ASSERT_EQ(found[at], block < 0 ? -1 : sources[static_cast<std::size_t>(block)]);
+        }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, RowPairsOf,
                          ::testing::Values(Shape{1024, 2048, 64, 0.22, Pattern::uniform},
                                            Shape{960, 2048, 64, 0.5, Pattern::uniform},

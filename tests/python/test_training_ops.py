@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+import blackwellsparsek as bsk
 from blackwellsparsek._ops import ops
+from support import random_bsr
 
 M, K, TOKENS, BLOCK = 192, 256, 40, 32
 
@@ -31,6 +33,27 @@ def test_transposed_product_of_a_linear_layer(weight: torch.Tensor) -> None:
     torch.testing.assert_close(grad_in, grad_out @ weight.to_dense(), rtol=1e-4, atol=1e-4)
     assert "A^T" in ops.describe_plan(plan)[0]
     ops.free_plan(plan)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["linear", "dds"])
+def test_gradient_of_the_input_at_blocks_of_64(device: str, name: str, dtype: torch.dtype) -> None:
+    """On Hopper by spmm_sm90_pairs, which reads the stored blocks transposed."""
+    rows, cols, tokens = 1024, 2048, 2048
+    W = random_bsr(rows, cols, (64, 64), 0.5, dtype, device)
+    X = torch.randn(tokens, cols, dtype=dtype, device=device, requires_grad=True)
+    grad_out = torch.randn(tokens, rows, dtype=dtype, device=device)
+    A = bsk.BSRMatrix.from_torch(W)
+    Y = bsk.linear(X, A) if name == "linear" else torch.ops.bsk.dds(X, *A.arrays, False, True)
+    (grad_in,) = torch.autograd.grad(Y, X, grad_out)
+    expected = grad_out.float() @ W.to_dense().float()
+    assert (grad_in.float() - expected).norm() <= 1e-2 * expected.norm()
+    if device == "cuda" and torch.cuda.get_device_capability() == (9, 0):
+        plan = ops.make_plan(
+            *A.arrays[:3], rows, cols, tokens, dtype, True, True, rows, cols, 1, 0, 0, "", False, False, True
+        )
+        assert ops.describe_plan(plan)[1] == "spmm_sm90_pairs"
+        ops.free_plan(plan)
 
 
 def test_a_transposed_plan_is_not_dynamic(weight: torch.Tensor) -> None:

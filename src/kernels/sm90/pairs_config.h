@@ -15,10 +15,11 @@ struct SpmmSm90PairsConfig {
 };
 
 /// Loads the kernel on the current device and sets its shared-memory limit; before the first launch there.
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA = false>
 void prepare_spmm_sm90_pairs_instance();
 
-template <SpmmSm90PairsConfig kConfig>
+/// @tparam kTransposeA  A is the transpose of what is stored, see SpmmLaunch::pair_sources
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA = false>
 void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream);
 
 }  // namespace bsk

@@ -9,13 +9,15 @@ namespace {
 /// What instances/ holds.
 using Space = ConfigSpace<SpmmSm90PairsConfig>;
 
+template <bool kTransposeA>
 constexpr auto kTable = make_table<Space>([]<SpmmSm90PairsConfig kConfig>() {
-    return KernelInstance<SpmmLaunch>{&prepare_spmm_sm90_pairs_instance<kConfig>,
-                                      &launch_spmm_sm90_pairs_instance<kConfig>};
+    return KernelInstance<SpmmLaunch>{&prepare_spmm_sm90_pairs_instance<kConfig, kTransposeA>,
+                                      &launch_spmm_sm90_pairs_instance<kConfig, kTransposeA>};
 });
 
 const KernelInstance<SpmmLaunch>& instance_for(const SpmmLaunch& launch) {
-    return kTable[Space::index_of({launch.dtype, launch.c_dtype, launch.b_layout, launch.c_layout})];
+    const auto& table = launch.pair_sources == nullptr ? kTable<false> : kTable<true>;
+    return table[Space::index_of({launch.dtype, launch.c_dtype, launch.b_layout, launch.c_layout})];
 }
 
 }  // namespace

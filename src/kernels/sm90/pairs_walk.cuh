@@ -17,7 +17,8 @@ struct SpmmSm90PairsParams {
     int block_k;
     int cluster;     ///< CTAs of a cluster, 1 or 2
     bool one_box_b;  ///< B is row-major and its map one of panels: a stage of it is one box, not four
-    bool evict_values_first;  ///< SpmmLaunch::keeps_b_in_l2
+    bool evict_values_first;      ///< SpmmLaunch::keeps_b_in_l2
+    const std::int32_t* sources;  ///< SpmmLaunch::pair_sources
 };
 
 /// Every second strip is walked backwards: what the strip before read last is still in L2.
@@ -36,10 +37,10 @@ struct PairTile {
 };
 
 /// Reads the work items of a stream in order for a producer: the next tile and its first step are there when it is taken,
-/// and the pair of the one behind, as these take loads one after the other.
+/// and the pair of the one behind, as these take loads one after the other. A step is as in RowPairs.
 class PairReader {
 public:
-    __device__ PairReader(const SpmmSm90PairsParams& p, int begin, int end)
+    __device__ PairReader(const SpmmSm90PairsParams& p, int begin, int end, int /*row*/ = 0)
         : p_(p), item_(begin), last_(end - 1), work_(p.work[begin]) {
         ask();
         look_ahead();
@@ -52,6 +53,11 @@ public:
         look_ahead();
         return tile;
     }
+
+    [[nodiscard]] __device__ int step(int at) const { return __ldg(p_.steps + at); }
+
+    /// The tile that take() gives next.
+    [[nodiscard]] __device__ const PairTile& next() const { return tile_; }
 
 private:
     __device__ void look_ahead() {
@@ -85,6 +91,35 @@ private:
     int4 second_;  ///< its blocks, first_step and steps
     PairTile tile_;
     int step_;
+};
+
+/// The same for the producer of a row's blocks where A is transposed: a step is where its block lies in the values, or -1.
+class SourceReader {
+public:
+    __device__ SourceReader(const SpmmSm90PairsParams& p, int begin, int end, int row)
+        : sources_(p.sources + row), reader_(p, begin, end) {
+        look_ahead();
+    }
+
+    __device__ PairTile take(int& source) {
+        source = source_;
+        int step = 0;
+        const PairTile tile = reader_.take(step);
+        look_ahead();
+        return tile;
+    }
+
+    [[nodiscard]] __device__ int step(int at) const { return __ldg(sources_ + 2 * at); }
+
+private:
+    __device__ void look_ahead() {
+        const PairTile& tile = reader_.next();
+        source_ = tile.steps > 0 ? step(tile.step) : 0;
+    }
+
+    const std::int32_t* sources_;
+    PairReader reader_;
+    int source_;
 };
 
 /// What a consumer needs of a tile.

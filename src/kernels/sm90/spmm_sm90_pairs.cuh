@@ -19,6 +19,7 @@
 // Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
 //
 //   a[stages]   2 x (64 rows x 64)                                  K-major, 8 KiB for each row of the pair
+//               of A transposed: 2 x (64 rows of a stored block x 64 of its columns)   MN-major
 //   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB
 //               B col major: 256 rows of n x 64 columns of k        K-major
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 KiB each
@@ -43,7 +44,8 @@
 
 namespace bsk {
 
-template <SpmmSm90PairsConfig kConfig>
+/// kTransposeA: the stored blocks are read transposed, at the places that SpmmLaunch::pair_sources gives.
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 struct SpmmSm90Pairs {
     static constexpr int kStages = 4;  // what fits in 227 KiB
     static constexpr int kWarps = kWarpgroupThreads / 32;
@@ -53,7 +55,8 @@ struct SpmmSm90Pairs {
     static constexpr int kBytesB = kTileK * kTileN * 2;
     /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
-    using Loop = Mainloop<kConfig.dtype, 0, kTransposeB, kStages>;
+    using BlockReader = std::conditional_t<kTransposeA, SourceReader, PairReader>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
     using State = typename Loop::State;
     using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
                                             WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
@@ -70,12 +73,12 @@ struct SpmmSm90Pairs {
 
     // ---- Producers: one thread each ---------------------------------------------------------------------
 
-    /// Stored blocks of one row of the pair.
+    /// Stored blocks of one row of the pair. In a cluster of 2 this CTA loads half the lines of each for both.
     __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
         State state;
-        PairReader reader(p, begin, end);
-        const int share = rank * (kPairBlockRows / 2);  // its half of a block, in a cluster of 2
+        BlockReader reader(p, begin, end, row);
+        const int share = rank * (kPairBlockRows / 2);
         for (int item = begin; item < end; ++item) {
             int next = 0;
             const PairTile tile = reader.take(next);
@@ -84,9 +87,10 @@ struct SpmmSm90Pairs {
             int at = tile.step;
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
-                const bool stored = (next >> row & 1) != 0;
+                const int step = next;
+                const bool stored = kTransposeA ? step >= 0 : (step >> row & 1) != 0;
                 at += direction;
-                next = left > 1 ? __ldg(p.steps + at) : 0;
+                next = left > 1 ? reader.step(at) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -94,13 +98,14 @@ struct SpmmSm90Pairs {
                     ptx::mbarrier_arrive_expect_tx(full, stored ? kBytesA : 0);
                     if (stored) {
                         std::uint16_t* a = shared.a[state.stage][row];
-                        const int y = block * kPairBlockRows;
+                        const int x = kTransposeA ? 0 : k;
+                        const int y = kTransposeA ? step * p.block_k + k : block * kPairBlockRows;
                         const std::uint64_t policy = ptx::l2_policy(p.evict_values_first);
                         if (p.cluster == 2) {
-                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, k, y + share, 0b11,
+                            ptx::tma_load_multicast(a + share * kTileK, &a_map, full, x, y + share, 0b11,
                                                     policy);
                         } else {
-                            ptx::tma_load(a, &a_map, full, k, y, policy);
+                            ptx::tma_load(a, &a_map, full, x, y, policy);
                         }
                     }
                     state.advance();
@@ -268,11 +273,11 @@ struct SpmmSm90Pairs {
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC>
+template <DType kType, DType kTypeC, Layout kLayoutB, Layout kLayoutC, bool kTransposeA>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90_pairs(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
                     const __grid_constant__ EpilogueParams epilogue, const SpmmSm90PairsParams p) {
-    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}>;
+    using Kernel = SpmmSm90Pairs<SpmmSm90PairsConfig{kType, kTypeC, kLayoutB, kLayoutC}, kTransposeA>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -305,27 +310,30 @@ __global__ void __launch_bounds__(kThreads, 1)
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 constexpr auto kSpmmSm90Pairs =
-    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout>;
+    &spmm_sm90_pairs<kConfig.dtype, kConfig.c_dtype, kConfig.b_layout, kConfig.c_layout, kTransposeA>;
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 void prepare_spmm_sm90_pairs_instance() {
-    prepare_clusters<typename SpmmSm90Pairs<kConfig>::SharedStorage>(kSpmmSm90Pairs<kConfig>);
+    prepare_clusters<typename SpmmSm90Pairs<kConfig, kTransposeA>::SharedStorage>(
+        kSpmmSm90Pairs<kConfig, kTransposeA>);
 }
 
-template <SpmmSm90PairsConfig kConfig>
+template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
-    using Kernel = SpmmSm90Pairs<kConfig>;
+    using Kernel = SpmmSm90Pairs<kConfig, kTransposeA>;
     const int cluster = launch.choice.cluster;
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;
     const void* b = launch.k > 0 ? launch.b : launch.c;
     // Whole panels only: the columns behind the last would be those of the next row.
     const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
-    const CUtensorMap a_map =
-        make_tensor_map(values, kConfig.dtype, launch.nnzb * kPairBlockRows, launch.block_k, launch.block_k,
-                        kPairBlockRows / cluster, kTileK);
+    // Of a stored block: rows, or of a transposed A columns of k.
+    const int lines = kTransposeA ? launch.block_k : kPairBlockRows;
+    const int line = kTransposeA ? kPairBlockRows : launch.block_k;
+    const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * lines, line, line,
+                                              kPairBlockRows / cluster, kTileK);
     const CUtensorMap b_map =
         one_box_b ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kTileK,
                                    kTileN / kPanelCols, launch.batch, launch.stride_b)
@@ -340,9 +348,11 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                      launch.block_k,
                                      cluster,
                                      one_box_b,
-                                     launch.keeps_b_in_l2};
-    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Pairs<kConfig>, launch.streams, cluster,
-                                                    kThreads, stream, a_map, b_map, epilogue, params);
+                                     launch.keeps_b_in_l2,
+                                     launch.pair_sources};
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Pairs<kConfig, kTransposeA>, launch.streams,
+                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
+                                                    params);
 }
 
 }  // namespace bsk
