@@ -13,8 +13,8 @@ namespace bsk {
 
 namespace {
 
-/// Unit rows that share tiles only with each other: for the locality of what tiles read, and for the time of planning.
-constexpr std::int64_t kGroup = 64;
+/// Rows of D1 that share tiles only with each other: for the locality of what tiles read, and for the time of planning.
+constexpr std::int64_t kGroupRows = 4096;
 
 /// The units of a pattern as bits, row by row, and where each is stored.
 class Units {
@@ -238,8 +238,9 @@ std::vector<SddmmTile> make_sddmm_tiles(const BsrView& a, const std::vector<std:
         return tiles_of_rows(units);
     }
     std::vector<SddmmTile> tiles;
-    for (std::int64_t first = 0; first < units.rows; first += kGroup) {
-        add_tiles(units, first, std::min(first + kGroup, units.rows), tiles);
+    const std::int64_t group = kGroupRows / units.unit;
+    for (std::int64_t first = 0; first < units.rows; first += group) {
+        add_tiles(units, first, std::min(first + group, units.rows), tiles);
     }
     return tiles;
 }

@@ -32,9 +32,9 @@ struct SddmmTile {
 };
 
 /// Every unit of the pattern in one tile. Block rows of 128 and more fill the rows of a tile by themselves. Others are put
-/// together, again and again, within groups of 64 unit rows: a row and those that then fill its tile best; of all tiles that
+/// together, again and again, within groups of 4096 rows of D1: a row and those that then fill its tile best; of all tiles that
 /// rows can start, that which keeps the most is taken first. On uniform random patterns of 8192 x 8192 at density 0.22 this
-/// keeps 88 % of what is computed at blocks of 64 and 63 % at blocks of 32 (docs/worklog/training.md).
+/// keeps 88 % of what is computed at blocks of 64 and 66 % at blocks of 32 (docs/worklog/training.md).
 ///
 /// @param a     sizes; block sides are multiples of kSddmmLeastUnit; its pointers are not read
 /// @param crow  crow_indices [block_rows + 1]

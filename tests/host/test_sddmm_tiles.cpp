@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(Blocks, SddmmTiles,
 
 /// Of 8192 x 8192 uniform random blocks; what the plan's figures rest on.
 TEST(SddmmTiles, KeepMostOfWhatTheyCompute) {
-    for (const auto& [block, share] : {std::pair{64, 0.87}, {32, 0.62}}) {
+    for (const auto& [block, share] : {std::pair{64, 0.87}, {32, 0.65}}) {
         const BsrMatrix a =
             generate({.m = 8192, .k = 8192, .block_m = block, .block_k = block, .density = 0.22, .seed = 1});
         const std::vector<SddmmTile> tiles = make_sddmm_tiles(a.view(), a.crow_indices, a.col_indices);

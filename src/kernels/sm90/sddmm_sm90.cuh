@@ -2,9 +2,9 @@
 //
 // Blocks are cut into units of 64 x 64, or of 32 x 32 where a side of them is 32. Persistent and warp-specialised, as spmm_sm90:
 // a CTA takes the tiles of its stream in order. A tile is 128 rows of D1 times 256 columns of D2, in units of both, wherever
-// these lie (plan/sddmm_tiles.h): of its products those at stored units are kept. It walks n in steps of 64. Warpgroup 0 loads
-// the tile's pieces of D1 and D2, unit x 64 elements a step each, by TMA, one thread of two or four of its warps.
-// Warpgroups 1 and 2 are consumers, each for 64 rows: wgmma m64n256k16.
+// these lie (plan/sddmm_tiles.h): of its products those at stored units are kept. It walks n in steps of 64. Warpgroup 0 is the
+// producer: one thread loads the tile's pieces of D1 and D2, unit x 64 elements a step each, by TMA. Warpgroups 1 and 2 are
+// consumers, each for 64 rows: wgmma m64n256k16.
 //
 //                      four unit columns of 64 of D2 (or eight of 32)
 //                     ┌────┬────┬────┬────┐
@@ -21,13 +21,14 @@
 //   a[stages]   128 x 64   D1 col major: MN-major pieces, lines of a unit's width under the swizzle of as many bytes;
 //                          row major: K-major, lines of 128 bytes under the 128-byte swizzle
 //   b[stages]   256 x 64   D2 row major: MN-major; col major: K-major
-//   barriers    full[stages]: 1 arrival and the bytes of each producer; consumers wait
-//               empty[stages]: 1 arrival of each consumer warpgroup; the producers wait
+//   barriers    full[stages]: 1 arrival (producer) + the bytes of the stage; consumers wait
+//               empty[stages]: 1 arrival of each consumer warpgroup; the producer waits
 //
 // The last tiles may be split along n, see partial_sums.cuh. Values go straight from registers to memory (sddmm_values.cuh).
 #pragma once
 
-#include <algorithm>
+#include <cstdint>
+#include <type_traits>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
@@ -64,9 +65,7 @@ struct SddmmSm90 {
     static constexpr int kTransposeA = kConfig.d1_layout == Layout::col_major ? 1 : 0;
     static constexpr int kTransposeB = kConfig.d2_layout == Layout::row_major ? 1 : 0;
     static constexpr int kPiece = kUnit * kTileK;  ///< elements
-    /// A TMA instruction costs its warp about 100 ns (docs/worklog/grouped-rows.md): three a step each.
-    static constexpr int kProducers = std::min(kTileRows, 4);
-    static constexpr int kWarpBytes = (kTileRows + kTileCols) / kProducers * kPiece * 2;  ///< of a stage
+    static constexpr int kStageBytes = (kTileRows + kTileCols) * kPiece * 2;
     using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages, kUnit>;
     using State = typename Loop::State;
     static_assert(kSddmmTileM == kConsumers * 64 && kSddmmTileN == kTileN);
@@ -99,7 +98,7 @@ struct SddmmSm90 {
             ptx::prefetch_tensor_map(&d1_map);
             ptx::prefetch_tensor_map(&d2_map);
             for (int stage = 0; stage < kStages; ++stage) {
-                ptx::mbarrier_init(&shared.full[stage], kProducers);
+                ptx::mbarrier_init(&shared.full[stage], 1);
                 ptx::mbarrier_init(&shared.empty[stage], kConsumers);
             }
             ptx::fence_mbarrier_init();
@@ -107,39 +106,37 @@ struct SddmmSm90 {
         __syncthreads();
     }
 
-    // ---- Producers: one thread each ---------------------------------------------------------------------
+    // ---- Producer: one thread ---------------------------------------------------------------------------
 
-    /// Loads every kProducers-th piece from `producer` on.
     __device__ static void produce(SharedStorage& shared, const CUtensorMap& d1_map,
-                                   const CUtensorMap& d2_map, const SddmmSm90Params& p, int begin, int end,
-                                   int producer) {
+                                   const CUtensorMap& d2_map, const SddmmSm90Params& p, int begin, int end) {
         State state;
         for (int item = begin; item < end; ++item) {
             const Task task(p, item);
-            int rows[kTileRows / kProducers];
-            int cols[kTileCols / kProducers];
+            int rows[kTileRows];
+            int cols[kTileCols];
 #pragma unroll
-            for (int i = 0; i < kTileRows / kProducers; ++i) {
-                rows[i] = p.tiles[task.tile].rows[i * kProducers + producer] * kUnit;
+            for (int i = 0; i < kTileRows; ++i) {
+                rows[i] = p.tiles[task.tile].rows[i] * kUnit;
             }
 #pragma unroll
-            for (int j = 0; j < kTileCols / kProducers; ++j) {
-                cols[j] = p.tiles[task.tile].cols[j * kProducers + producer] * kUnit;
+            for (int j = 0; j < kTileCols; ++j) {
+                cols[j] = p.tiles[task.tile].cols[j] * kUnit;
             }
 #pragma unroll 1
             for (int step = task.begin; step < task.end; ++step) {
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
-                ptx::mbarrier_arrive_expect_tx(full, kWarpBytes);
+                ptx::mbarrier_arrive_expect_tx(full, kStageBytes);
 #pragma unroll
-                for (int i = 0; i < kTileRows / kProducers; ++i) {
-                    load<kTransposeA>(shared.a[state.stage] + (i * kProducers + producer) * kPiece, d1_map,
-                                      full, rows[i], step * kTileK);
+                for (int i = 0; i < kTileRows; ++i) {
+                    load<kTransposeA>(shared.a[state.stage] + i * kPiece, d1_map, full, rows[i],
+                                      step * kTileK);
                 }
 #pragma unroll
-                for (int j = 0; j < kTileCols / kProducers; ++j) {
-                    load<kTransposeB>(shared.b[state.stage] + (j * kProducers + producer) * kPiece, d2_map,
-                                      full, cols[j], step * kTileK);
+                for (int j = 0; j < kTileCols; ++j) {
+                    load<kTransposeB>(shared.b[state.stage] + j * kPiece, d2_map, full, cols[j],
+                                      step * kTileK);
                 }
                 state.advance();
             }
@@ -212,12 +209,11 @@ __global__ void __launch_bounds__(kThreads, 1)
 
     Kernel::start(shared, d1_map, d2_map);
 
-    const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
-    const int warpgroup = warp * 32 / kWarpgroupThreads;
+    const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        if (warp < Kernel::kProducers && threadIdx.x % 32 == 0) {
-            Kernel::produce(shared, d1_map, d2_map, p, begin, end, warp);
+        if (threadIdx.x == 0) {
+            Kernel::produce(shared, d1_map, d2_map, p, begin, end);
         }
     } else {
         ptx::take_registers<kConsumerRegisters>();
