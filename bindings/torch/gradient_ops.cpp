@@ -28,6 +28,11 @@ std::int64_t make_sddmm_plan(const Tensor& crow_indices, const Tensor& col_indic
     const bsk::SddmmProblem problem{
         n, dtype_of(out_dtype, "out_dtype"), layout_of(d1_col_major), layout_of(d2_col_major), ld1, ld2};
     const bsk::Device device = device_of(values);
+    if (device.type == bsk::DeviceType::cuda && a.dtype != bsk::DType::f32) {
+        // A captured step that has this gradient may have that of the bias too, which is without a plan.
+        const bsk::DeviceGuard guard(device.index);
+        bsk::prepare_sum_lines(a.dtype);
+    }
     return PlanRegistry::instance().add(
         Planned<bsk::SddmmPlan>{bsk::make_sddmm_plan(a, problem, device, kernel), sizes_of(a, device)});
 }

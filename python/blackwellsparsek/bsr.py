@@ -1,9 +1,10 @@
 """BSRMatrix: a block-sparse matrix as the plain tensors that operators, modules and checkpoints hold."""
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 
 import torch
+
+from .blocks import block_of, block_rows_of, check_mask, pattern_of, split
 
 Arrays = tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple[int, int]]
 """crow_indices, col_indices, values, (m, k): a matrix as it is stored, not transposed."""
@@ -37,8 +38,10 @@ class BSRMatrix:
 
     @classmethod
     def from_torch(cls, A: torch.Tensor) -> "BSRMatrix":
-        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included."""
-        return as_bsr(A)
+        """Of a torch.sparse_bsr matrix, whose tensors are shared, gradients included, or a sparse_bsc one."""
+        matrix = as_bsr(A)
+        # Views of sparse tensors are more than torch.compile can trace.
+        return matrix if A.requires_grad else matrix.with_values(matrix.values.detach())
 
     @classmethod
     def from_dense(
@@ -70,7 +73,7 @@ class BSRMatrix:
         """Of a SciPy matrix, as `blackwellsparsek.from_scipy`, on the CPU."""
         from .io import from_scipy
 
-        return as_bsr(from_scipy(matrix, block, dtype))
+        return cls.from_torch(from_scipy(matrix, block, dtype))
 
     def to_scipy(self):
         """A SciPy BSR matrix of float32."""
@@ -201,13 +204,19 @@ class BSRMatrix:
 
 
 def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
-    """Take a torch.sparse_bsr matrix apart, sharing its tensors; TypeError for anything else."""
+    """Take a torch.sparse_bsr matrix apart, sharing its tensors; TypeError for anything else.
+
+    The blocks of a torch.sparse_bsc matrix, as ``A.t()`` is one, are copied.
+    """
     if isinstance(A, BSRMatrix):
         return A
     if not isinstance(A, torch.Tensor):
         raise TypeError(
             f"{argument} is a {type(A).__name__}; expected a torch.sparse_bsr tensor or a BSRMatrix."
         )
+    if A.layout is torch.sparse_bsc and A.dim() == 2:
+        values = A.values().transpose(1, 2).contiguous()
+        return BSRMatrix(A.ccol_indices(), A.row_indices(), values, tuple(reversed(A.shape)), transposed=True)
     if A.layout is not torch.sparse_bsr or A.dim() != 2:
         raise TypeError(
             f"{argument} is a {A.dim()}-dimensional tensor of layout {A.layout}; expected a matrix of layout "
@@ -216,46 +225,8 @@ def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
     return BSRMatrix(A.crow_indices(), A.col_indices(), A.values(), tuple(A.shape))
 
 
-def block_of(block: int | tuple[int, int]) -> tuple[int, int]:
-    """(block_m, block_k), for a size that of squares; ValueError unless both are positive integers."""
-    sides = tuple(block) if isinstance(block, (tuple, list)) else (block, block)
-    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
-        raise ValueError(f"block is {block!r}; expected a positive size, or two of them (block_m, block_k).")
-    return sides
-
-
-def check_mask(mask: torch.Tensor, grid: tuple[int, int]) -> None:
-    """Raise unless `mask` is bool and of as many block rows and block columns as `grid`."""
-    if mask.dtype is not torch.bool:
-        raise TypeError(f"mask is {mask.dtype}; expected torch.bool: convert it with mask.bool().")
-    if tuple(mask.shape) != grid:
-        raise ValueError(f"mask is {tuple(mask.shape)}; expected {grid} blocks.")
-
-
-def pattern_of(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(crow_indices, col_indices), int32, of a bool matrix of blocks."""
-    crow_indices = torch.zeros(mask.shape[0] + 1, dtype=torch.int32, device=mask.device)
-    crow_indices[1:] = mask.sum(1).cumsum(0)
-    return crow_indices, mask.nonzero()[:, 1].int()
-
-
 def tensor_of(array: object) -> torch.Tensor:
     """An array of another library as a tensor of the same memory."""
     if isinstance(array, torch.Tensor):
         return array
     return torch.from_dlpack(array) if hasattr(array, "__dlpack__") else torch.as_tensor(array)
-
-
-def block_rows_of(crow_indices: torch.Tensor, nnzb: int) -> torch.Tensor:
-    """The block row of each of `nnzb` stored blocks, as int64; does not synchronise."""
-    rows = torch.arange(crow_indices.shape[0] - 1, device=crow_indices.device)
-    return rows.repeat_interleave(crow_indices.diff(), output_size=nnzb)
-
-
-def split(dense: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
-    """A matrix as [block_rows, block_cols, block_m, block_k], padded with zeros to whole blocks."""
-    padding = [-size % side for size, side in zip(dense.shape, block, strict=True)]
-    if any(padding):
-        dense = torch.nn.functional.pad(dense, (0, padding[1], 0, padding[0]))
-    rows, cols = (size // side for size, side in zip(dense.shape, block, strict=True))
-    return dense.reshape(rows, block[0], cols, block[1]).transpose(1, 2)

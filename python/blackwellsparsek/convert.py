@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .bsr import BSRMatrix, as_bsr, block_rows_of, tensor_of
+from .blocks import block_rows_of
+from .bsr import BSRMatrix, as_bsr, tensor_of
 from .io import from_scipy
 from .reblock import Unstructured
 
@@ -48,9 +49,6 @@ def blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> BS
         return A
     if not isinstance(A, torch.Tensor):
         A = from_scipy_any(A)
-    if A.layout is torch.sparse_bsc and A.dim() == 2:
-        values = A.values().transpose(1, 2).contiguous()
-        return BSRMatrix(A.ccol_indices(), A.row_indices(), values, tuple(reversed(A.shape)), transposed=True)
     if A.layout not in _UNSTRUCTURED:
         return as_bsr(A)
     cached = _cached_of(A)

@@ -7,6 +7,7 @@ from .activations import Activation
 from .autocast import cast
 from .bsr import Arrays, BSRMatrix, as_bsr
 from .operators.linear import check_epilogue
+from .operators.multiply import check_matrix, check_operands
 
 
 def linear(
@@ -39,16 +40,16 @@ def linear(
         An operand's type, dtype, shape or device does not fit, or the activation has another name.
     """
     W = as_bsr(W, "W")
-    for argument, given in (("x", x), ("bias", bias)):
-        if not isinstance(given, torch.Tensor) and (given is not None or argument == "x"):
-            raise TypeError(f"{argument} is a {type(given).__name__}; expected a dense torch.Tensor.")
-    if x.dim() == 0:
-        raise ValueError(f"x has no dimensions; expected [..., {W.shape[1]}].")
+    _require_dense(x=x)
+    if bias is not None:
+        _require_dense(bias=bias)
     if not W.transposed:
         return linear_of_arrays(x, W.arrays, bias, activation)
     x, values, bias = cast(x, W.values, bias)
+    rows = _rows_of(x, W.shape[1])
+    check_operands(W.with_values(values).arrays, x=rows)
+    check_matrix("x", rows, 1, W.shape[1])
     check_epilogue(values, W.shape[0], bias, activation)
-    rows = x.reshape(x.shape[:-1].numel(), x.shape[-1])
     y = operators.dds(rows, W.crow_indices, W.col_indices, values, W.stored_shape, False, False)
     y = activations.apply(activation, y if bias is None else y + bias)
     return y.view(*x.shape[:-1], W.shape[0])
@@ -60,7 +61,7 @@ def linear_of_arrays(
     """`linear` with the arrays of W."""
     crow_indices, col_indices, values, shape = arrays
     x, values, bias = cast(x, values, bias)
-    rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), x.shape[-1])
+    rows = x if x.dim() == 2 else _rows_of(x, shape[1])
     arrays = (crow_indices, col_indices, values, shape)
     if activation in ("none", "relu") or not _needs_gradient(x, values, bias):
         y = operators.linear(rows, *arrays, bias, activation)
@@ -106,10 +107,29 @@ def sampled_matmul(left: torch.Tensor, right: torch.Tensor, pattern: torch.Tenso
         Types, dtypes, shapes or devices do not fit.
     """
     S = as_bsr(pattern, "pattern")
+    _require_dense(left=left, right=right)
+    left, right, values = cast(left, right, S.values)
+    check_operands(S.with_values(values).arrays, left=left, right=right)
+    check_matrix("left", left, 0, S.shape[0])
+    check_matrix("right", right, 1, S.shape[1])
+    check_matrix("right", right, 0, left.shape[1])
     if S.transposed:
         left, right = right.t(), left.t()
-    left, right, values = cast(left, right, S.values)
     return S.with_values(operators.sdd(left, right, *S.with_values(values).arrays, False, False))
+
+
+def _require_dense(**given: object) -> None:
+    for argument, tensor in given.items():
+        if not isinstance(tensor, torch.Tensor) or tensor.layout is not torch.strided:
+            kind = getattr(tensor, "layout", type(tensor).__name__)
+            raise TypeError(f"{argument} is a {kind}; expected a dense torch.Tensor.")
+
+
+def _rows_of(x: torch.Tensor, in_features: int) -> torch.Tensor:
+    """[..., in_features] as a matrix."""
+    if x.dim() == 0:
+        raise ValueError(f"x has no dimensions; expected [..., {in_features}].")
+    return x.reshape(x.shape[:-1].numel(), x.shape[-1])
 
 
 def _needs_gradient(*tensors: torch.Tensor | None) -> bool:

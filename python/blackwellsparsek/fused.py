@@ -26,7 +26,6 @@ def fused_product(
     plan: Plan | None,
 ) -> torch.Tensor:
     """As `spmm.sparse_mm`."""
-    require_dense("B", B, A, (2, 3))
     m, k = A.shape
     n = B.shape[-1]
     number = activations.number_of(activation)
@@ -82,7 +81,7 @@ def fused_product(
 def require_dense(
     argument: str, tensor: torch.Tensor, A: BSRMatrix | torch.Tensor, dims: tuple[int, ...]
 ) -> None:
-    """Raise unless `tensor` is dense with one of `dims` dimensions and on its device; B must fit `A`."""
+    """Raise unless `tensor` is dense with one of `dims` dimensions and on the device of `A`."""
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"{argument} is a {type(tensor).__name__}; expected a dense torch.Tensor.")
     if tensor.layout is not torch.strided or tensor.dim() not in dims:
@@ -93,14 +92,20 @@ def require_dense(
         )
     if tensor.device != A.device:
         raise ValueError(f"{argument} is on {tensor.device} and A on {A.device}; expected one device.")
-    if argument == "B" and tensor.dtype is not A.dtype:
+
+
+def check_factors(A: torch.Tensor | BSRMatrix, B: torch.Tensor | BSRMatrix) -> None:
+    """Raise unless both are on one device, of one dtype and of sizes that A @ B takes."""
+    if B.device != A.device:
+        raise ValueError(f"B is on {B.device} and A on {A.device}; expected one device.")
+    if B.dtype is not A.dtype:
         raise TypeError(
-            f"B is {tensor.dtype} and A is {A.dtype}; expected one dtype: convert with B.to({A.dtype})."
+            f"B is {B.dtype} and A is {A.dtype}; expected one dtype: convert with B.to({A.dtype})."
         )
-    if argument == "B" and tensor.shape[-2] != A.shape[1]:
+    if B.shape[-2] != A.shape[-1]:
         raise ValueError(
-            f"B is {tensor.shape[-2]} x {tensor.shape[-1]}; expected {A.shape[1]} rows, as A is "
-            f"{A.shape[0]} x {A.shape[1]}."
+            f"B is {B.shape[-2]} x {B.shape[-1]}; expected {A.shape[-1]} rows, as A is "
+            f"{A.shape[-2]} x {A.shape[-1]}."
         )
 
 

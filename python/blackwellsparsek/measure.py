@@ -32,8 +32,9 @@ def _seconds(function: Callable[[], object], device: torch.device) -> float:
         function()
         return time.perf_counter() - begin
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    begin.record()
+    stream = torch.cuda.current_stream(device)  # which need not be of the current device
+    begin.record(stream)
     function()
-    end.record()
+    end.record(stream)
     end.synchronize()
     return begin.elapsed_time(end) * 1e-3

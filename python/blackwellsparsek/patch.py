@@ -11,14 +11,15 @@ from .bsr import BSRMatrix
 from .functional import linear
 from .spmm import sparse_mm
 
+# (owner, name, keywords of both operands)
 _PATCHED = (
-    (torch, "matmul"),
-    (torch, "mm"),
-    (torch.sparse, "mm"),
-    (torch.Tensor, "__matmul__"),
-    (torch.Tensor, "matmul"),
-    (torch.Tensor, "mm"),
-    (torch_functional, "linear"),
+    (torch, "matmul", ("input", "other")),
+    (torch, "mm", ("input", "mat2")),
+    (torch.sparse, "mm", ("sparse", "dense")),
+    (torch.Tensor, "__matmul__", ("self", "other")),
+    (torch.Tensor, "matmul", ("self", "other")),
+    (torch.Tensor, "mm", ("self", "mat2")),
+    (torch_functional, "linear", ("input", "weight")),
 )
 _LINEAR = torch_functional.linear
 
@@ -29,16 +30,17 @@ def patch_torch() -> None:
     """Compute products with BSR operands by this library in code that calls torch.
 
     From now on `A @ B`, torch.matmul, torch.mm, torch.sparse.mm and torch.nn.functional.linear use
-    `sparse_mm` and `linear` where an operand is a torch.sparse_bsr tensor or a BSRMatrix, in all threads;
-    anything else, and operands given by keyword, go to torch as before. Names that a module imported earlier
+    `sparse_mm` and `linear` where an operand, by position or by keyword, is a matrix of layout
+    torch.sparse_bsr, its transpose (torch.sparse_bsc) or a BSRMatrix, in all threads; anything else, and
+    products with vectors, go to torch as before. Names that a module imported earlier
     (``from torch import mm``) stay torch's.
     """
     if _originals:
         return
-    for owner, name in _PATCHED:
+    for owner, name, keywords in _PATCHED:
         original = getattr(owner, name)
         _originals.append((owner, name, name in vars(owner), original))
-        setattr(owner, name, _diverted(original))
+        setattr(owner, name, _diverted(original, keywords))
 
 
 def unpatch_torch() -> None:
@@ -63,17 +65,25 @@ def patched_torch() -> Iterator[None]:
             unpatch_torch()
 
 
-def _diverted(original: Callable) -> Callable:
+def _diverted(original: Callable, keywords: tuple[str, str]) -> Callable:
     @wraps(original)
     def product(*args, **kwargs):
-        if len(args) >= 2 and (_is_bsr(args[0]) or _is_bsr(args[1])):
-            return linear(*args, **kwargs) if original is _LINEAR else sparse_mm(*args, **kwargs)
+        named = [name for name in keywords[len(args) :] if name in kwargs]
+        operands = (*args[:2], *(kwargs[name] for name in named))
+        if len(operands) == 2 and (_has_blocks(operands[0]) or _has_blocks(operands[1])):
+            others = {name: value for name, value in kwargs.items() if name not in named}
+            if original is _LINEAR:
+                return linear(*operands, *args[2:], **others)
+            if all(len(getattr(operand, "shape", ())) in (2, 3) for operand in operands):
+                return sparse_mm(*operands, *args[2:], **others)
         return original(*args, **kwargs)
 
     return product
 
 
-def _is_bsr(operand: object) -> bool:
+def _has_blocks(operand: object) -> bool:
     return isinstance(operand, BSRMatrix) or (
-        isinstance(operand, torch.Tensor) and operand.layout is torch.sparse_bsr
+        isinstance(operand, torch.Tensor)
+        and operand.layout in (torch.sparse_bsr, torch.sparse_bsc)
+        and operand.dim() == 2
     )

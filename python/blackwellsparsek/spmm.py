@@ -10,7 +10,7 @@ from .activations import Activation
 from .autocast import cast
 from .bsr import BSRMatrix, as_bsr
 from .convert import blocked, is_blocked
-from .fused import check_bias, check_out, check_residual, fused_product, require_dense
+from .fused import check_bias, check_factors, check_out, check_residual, fused_product, require_dense
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def sparse_mm(
     Parameters
     ----------
     A : torch.Tensor, BSRMatrix, or SciPy matrix
-        Sparse [m, k] of float16, bfloat16 or float32, on CUDA or the CPU. BSR matrices with block sides in
+        Sparse [m, k] of float16, bfloat16 or float32, on CUDA or the CPU; in float64, for
+        torch.autograd.gradcheck, torch computes it densely. BSR matrices with block sides in
         {16, 32, 64, 128, 256} are used where they are. CSR, CSC and COO ones are put into blocks of the size
         that the cost model predicts to be fastest, or made dense where that is: `explain` tells. What was
         made is kept as long as such a tensor lives; a SciPy matrix is converted in every call.
@@ -109,7 +110,9 @@ def sparse_mm(
     matrix = blocked(A, B.shape[-1] if B.shape else 0)  # a scalar is refused below
     matrix, B = _autocast(matrix, B)
     require_dense("B", B, matrix, (2, 3))
-    if not _differentiable(matrix, B, out, bias, residual):
+    check_factors(matrix, B)
+    by_torch = matrix.dtype is torch.float64 and out is None and out_dtype is None  # no kernel computes it
+    if not by_torch and not _differentiable(matrix, B, out, bias, residual):
         if isinstance(matrix, BSRMatrix):
             return fused_product(
                 matrix, B, out, out_dtype, alpha, beta, bias, bias_axis, activation, residual, plan
@@ -137,10 +140,12 @@ def _times_sparse(
         A, B = blocked(A, B.shape[-1]), as_bsr(B, "B")
         if isinstance(A, BSRMatrix):
             A, B = map(BSRMatrix.with_values, (A, B), cast(A.values, B.values))
+            check_factors(A, B)
             return operators.dss(*A.arrays, *B.arrays, A.transposed, B.transposed)
     if A.dim() not in (2, 3):
         raise TypeError(f"A is a {A.dim()}-dimensional dense tensor; expected a matrix or a batch of them.")
     matrix, A = _autocast(blocked(B, A.shape[-2]), A)
+    check_factors(A, matrix)
     return A @ matrix if isinstance(matrix, torch.Tensor) else functional.matmul(matrix.T, A.mT).mT
 
 

@@ -57,6 +57,25 @@ TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
     EXPECT_TRUE(reasons_mention(plan, "two block rows share loads of B"));
 }
 
+TEST_F(HopperPlanner, KeepsBsStripInL2WhereAHasNoRoomBesideIt) {
+    const auto keeps = [](std::int64_t m, std::int64_t k, int block, double density) {
+        BsrMatrix a = generate(
+            {.m = m / block * 16, .k = k / block * 16, .block_m = 16, .block_k = 16, .density = density});
+        a.m = m;
+        a.k = k;
+        a.block_m = block;
+        a.block_k = block;
+        const HostPlan plan = plan_of(a, problem_of(a, 4096), "h200");
+        EXPECT_EQ(plan.keeps_b_in_l2, reasons_mention(plan, "lines of A and C are evicted first"));
+        return plan.keeps_b_in_l2;
+    };
+    EXPECT_TRUE(keeps(4096, 32768, 128, 0.22));
+    EXPECT_TRUE(keeps(4096, 32768, 64, 0.22));
+    EXPECT_FALSE(keeps(8192, 16384, 128, 0.22)) << "the strip is 16 MiB";
+    EXPECT_FALSE(keeps(1024, 32768, 128, 0.22)) << "A is 14 MiB";
+    EXPECT_FALSE(keeps(4096, 32768, 32, 0.22)) << "tiles of 128 columns";
+}
+
 TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     const BsrMatrix small = square(4096, 32);
     const HostPlan by_block = plan_of(small, problem_of(small, 4096), "h200");

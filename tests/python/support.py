@@ -102,3 +102,8 @@ def assert_product(
     error = difference.norm() / norm if norm > 0 else difference.norm()
     worst = divmod(int(difference.abs().argmax()), max(1, C.shape[1])) if C.numel() else None
     assert error <= TOLERANCE[C.dtype], f"relative Frobenius error {error:.2e}, worst at {worst}"
+
+
+def assert_like_dense(layer: torch.nn.Module, x: torch.Tensor) -> None:
+    """Assert that a BlockSparseLinear without activation does what its dense form does."""
+    torch.testing.assert_close(layer(x), layer.to_dense()(x), rtol=1e-4, atol=1e-4)

@@ -1,5 +1,9 @@
 """What only a GPU has: other streams, CUDA graphs, and no synchronisation."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -58,6 +62,31 @@ def test_a_cuda_graph_replays_with_new_values_and_operands(block):
         graph.replay()
         torch.cuda.synchronize()
         assert_product(out, A, B)
+
+
+FIRST_BIAS_GRADIENT = """
+import torch
+import blackwellsparsek as bsk
+
+W = bsk.BSRMatrix.from_dense(torch.randn(256, 192, device="cuda").bfloat16(), 64)
+x, seed = torch.randn(96, 192, device="cuda").bfloat16(), torch.randn(96, 256, device="cuda").bfloat16()
+bias = torch.zeros(256, device="cuda").bfloat16().requires_grad_()
+W.values.requires_grad_()
+torch.autograd.grad(bsk.linear(x, W), W.values, seed)  # makes the plans
+graph = torch.cuda.CUDAGraph()
+with torch.cuda.graph(graph):
+    _, sums = torch.autograd.grad(bsk.linear(x, W, bias), (W.values, bias), seed)
+graph.replay()
+torch.testing.assert_close(sums.float(), seed.float().sum(0), rtol=1e-2, atol=1e-2)
+"""
+
+
+def test_the_first_gradient_of_a_bias_may_be_captured(repository):
+    """In a process of its own, where nothing has loaded its kernel before."""
+    environment = {**os.environ, "PYTHONPATH": str(repository / "python"), "CUDA_MODULE_LOADING": "LAZY"}
+    command = [sys.executable, "-c", FIRST_BIAS_GRADIENT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 def test_results_are_the_same_from_run_to_run():

@@ -80,13 +80,6 @@ def test_cpu_and_cuda_mixed(A, B):
     assert_refused(ValueError, r"out is on cpu and A on cuda:0", A.cuda(), B.cuda())
 
 
-@pytest.mark.gpu
-def test_two_cuda_devices(A, B):
-    if torch.cuda.device_count() < 2:
-        pytest.skip("fewer than two CUDA devices")
-    assert_refused(ValueError, r"B is on cuda:1 and A on cuda:0", A.to("cuda:0"), B.to("cuda:1"))
-
-
 def test_another_kind_of_device(A, B):
     assert_refused(ValueError, r"B is on meta and A on cpu", A, B.to("meta"))
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from torch.autograd import forward_ad, gradcheck, gradgradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
@@ -176,66 +176,6 @@ def test_a_gradient_with_strides_of_its_own(device):
     assert_near(B.grad, expected, torch.float32)
 
 
-@pytest.mark.parametrize(
-    "change, error, message",
-    [
-        (lambda a, b: (a, b[:-1]), ValueError, r"dense has 95 rows; expected 96"),
-        (lambda a, b: (a, b[0]), ValueError, r"dense has 1 dimensions"),
-        (lambda a, b: (a, b.half()), TypeError, r"dense is torch.float16 and values torch.float32"),
-        (lambda a, b: (a, b.to("meta")), ValueError, r"dense is on meta"),
-        (lambda a, b: ((a[0].float(), *a[1:]), b), TypeError, r"crow_indices is torch.float32"),
-        (lambda a, b: ((a[0], a[1].short(), *a[2:]), b), TypeError, r"col_indices is torch.int16"),
-        (lambda a, b: ((*a[:2], a[2][0], a[3]), b), ValueError, r"values has 2 dimensions"),
-        (lambda a, b: ((a[0][:-1], *a[1:]), b), RuntimeError, r"crow_indices"),
-        (lambda a, b: ((a[0], a[1] + 7, *a[2:]), b), RuntimeError, r"col_indices"),
-        (lambda a, b: ((a[0], a[1].flip(0), *a[2:]), b), RuntimeError, r"col_indices"),
-    ],
-)
-def test_wrong_operands_are_refused(change, error, message):
-    A = matrix(64, 96, (16, 32), torch.float32)
-    arrays, B = change(A.arrays, dense(96, 24, A))
-    with pytest.raises(error, match=message):
-        operators.dsd(*arrays, B, False, False)
-
-
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize(
-    "x, bias, activation, error, message",
-    [
-        ([1.0], None, "none", TypeError, "x is a list; expected a dense torch.Tensor"),
-        (torch.tensor(1.0), None, "none", ValueError, "x has no dimensions; expected"),
-        (torch.ones(2, 64), [1.0], "none", TypeError, "bias is a list"),
-        (torch.ones(2, 64), torch.ones(1), "none", ValueError, r"bias is \(1,\); expected \(64,\)"),
-        (torch.ones(2, 64), torch.ones(64).double(), "none", TypeError, "bias is torch.float64"),
-        (torch.ones(2, 64), None, "tanh", ValueError, "activation is 'tanh'; expected one of none"),
-        (torch.ones(2, 48), None, "none", ValueError, "has 48 columns; expected 64"),
-    ],
-)
-def test_linear_refuses(transposed, x, bias, activation, error, message):
-    W = matrix(64, 64, (16, 16), torch.float32)
-    with pytest.raises(error, match=message):
-        bsk.linear(x, W.T if transposed else W, bias, activation)
-
-
-def test_vectors_are_refused_beside_a_sparse_matrix():
-    A = matrix(64, 64, (16, 16), torch.float32)
-    for operands in ((torch.ones(64), A), (A, torch.tensor(1.0))):
-        with pytest.raises(TypeError, match="-dimensional"):
-            bsk.sparse_mm(*operands)
-
-
-@pytest.mark.parametrize("product", [bsk.linear, lambda x, W: bsk.sparse_mm(W, x.t())])
-def test_forward_mode_is_refused_instead_of_giving_zeros(product):
-    W = matrix(64, 64, (16, 16), torch.float32)
-    x = torch.ones(2, 64)
-    with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
-        torch.func.jvp(lambda x: product(x, W), (x,), (x,))
-    with forward_ad.dual_level():
-        assert torch.equal(product(x, W), product(x.clone().requires_grad_(), W))
-        with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
-            product(forward_ad.make_dual(x, x), W)
-
-
 def test_autocast_of_products_of_two_matrices(device):
     A = matrix(64, 64, (16, 16), torch.float32).to(device)
     x = torch.randn(64, 8, device=device, requires_grad=True)
@@ -250,22 +190,3 @@ def test_autocast_of_products_of_two_matrices(device):
     assert_near(product, rounded @ rounded.t(), torch.bfloat16)
     sampled.values.sum().backward()
     assert x.grad.dtype is torch.float32
-
-
-@pytest.mark.parametrize(
-    "bias, activation, error, message",
-    [
-        (torch.ones(63), "none", ValueError, r"bias is \(63,\); expected \(64,\)"),
-        (torch.ones(64, 1), "none", ValueError, r"bias is \(64, 1\)"),
-        (torch.ones(64).half(), "none", TypeError, r"bias is torch\.float16 and values torch\.float32"),
-        (torch.ones(64, device="meta"), "none", ValueError, "bias is on meta and values on cpu"),
-        (None, "tanh", ValueError, "activation is 'tanh'; expected one of none"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_the_first_call_and_later(bias, activation, error, message):
-    A = matrix(64, 96, (16, 32), torch.float32)
-    x = dense(8, 96, A)
-    for _ in range(2):
-        with pytest.raises(error, match=message):
-            bsk.linear(x, A, bias, activation)
-        bsk.linear(x, A, torch.ones(64), "relu")

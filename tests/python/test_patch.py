@@ -46,6 +46,54 @@ def test_names_of_torch_are_led_here(device, products):
     assert products == ["sparse_mm"] * 6 + ["linear"], "dense products are torch's"
 
 
+def test_operands_may_be_given_by_keyword(device, products):
+    A = random_bsr(64, 96, dtype=torch.float32, device=device)
+    B = random_dense(96, 24, torch.float32, device)
+    out = torch.empty(64, 24, device=device)
+    with bsk.patched_torch():
+        for product in (
+            torch.matmul(A, other=B),
+            torch.matmul(other=B, input=A),
+            torch.mm(input=A, mat2=B, out=out),
+            torch.sparse.mm(sparse=A, dense=B),
+            A.matmul(other=B),
+            A.mm(mat2=B),
+        ):
+            torch.testing.assert_close(product, A.to_dense() @ B, rtol=1e-4, atol=1e-4)
+        y = functional.linear(input=B.t(), weight=A, bias=torch.ones(64, device=device))
+        torch.testing.assert_close(y, B.t() @ A.to_dense().t() + 1, rtol=1e-4, atol=1e-4)
+        assert products == ["sparse_mm"] * 6 + ["linear"]
+        torch.testing.assert_close(torch.mm(input=A.to_dense(), mat2=B), A.to_dense() @ B)
+        with pytest.raises(TypeError):
+            torch.mm(mat2=B)
+    assert len(products) == 7, "dense products are torch's"
+
+
+def test_transposes_have_blocks_too(device, products):
+    A = random_bsr(64, 96, dtype=torch.float32, device=device).requires_grad_()
+    dense, x = A.detach().to_dense(), random_dense(24, 64, torch.float32, device)
+    with bsk.patched_torch():
+        y = functional.linear(x, A.t())
+        for product in (y, x @ A, (A.t() @ x.t()).t(), x @ A.t().t()):
+            torch.testing.assert_close(product, x @ dense, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(A @ A.t(), dense @ dense.t(), rtol=1e-4, atol=1e-4)
+    assert products == ["linear"] + ["sparse_mm"] * 4
+    (gradient,) = torch.autograd.grad(y.sum(), A)
+    expected = x.sum(0)[:, None] * (dense != 0)
+    torch.testing.assert_close(gradient.to_dense(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_left_to_torch_still_works(products):
+    A = random_bsr(64, 96, dtype=torch.float32)
+    v = random_dense(1, 96, torch.float32)[0]
+    with bsk.patched_torch():
+        torch.testing.assert_close(A @ v, A.to_dense() @ v)
+        torch.testing.assert_close(A.to_dense().to_sparse_csr() @ v, A.to_dense() @ v)
+        with pytest.raises(TypeError):
+            A @ [1.0]
+    assert not products
+
+
 def test_gradients_pass_through_existing_code(device):
     A = random_bsr(64, 96, dtype=torch.float16, device=device).requires_grad_()
     x = random_dense(24, 96, torch.float16, device).requires_grad_()
@@ -57,7 +105,7 @@ def test_gradients_pass_through_existing_code(device):
 
 
 def test_torch_is_as_before_afterwards():
-    before = [getattr(owner, name) for owner, name in patch._PATCHED]
+    before = [getattr(owner, name) for owner, name, _ in patch._PATCHED]
     own = ["__matmul__" in vars(torch.Tensor), "mm" in vars(torch.Tensor)]
     bsk.patch_torch()
     bsk.patch_torch()  # once is enough
@@ -66,7 +114,7 @@ def test_torch_is_as_before_afterwards():
         pass
     assert torch.mm is not before[1], "the inner statement has not undone the outer patch"
     bsk.unpatch_torch()
-    assert [getattr(owner, name) for owner, name in patch._PATCHED] == before
+    assert [getattr(owner, name) for owner, name, _ in patch._PATCHED] == before
     assert ["__matmul__" in vars(torch.Tensor), "mm" in vars(torch.Tensor)] == own
     with pytest.raises(RuntimeError), bsk.patched_torch():
         raise RuntimeError

@@ -42,6 +42,15 @@ def test_ragged_n(device, n, block):
     assert_product(bsk.sparse_mm(A, X.t()), A, X.t())
 
 
+def test_double_precision_with_and_without_gradients(device):
+    A = random_bsr(64, 96, dtype=torch.float64, device=device)
+    B = random_dense(96, 24, torch.float64, device)
+    bias = random_dense(1, 64, torch.float64, device)[0]
+    for right in (B, B.clone().requires_grad_()):
+        C = bsk.sparse_mm(A, right, bias=bias)
+        torch.testing.assert_close(C.detach(), A.to_dense() @ B + bias[:, None], rtol=1e-12, atol=1e-12)
+
+
 def test_linear_layer_layout_gives_a_contiguous_y(device):
     A = random_bsr(128, 192, (64, 64), device=device)
     X = random_dense(48, 192, device=device)

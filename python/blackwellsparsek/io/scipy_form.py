@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..bsr import BSRMatrix, as_bsr, block_of
+from ..blocks import block_of
+from ..bsr import BSRMatrix, as_bsr
 
 if TYPE_CHECKING:
     import scipy.sparse

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from .. import activations
-from ..bsr import BSRMatrix, block_of, check_mask, pattern_of
+from ..blocks import SIDES, block_of, check_mask, pattern_of
+from ..bsr import BSRMatrix
 from ..functional import linear_of_arrays
 
 
@@ -50,6 +51,8 @@ class BlockSparseLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.block_size = block_of(block_size)
+        if not set(self.block_size) <= set(SIDES):
+            raise ValueError(f"block_size is {block_size}; expected sides of {', '.join(map(str, SIDES))}.")
         activations.number_of(activation)
         self.activation = activation
         blocks = self.grid

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 
-from ..bsr import block_of, block_rows_of, check_mask, pattern_of, split
+from ..blocks import block_of, block_rows_of, check_mask, pattern_of, split
 from .linear import BlockSparseLinear
 
 

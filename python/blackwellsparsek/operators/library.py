@@ -88,7 +88,7 @@ def _refuse_tangents(name: str, operands: list[torch.Tensor | None]) -> None:
     """Raise where forward-mode differentiation would get zeros: torch does not notice by itself."""
     if any(x is not None and forward_ad.unpack_dual(x).tangent is not None for x in operands):
         raise NotImplementedError(
-            f"bsk::{name} has no forward-mode derivative: use reverse mode (backward, torch.func.vjp)."
+            f"bsk::{name} has no forward-mode derivative: use reverse mode (backward, torch.autograd.grad)."
         )
 
 

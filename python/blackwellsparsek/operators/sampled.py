@@ -26,6 +26,10 @@ class SampledPlan:
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
+    def explain(self) -> str:
+        """What was chosen and why, in several lines."""
+        return ops.describe_plan(self.number)[0]
+
 
 def sample(
     arrays: Arrays,

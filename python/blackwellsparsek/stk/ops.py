@@ -3,7 +3,8 @@
 import torch
 
 from .. import functional
-from ..bsr import BSRMatrix, block_rows_of
+from ..blocks import block_rows_of
+from ..bsr import BSRMatrix
 from ..spmm import sparse_mm
 from .matrix import Matrix
 

@@ -80,6 +80,14 @@ void launch(const void* source, std::int64_t lines, std::int64_t length, std::in
     check_cuda(cudaGetLastError(), "the launch of sum_lines");
 }
 
+template <class T>
+void prepare_as() {
+    cudaFuncAttributes attributes{};
+    for (const auto kernel : {sum_lines<T, 8>, sum_lines<T, 4>, sum_lines<T, 2>}) {
+        check_cuda(cudaFuncGetAttributes(&attributes, kernel), "cudaFuncGetAttributes(sum_lines)");
+    }
+}
+
 /// As few lanes side by side, down to a sector of 32 bytes, as give about every SM of a large GPU a CTA.
 template <class T>
 void launch_as(const void* source, std::int64_t lines, std::int64_t length, std::int64_t ld, void* sums,
@@ -95,6 +103,14 @@ void launch_as(const void* source, std::int64_t lines, std::int64_t length, std:
 }
 
 }  // namespace
+
+void prepare_sum_lines(DType dtype) {
+    if (dtype == DType::f16) {
+        prepare_as<__half>();
+    } else {
+        prepare_as<__nv_bfloat16>();
+    }
+}
 
 void launch_sum_lines(DType dtype, const void* source, std::int64_t lines, std::int64_t length,
                       std::int64_t ld, void* sums, Stream stream) {
