@@ -97,27 +97,33 @@ Json overhead_json(const std::vector<double>& us) {
             {"calls", us.size()}};
 }
 
+Json source_json() {
+    return {{"version", version()},
+            {"commit", BSK_COMMIT},
+            {"kernels_sha256", BSK_KERNELS_SHA256},
+            {"plan_sha256", BSK_PLAN_SHA256}};
+}
+
 }  // namespace
 
 Json make_record(const CaseResult& result, const Measurement& measurement) {
-    Json record{
-        {"schema_version", kSchemaVersion},
-        {"time_utc", fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)))},
-        {"case", case_json(result)},
-        {"implementation", measurement.implementation},
-        {"kernel", measurement.kernel},
-        {"configuration", measurement.configuration},
-        {"skipped", nullptr},
-        {"environment", environment_json(result, measurement.timing.load)},
-        {"source", {{"version", version()}, {"commit", BSK_COMMIT}, {"kernels_sha256", BSK_KERNELS_SHA256}}},
-        {"error", nullptr},
-        {"times", nullptr},
-        {"executed_tflops", nullptr},
-        {"dense_equivalent_tflops", nullptr},
-        {"speedup_over_cublas", nullptr},
-        {"share_of_cublas_dense_rate", nullptr},
-        {"share_of_cublas_dense_rate_back_to_back", nullptr},
-        {"overhead_us", overhead_json(measurement.overhead_us)}};
+    Json record{{"schema_version", kSchemaVersion},
+                {"time_utc", fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)))},
+                {"case", case_json(result)},
+                {"implementation", measurement.implementation},
+                {"kernel", measurement.kernel},
+                {"configuration", measurement.configuration},
+                {"skipped", nullptr},
+                {"environment", environment_json(result, measurement.timing.load)},
+                {"source", source_json()},
+                {"error", nullptr},
+                {"times", nullptr},
+                {"executed_tflops", nullptr},
+                {"dense_equivalent_tflops", nullptr},
+                {"speedup_over_cublas", nullptr},
+                {"share_of_cublas_dense_rate", nullptr},
+                {"share_of_cublas_dense_rate_back_to_back", nullptr},
+                {"overhead_us", overhead_json(measurement.overhead_us)}};
     if (!measurement.skipped.empty()) {
         record["skipped"] = measurement.skipped;
         return record;

@@ -79,7 +79,8 @@ BSK_PEER_EXPORT void bsk_peer_telemetry(int index, bsk_telemetry* out) {
 BSK_PEER_EXPORT const char* bsk_peer_build() {
     static const std::string json =
         R"({"commit": ")" BSK_COMMIT R"(", "kernels_sha256": ")" BSK_KERNELS_SHA256
-        R"(", "architectures": ")" BSK_ARCHITECTURES R"(", "cuda": ")" +
+        R"(", "plan_sha256": ")" BSK_PLAN_SHA256 R"(", "architectures": ")" BSK_ARCHITECTURES
+        R"(", "cuda": ")" +
         std::to_string(CUDART_VERSION / 1000) + "." + std::to_string(CUDART_VERSION % 1000 / 10) + "\"}";
     return json.c_str();
 }

@@ -49,6 +49,7 @@ def environment(**changes: object) -> Environment:
         command="synthetic records of a test",
         hgmma=1000,
         utmaldg=100,
+        plan_sha256="1" * 64,
     )
     return replace(invented, **changes)
 

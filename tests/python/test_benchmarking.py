@@ -118,6 +118,30 @@ def test_slow_implementations_are_bounded_by_time_and_fast_ones_by_the_iteration
     assert too_slow.warm == [10e3]
 
 
+def test_a_product_that_does_not_depend_on_the_pattern_is_measured_once_a_size():
+    class OtherProduct(Dense):
+        other_pattern = True
+
+        @classmethod
+        def product(cls, case):
+            return case.m, case.n, case.k, case.dtype
+
+    def statuses(runner, **changes):
+        records = {r.implementation: r for r in runner.run(dataclasses.replace(SPEC, **changes))}
+        return [records[name].status for name in ("Other", "Same")], records["Other"]
+
+    kinds = {"Other": OtherProduct, "Same": Dense}
+    runner = CaseRunner(kinds, CPU, 3, 1.0)
+    assert statuses(runner)[0] == ["ok", "ok"]
+    found, other = statuses(runner, sparsity=0.75)
+    assert found == ["skipped", "ok"]
+    assert "measured with block 16, sparsity 0.5." in other.reason
+    assert statuses(runner, size=64)[0] == ["ok", "ok"]
+    assert statuses(runner)[0] == ["ok", "ok"]  # the case itself is measured anew
+    resumed = CaseRunner(kinds, CPU, 3, 1.0, known=runner.run(SPEC))
+    assert statuses(resumed, sparsity=0.75)[0] == ["skipped", "ok"]
+
+
 def test_an_estimate_that_was_disturbed_is_corrected():
     contender = Contender(lambda: None, 0.1)
     measure([contender], CpuClock(), iterations=50, seconds=1.0, sample=lambda: None)

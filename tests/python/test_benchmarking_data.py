@@ -5,6 +5,7 @@ import pytest
 import torch
 from invented_peers import CPU, SPEC
 
+from blackwellsparsek.benchmarking.as_before import even_rows
 from blackwellsparsek.benchmarking.cases import BOUND, CaseSpec, Oracle, Problem, make_specs
 from blackwellsparsek.benchmarking.patterns import PATTERNS, block_mask
 
@@ -55,8 +56,17 @@ def test_blocked_ell_and_2to4_hold_what_they_say():
             else:
                 assert not block.any()
     assert torch.equal(dense.view(256, 256), problem.dense)
+    assert torch.equal(ell.to_dense(256), problem.dense)
     assert ((problem.two_to_four.view(256, -1, 4) != 0).sum(-1) <= 2).all()
     assert (problem.two_to_four != 0).float().mean() > 0.49
+
+
+def test_rows_of_equal_length_are_the_mean_of_the_case():
+    problem = Problem(CaseSpec(256, 16, 32, 0.6, "float16", "power_law"), CPU)
+    even = even_rows(problem)
+    assert even.width == 3 and (even.indices.diff(dim=1) > 0).all()
+    stored = even.to_dense(256).view(8, 32, 8, 32).abs().amax(dim=(1, 3)) > 0
+    assert torch.equal(stored, torch.zeros(8, 8, dtype=torch.bool).scatter(1, even.indices.long(), True))
 
 
 def test_one_wrong_element_anywhere_is_found_if_it_is_not_finite():

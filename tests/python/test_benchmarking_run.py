@@ -76,7 +76,9 @@ def test_a_peer_that_was_not_asked_for_before_is_measured_with_its_whole_case(tm
     assert first.records[0] not in second.records
 
 
-@pytest.mark.parametrize(("field", "words"), [("gpu", "Other GPU"), ("kernels_sha256", "0123")])
+@pytest.mark.parametrize(
+    ("field", "words"), [("gpu", "Other GPU"), ("kernels_sha256", "0123"), ("plan_sha256", "4567")]
+)
 def test_records_of_another_gpu_or_other_kernels_are_not_mixed_in(tmp_path, monkeypatch, field, words):
     output = tmp_path / "results.json"
     run.run(options(output))

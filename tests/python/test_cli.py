@@ -173,7 +173,7 @@ def test_bench_records_are_consistent(bsk, tmp_path):
     assert len(records) == 8 * 6  # cases x (bsk and five peers)
     for record in records:
         assert record["schema_version"] == 2
-        assert len(record["source"]["kernels_sha256"]) == 64
+        assert {len(record["source"][name]) for name in ("kernels_sha256", "plan_sha256")} == {64}
         if record["implementation"] != "bsk":
             assert record["skipped"] and record["times"] is None and record["executed_tflops"] is None
             continue

@@ -1,4 +1,4 @@
-"""Two runs side by side, and figures of other kernel sources."""
+"""Two runs side by side, and figures of other kernels or plans."""
 
 import json
 import shutil
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import synthetic_records as synthetic
 
-from blackwellsparsek.kernel_sources import kernels_sha256
 from blackwellsparsek.records import OURS, Results, Times, write_results
 from blackwellsparsek.report import readme
 from blackwellsparsek.report.__main__ import main
 from blackwellsparsek.report.comparison import Finding, compare
 from blackwellsparsek.report.criteria import Criteria
-from blackwellsparsek.report.staleness import published, sentence
+from blackwellsparsek.report.staleness import published
+from blackwellsparsek.source_digests import source_digests
 
 
 def run_of(ms: float, width: float = 0.01, **environment: object) -> Results:
@@ -84,13 +84,14 @@ def test_nothing_in_common_is_said(tmp_path: Path, capsys) -> None:
     assert "no case in common" in capsys.readouterr().out
 
 
-# Staleness. A small tree stands for the repository, so that its kernels can be changed.
+# Staleness. A small tree stands for the repository, so that its kernels and its plan can be changed.
 
 
 @pytest.fixture
 def tree(repository: Path, tmp_path: Path) -> Path:
-    (tmp_path / "src" / "kernels").mkdir(parents=True)
-    (tmp_path / "src" / "kernels" / "a.cu").write_text("// a kernel\n")
+    for folder, file in (("kernels", "a.cu"), ("plan", "a.cpp")):
+        (tmp_path / "src" / folder).mkdir(parents=True)
+        (tmp_path / "src" / folder / file).write_text("// a source\n")
     shutil.copy(repository / "README.md", tmp_path)
     return tmp_path
 
@@ -101,28 +102,66 @@ def publish(tree: Path, results: Results) -> None:
     write_results(results, path)
 
 
-def test_figures_turn_stale_when_a_kernel_changes(tree: Path, criteria: Criteria) -> None:
-    publish(tree, synthetic.results(kernels_sha256=kernels_sha256(tree)))
+def test_figures_turn_stale_when_the_plan_or_a_kernel_changes(tree: Path, criteria: Criteria) -> None:
+    publish(tree, synthetic.results(**source_digests(tree)))
     assert [entry.stale for entry in published(tree)] == [False]
     assert "belong to the present kernel sources" in readme.rendered(tree, criteria)
 
+    (tree / "src" / "plan" / "a.cpp").write_text("// a better choice\n")
+    (entry,) = published(tree)
+    assert entry.stale and entry.states == {"kernels": "present", "plan": "other"}
+    text = readme.rendered(tree, criteria)
+    assert "belong to the present kernel sources" in text and "**The plan's sources have changed" in text
+
     (tree / "src" / "kernels" / "a.cu").write_text("// a better kernel\n")
     (entry,) = published(tree)
-    assert entry.stale and entry.state == "of other kernel sources"
+    assert entry.stale and entry.states == {"kernels": "other", "plan": "other"}
     assert "**The kernel sources have changed since**" in readme.rendered(tree, criteria)
 
 
-def test_a_renamed_kernel_is_another_one(tree: Path) -> None:
-    before = kernels_sha256(tree)
-    (tree / "src" / "kernels" / "a.cu").rename(tree / "src" / "kernels" / "b.cu")
-    assert kernels_sha256(tree) != before
+@pytest.mark.parametrize(("folder", "file"), [("kernels", "a.cu"), ("plan", "a.cpp")])
+def test_a_renamed_source_is_another_one(tree: Path, folder: str, file: str) -> None:
+    before = source_digests(tree)
+    (tree / "src" / folder / file).rename(tree / "src" / folder / "b")
+    after = source_digests(tree)
+    assert {name for name in before if before[name] != after[name]} == {f"{folder}_sha256"}
 
 
-def test_records_without_a_digest_are_named(tree: Path) -> None:
-    publish(tree, synthetic.results(kernels_sha256=None))
+@pytest.mark.parametrize(
+    ("missing", "states", "words"),
+    [
+        (
+            ("kernels_sha256", "plan_sha256"),
+            {"kernels": "not named", "plan": "not named"},
+            "do not name the kernel sources",
+        ),
+        (
+            ("plan_sha256",),
+            {"kernels": "present", "plan": "not named"},
+            "do not name the plan's sources",
+        ),
+    ],
+)
+def test_records_without_a_digest_are_named(
+    tree: Path, criteria: Criteria, missing: tuple[str, ...], states: dict[str, str], words: str
+) -> None:
+    digests = {**source_digests(tree), **dict.fromkeys(missing)}
+    publish(tree, synthetic.results(**digests))
     (entry,) = published(tree)
-    assert entry.stale and entry.state == "names no kernel sources"
-    assert "do not name the kernel sources" in sentence(None, tree)
+    assert entry.stale and entry.states == states
+    assert words in readme.rendered(tree, criteria)
+
+
+def test_lines_from_before_there_was_a_digest_of_the_plan_are_read(tree: Path) -> None:
+    digests = source_digests(tree)
+    old = {"source": {"kernels_sha256": digests["kernels_sha256"]}}
+    path = tree / "results" / "lines.jsonl"
+    path.parent.mkdir()
+    path.write_text(json.dumps(old) + "\n")
+    assert published(tree)[0].states == {"kernels": "present", "plan": "not named"}
+    path.write_text(json.dumps(old) + "\n" + json.dumps({"source": digests}) + "\n")
+    (entry,) = published(tree)
+    assert entry.stale and entry.states == {"kernels": "present", "plan": "in part other"}
 
 
 def test_the_readme_claims_no_speed_below_the_minimum(tree: Path, criteria: Criteria) -> None:
@@ -158,12 +197,12 @@ def test_the_readme_says_which_of_its_figures_are_stale(repository: Path) -> Non
     shown = {source.relative_to(repository) for source in readme.published_results(repository)}
     stale = [entry for entry in published(repository) if entry.stale]
     text = (repository / "README.md").read_text()
-    says_so = "The kernel sources have changed since" in text
+    says_so = "sources have changed since" in text or "do not name the plan's sources" in text
     assert says_so == any(entry.path in shown for entry in stale), (
-        "README.md is silent about its figures' kernels: run `python -m blackwellsparsek.report readme`"
+        "README.md is silent about its figures' sources: run `python -m blackwellsparsek.report readme`"
     )
     for entry in stale:
-        warnings.warn(f"{entry.path}: {entry.state}", stacklevel=1)
+        warnings.warn(f"{entry.path}: {entry.states}", stacklevel=1)
 
 
 def test_every_published_file_is_examined(repository: Path) -> None:
@@ -172,4 +211,4 @@ def test_every_published_file_is_examined(repository: Path) -> None:
     assert examined == {str(path) for path in files}
     bench = next(entry for entry in published(repository) if entry.path.name == "bench.jsonl")
     first = json.loads((repository / bench.path).read_text().splitlines()[0])
-    assert first["source"]["kernels_sha256"] in bench.digests
+    assert first["source"]["kernels_sha256"] in bench.digests["kernels_sha256"]

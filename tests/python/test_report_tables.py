@@ -30,16 +30,27 @@ def test_columns_that_say_the_same_throughout_are_left_out_only_where_named():
     assert table.without("m", "block") == Table(("block", "ms"), (("64", "1"), ("32", "1")))
 
 
+def timed(ms: float, host: float) -> Times:
+    return Times(warm=synthetic.spread(ms), host=host)
+
+
 def test_figures_measured_before_are_reproduced_or_explained(criteria: Criteria):
     bsr = [
         synthetic.record(synthetic.case(block=b), "cusparse_bsr", ms) for b, ms in ((128, 18.0), (64, 21.0))
     ]
-    ell = synthetic.record(HEADLINE, "cusparse_blocked_ell", 1.5)
-    rows = {row[:2]: row[2:] for row in reproduction_table(run(*bsr, ell), criteria).rows}
-    assert rows["cuSPARSE BSR", "128"] == ("17.4", "18.000", "1.03", "yes")
-    assert rows["cuSPARSE BSR", "64"] == ("17.4", "21.000", "1.21", "not explained")
-    assert rows["cuSPARSE BSR", "32"] == ("17.4", "-", "-", "not measured")
-    assert rows["cuSPARSE Blocked-ELL", "128"][3].startswith("Rows were equally long then")
+    hosts = {"torch_triton_bsr": 0.5, "cutlass_2to4": 0.5}
+    counted, not_counted = (
+        synthetic.record(synthetic.case(block=64), name, 0.93, time_ms=timed(0.93, host))
+        for name, host in hosts.items()
+    )
+    results = run(*bsr, counted, not_counted)
+    rows = {row[:2]: row[2:] for row in reproduction_table(results, criteria).rows}
+    assert rows["cuSPARSE BSR", "128"] == ("17.4", "18.000", "-", "1.03", "yes")
+    assert rows["cuSPARSE BSR", "64"] == ("17.4", "21.000", "-", "1.21", "not explained")
+    assert rows["cuSPARSE BSR", "32"] == ("17.4", "-", "-", "-", "not measured")
+    assert rows["PyTorch Triton BSR", "64"] == ("1.47", "0.930", "0.500", "0.97", "yes")
+    assert rows["CUTLASS 2:4", "-"][:4] == ("1.63", "0.930", "0.500", "0.57")
+    assert rows["CUTLASS 2:4", "-"][4].startswith("The example has tiles of 128x128x128")
 
 
 def test_a_figure_of_one_launch_says_so():
@@ -102,8 +113,9 @@ def test_it_is_said_how_often_the_plan_took_the_fastest():
 
 
 def test_settings_and_clocks_are_of_the_case():
-    own = synthetic.record(HEADLINE, OURS, 0.36, setup_seconds=0.1234)
-    assert settings_table(run(own), HEADLINE).rows == (("BlackwellSparseK", "2.0e-04", "0.12", "spmm_sm90"),)
+    own = synthetic.record(HEADLINE, OURS, 0.36, setup_seconds=0.1234, time_ms=timed(0.36, host=0.005))
+    (row,) = settings_table(run(own), HEADLINE).rows
+    assert row == ("BlackwellSparseK", "2.0e-04", "0.12", "0.0050", "spmm_sm90")
     assert clocks_sentence(run(own), HEADLINE) == "Under load: 1600 MHz, 680 W, held down by sw_power_cap."
     quiet = replace(own, clocks=None, error=None)
     assert clocks_sentence(run(quiet), HEADLINE) == ""

@@ -14,6 +14,8 @@ from .implementations import Implementation, Unavailable
 class Alternative(Implementation):
     """The library's own product of the same data, as `settings` says."""
 
+    optional = True
+
     def __init__(self, problem: Problem, A: torch.Tensor, kernel: str = "") -> None:
         super().__init__(problem)
         try:

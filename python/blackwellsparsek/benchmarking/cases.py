@@ -126,6 +126,15 @@ class BlockedEll:
     indices: torch.Tensor  #: int32 [m / block, width]
     values: torch.Tensor  #: [m, width * block], a row's elements together
 
+    def to_dense(self, k: int) -> torch.Tensor:
+        """[m, k] with its zeros."""
+        m, block = len(self.values), self.values.shape[1] // self.width
+        side = k // block
+        slots = self.indices.long().repeat_interleave(block, dim=0) % (side + 1)  # padding goes to one more
+        dense = self.values.new_zeros(m, side + 1, block)
+        dense.scatter_(1, slots[..., None].expand(-1, -1, block), self.values.view(m, self.width, block))
+        return dense[:, :side].reshape(m, k)
+
 
 class Problem:
     """The data of one case on its device: the same for every implementation.
@@ -153,16 +162,16 @@ class Problem:
         indices = [torch.from_numpy(array).int().to(device) for array in (crow, np.nonzero(mask)[1])]
         self.A = torch.sparse_bsr_tensor(
             *indices,
-            self._normal(nnzb, spec.block, spec.block, terms=self.case.density * spec.size),
+            self.normal(nnzb, spec.block, spec.block, terms=self.case.density * spec.size),
             size=(spec.size, spec.size),
             check_invariants=False,
         )
-        self.B = self._normal(spec.size, spec.n)
+        self.B = self.normal(spec.size, spec.n)
         self.out = torch.empty(spec.size, spec.n, dtype=self.dtype, device=device)
         self.chosen_kernel: str | None = None
 
-    def _normal(self, *shape: int, terms: float | None = None) -> torch.Tensor:
-        """Random normal; with `terms`, the factor that gives sums of so many products _PRODUCT_DEVIATION."""
+    def normal(self, *shape: int, terms: float | None = None) -> torch.Tensor:
+        """Random normal; with `terms`, scaled so that sums of so many products with B are O(1)."""
         values = torch.randn(*shape, generator=self._generator, dtype=self.dtype, device=self.device)
         return values if terms is None else values.mul_(_PRODUCT_DEVIATION / terms**0.5)
 
@@ -178,12 +187,12 @@ class Problem:
     @cached_property
     def random_dense(self) -> torch.Tensor:
         """A matrix of A's size without zeros: power-limited GPUs multiply zeros faster."""
-        return self._normal(self.spec.size, self.spec.size, terms=self.spec.size)
+        return self.normal(self.spec.size, self.spec.size, terms=self.spec.size)
 
     @cached_property
     def two_to_four(self) -> torch.Tensor:
         """Random [m, k] that keeps the larger of each pair of neighbours: two of every four."""
-        values = self._normal(self.spec.size, self.spec.size // 2, 2, terms=self.spec.size / 2)
+        values = self.normal(self.spec.size, self.spec.size // 2, 2, terms=self.spec.size / 2)
         first_larger = values[..., 0].abs() >= values[..., 1].abs()
         values[..., 0].masked_fill_(~first_larger, 0)
         values[..., 1].masked_fill_(first_larger, 0)

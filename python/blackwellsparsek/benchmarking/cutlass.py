@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from ..records import Work
-from .cases import Oracle, Problem
-from .implementations import Unavailable
+from .cases import Problem
+from .implementations import TwoToFour, Unavailable
 from .native import REPOSITORY, NativePeer, load, peers_folder
 
 _SOURCES = REPOSITORY / "benchmarks" / "peers"
@@ -120,17 +120,12 @@ class CutlassBlockedEll(NativePeer):
         super().__init__(problem, compiled, "blocked_ell", ell.values, ell.indices, count=ell.width)
 
 
-class Cutlass2To4(NativePeer):
+class Cutlass2To4(NativePeer, TwoToFour):
     """The Hopper GEMM with 2:4 sparsity on another A."""
 
-    work: Work = "dense"
-    other_pattern = True
     kernel = "cutlass::gemm::device::GemmUniversalAdapter"
 
     def __init__(self, problem: Problem) -> None:
         _require_hopper("CUTLASS's 2:4 GEMM")
         compiled = library("cutlass_2to4", problem.dtype)
         super().__init__(problem, compiled, "2to4", problem.two_to_four)
-
-    def oracle(self) -> Oracle:
-        return Oracle(self.problem.two_to_four, self.problem.B, self.problem.spec.seed)

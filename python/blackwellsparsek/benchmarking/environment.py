@@ -13,9 +13,9 @@ from datetime import datetime, timezone
 import torch
 
 from .. import __version__, _ops
-from ..kernel_sources import kernels_sha256
 from ..measure import interleaved_medians
 from ..records import Environment
+from ..source_digests import FOLDERS, source_digests
 from .native import REPOSITORY, build_identity, telemetry
 
 _COPY_BYTES = 2**30
@@ -69,12 +69,11 @@ def gather(device: torch.device, command: str) -> Environment:
 
 
 def sources() -> dict[str, str | None]:
-    """What is measured: commit and kernels_sha256 of the build, or else of the tree."""
+    """What is measured: commit and digests of the sources, of the build or else of the tree."""
     build = build_identity()
-    return {
-        "commit": build.get("commit") or _git_commit(),
-        "kernels_sha256": build.get("kernels_sha256") or kernels_sha256(REPOSITORY),
-    }
+    if not build:
+        return {"commit": _git_commit(), **source_digests(REPOSITORY)}
+    return {name: build.get(name) for name in ("commit", *FOLDERS)}
 
 
 def _git_commit() -> str:

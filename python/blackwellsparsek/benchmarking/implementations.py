@@ -1,12 +1,13 @@
 """One way to compute a case's product: this library, and what PyTorch offers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import ClassVar
 
 import torch
 
 from ..plan import make_plan
-from ..records import Work
+from ..records import Case, Work
 from ..spmm import sparse_mm
 from .cases import Oracle, Problem
 
@@ -23,6 +24,7 @@ class Implementation(ABC):
 
     work: Work = "stored_blocks"
     other_pattern = False  #: whether it computes another product of the same sizes
+    optional = False  #: whether cases that it cannot compute get no record of it
     needs_cuda = True
     kernel: str | None = None
     plan: str | None = None
@@ -30,6 +32,11 @@ class Implementation(ABC):
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+
+    @classmethod
+    def product(cls, case: Case) -> Hashable:
+        """What tells its product from those of other cases: equal ones need to be measured once only."""
+        return case
 
     @abstractmethod
     def launch(self) -> torch.Tensor:
@@ -87,31 +94,47 @@ class CublasDenseRandom(CublasDense):
 class TorchSparseCsr(Implementation):
     """PyTorch's CSR product, which is cuSPARSE's."""
 
+    settings = "int32 indices"
+
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        csr = problem.dense.to_sparse_csr()
-        self._a = torch.sparse_csr_tensor(
+        self._a = self._matrix()
+
+    def _matrix(self) -> torch.Tensor:
+        csr = self.problem.dense.to_sparse_csr()
+        return torch.sparse_csr_tensor(
             csr.crow_indices().int(),
             csr.col_indices().int(),
             csr.values(),
             size=csr.shape,
             check_invariants=False,
         )
-        self.settings = "int32 indices"
 
     def launch(self) -> torch.Tensor:
         return torch.mm(self._a, self.problem.B, out=self.problem.out)
 
 
-class CusparseLt2To4(Implementation):
+class TwoToFour(Implementation):
+    """A product of another A, which keeps two of every four elements, whatever the case stores."""
+
+    work: Work = "dense"
+    other_pattern = True
+
+    @classmethod
+    def product(cls, case: Case) -> Hashable:
+        return case.m, case.n, case.k, case.dtype
+
+    def oracle(self) -> Oracle:
+        return Oracle(self.problem.two_to_four, self.problem.B, self.problem.spec.seed)
+
+
+class CusparseLt2To4(TwoToFour):
     """cuSPARSELt's 2:4 product through PyTorch, with the algorithm that its search finds fastest.
 
     The search launches very many products, and the product is the same for every block size and sparsity: it
     is searched once for each size, and for sizes above _LARGEST_SEARCHED with a part of the matrices.
     """
 
-    work: Work = "dense"
-    other_pattern = True
     _LARGEST_SEARCHED = 16384
     _algorithms: ClassVar[dict[tuple, int]] = {}  #: by m, n and k of the search, and dtype
 
@@ -139,6 +162,3 @@ class CusparseLt2To4(Implementation):
 
     def launch(self) -> torch.Tensor:
         return torch._cslt_sparse_mm(self._a, self.problem.B, alg_id=self._algorithm)
-
-    def oracle(self) -> Oracle:
-        return Oracle(self.problem.two_to_four, self.problem.B, self.problem.spec.seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ..records import Clocks
-from .cases import Problem
+from .cases import BlockedEll, Problem
 from .implementations import Implementation, Unavailable
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -92,7 +92,7 @@ def telemetry(device: int) -> tuple[Clocks | None, str | None]:
 
 
 def build_identity() -> dict[str, str]:
-    """Commit, kernels_sha256, cuda and architectures of the build; empty where it has no peers."""
+    """Commit, digests of the sources, cuda and architectures of the build; empty where it has no peers."""
     try:
         library = _own_library()
     except Unavailable:
@@ -172,5 +172,8 @@ class CusparseBlockedEll(NativePeer):
 
     def __init__(self, problem: Problem) -> None:
         library = _own_library()
-        ell = problem.blocked_ell
+        ell = self._matrix(problem)
         super().__init__(problem, library, "blocked_ell", ell.values, ell.indices, count=ell.width)
+
+    def _matrix(self, problem: Problem) -> BlockedEll:
+        return problem.blocked_ell

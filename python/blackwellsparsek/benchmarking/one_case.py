@@ -9,13 +9,16 @@ import torch
 
 from ..records import OURS, Case, Clocks, Error, Record, Times
 from .cases import CaseSpec, Problem
+from .earlier import Earlier
 from .implementations import Implementation, Unavailable
 from .native import telemetry
 from .timing import Clock, Contender, CpuClock, CudaClock, measure
 
 _LEAST_TIMING_SHARE = 1 / 3  #: of the case's time, however long preparing took
 _COMPILING_SECONDS = 10.0  #: a first launch that takes longer is slow even where it compiles
-_LAUNCHES_AT_LEAST = 2  #: of each implementation; one that is expected to outlast the case so is not tried
+#: A first launch that takes longer than the one, and less than the other times what is expected, is not
+#: repeated to estimate its time.
+_LONG_SECONDS, _AS_EXPECTED = 0.05, 1.1
 
 
 class UnusableDevice(Exception):
@@ -33,13 +36,12 @@ class _Entry:
     status: str = "ok"
     reason: str | None = None
     error: Error | None = None
-    is_alternative: bool = False  #: to the plan's choice
     setup_seconds: float | None = None
 
     @property
     def name_of_kind(self) -> str | None:
         """What tells an alternative that could not even be set up from the plan's choice."""
-        return self.kind.__name__ if self.is_alternative else None
+        return self.kind.__name__ if self.name == OURS and self.kind.optional else None
 
     def leave_out(self, status: str, reason: str) -> None:
         self.status, self.reason = status, reason
@@ -59,7 +61,7 @@ class CaseRunner:
     known : sequence of Record
         Measured before; they too tell which launch would last too long.
     alternatives : sequence
-        To what the library's plan chooses; one that does not apply to a case leaves no record.
+        To what the library's plan chooses.
     """
 
     def __init__(
@@ -74,13 +76,12 @@ class CaseRunner:
         self._implementations, self._alternatives, self._device = implementations, alternatives, device
         self._iterations, self._seconds = iterations, seconds
         self._clock: Clock = CudaClock(device) if device.type == "cuda" else CpuClock()
-        self._largest: dict[str, dict[int, Record]] = {}  # by implementation, by block
-        self._note(known)
+        self._earlier = Earlier(implementations, known)
 
     def run(self, spec: CaseSpec) -> list[Record]:
         """Records of every implementation; the device's memory is free again afterwards."""
         entries = [_Entry(name, kind) for name, kind in self._implementations.items()]
-        entries += [_Entry(OURS, kind, is_alternative=True) for kind in self._alternatives]
+        entries += [_Entry(OURS, kind) for kind in self._alternatives]
         try:
             records = self._run(spec, entries)
         finally:
@@ -89,7 +90,7 @@ class CaseRunner:
                     entry.implementation.close()
             del entries
             self._release_memory()
-        self._note(records)
+        self._earlier.note(records)
         return records
 
     def _run(self, spec: CaseSpec, entries: list[_Entry]) -> list[Record]:
@@ -114,8 +115,8 @@ class CaseRunner:
         """Set one implementation up, judge what it computes, and estimate its time."""
         if entry.kind.needs_cuda and self._device.type != "cuda":
             return entry.leave_out("skipped", "It needs a CUDA device, and this case runs on the CPU.")
-        if too_slow := self._too_slow(entry, problem):
-            return entry.leave_out("skipped", too_slow)
+        if why := self._earlier.why_not(entry.name, problem.case, self._seconds):
+            return entry.leave_out("skipped", why)
         try:
             begin = time.perf_counter()
             entry.implementation = implementation = entry.kind(problem)
@@ -130,8 +131,11 @@ class CaseRunner:
             entry.error, wrong = implementation.oracle().judge(result)
             if wrong is not None:
                 return entry.leave_out("wrong", wrong)
-            # The first launch may load or compile code for seconds: only a second one times the product.
-            if contender.seconds < max(self._seconds, _COMPILING_SECONDS):
+            # The first launch may load or compile code for seconds: a second one times the product, except
+            # where the first took long, and yet no longer than expected.
+            expected = self._earlier.expected_seconds(entry.name, problem.case) or 0.0
+            as_expected = _LONG_SECONDS < contender.seconds < _AS_EXPECTED * expected
+            if not as_expected and contender.seconds < max(self._seconds, _COMPILING_SECONDS):
                 contender.seconds = 1e-3 * self._clock.isolated(contender, flush=False)
             entry.contender = contender
         except Unavailable as error:
@@ -142,30 +146,6 @@ class CaseRunner:
             else:
                 entry.leave_out("failed", f"{type(error).__name__}: {first_line(error)}")
         self._require_usable(entry)
-
-    def _too_slow(self, entry: _Entry, problem: Problem) -> str | None:
-        """Why a peer's single launch would take too much of the time; None where it would not."""
-        by_block = self._largest.get(entry.name, {})
-        if entry.name == OURS or not by_block:
-            return None
-        slowest = min(by_block.values(), key=lambda record: record.executed_flop / record.warm_ms)
-        largest = by_block.get(problem.case.block, slowest)
-        flop = problem.case.dense_flop if entry.kind.work == "dense" else problem.case.stored_flop
-        expected = flop / largest.executed_flop * largest.warm_ms * 1e-3
-        if _LAUNCHES_AT_LEAST * expected < self._seconds:
-            return None
-        return (
-            f"A launch would take about {expected:.3g} s, from what it took at m = {largest.case.m}, and "
-            f"{_LAUNCHES_AT_LEAST} are needed; --time-budget gives the whole case {self._seconds:.3g} s."
-        )
-
-    def _note(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if record.warm_ms is not None:
-                by_block = self._largest.setdefault(record.implementation, {})
-                known = by_block.get(record.case.block)
-                if known is None or record.executed_flop >= known.executed_flop:
-                    by_block[record.case.block] = record
 
     def _sample(self) -> Clocks | None:
         return telemetry(self._device.index or 0)[0] if self._device.type == "cuda" else None
@@ -191,8 +171,8 @@ class CaseRunner:
 
 
 def _records(entries: Sequence[_Entry], case: Case, clocks: Clocks | None = None) -> list[Record]:
-    """Of all entries but the alternatives that do not apply."""
-    kept = [entry for entry in entries if not (entry.is_alternative and entry.status == "skipped")]
+    """Of all entries but the optional ones that do not apply."""
+    kept = [entry for entry in entries if not (entry.kind.optional and entry.status == "skipped")]
     return [_record(entry, case, clocks if entry.contender else None) for entry in kept]
 
 

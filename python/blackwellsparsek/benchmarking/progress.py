@@ -8,11 +8,12 @@ from types import TracebackType
 class Progress:
     """Counts cases that are measured; those measured before are named once."""
 
-    def __init__(self, total: int, before: int) -> None:
+    def __init__(self, total: int, before: int, expected_seconds: float) -> None:
         self._total, self._done, self._begin = total, 0, time.monotonic()
         self._bar = _rich_bar() if sys.stderr.isatty() else None
         if before:
             self._print(f"{before} cases are measured already.")
+        self._print(f"{total} cases to measure, in about {expected_seconds:.0f} s.")
 
     def __enter__(self) -> "Progress":
         if self._bar is not None:

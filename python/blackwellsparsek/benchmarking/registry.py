@@ -1,6 +1,7 @@
 """The implementations by the names that records give them."""
 
 from ..records import OURS
+from .as_before import CusparseBlockedEllEven, TorchSparseCsrUnstructured
 from .cutlass import Cutlass2To4, CutlassBlockedEll, CutlassDense
 from .implementations import (
     Bsk,
@@ -26,5 +27,7 @@ PEERS: dict[str, type[Implementation]] = {
     "cutlass_2to4": Cutlass2To4,
     "cusparselt_2to4": CusparseLt2To4,
     "stk_triton": StkTriton,
+    "torch_sparse_csr_unstructured": TorchSparseCsrUnstructured,
+    "cusparse_blocked_ell_even": CusparseBlockedEllEven,
 }
 IMPLEMENTATIONS: dict[str, type[Implementation]] = {OURS: Bsk, **PEERS}

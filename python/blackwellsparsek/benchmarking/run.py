@@ -1,5 +1,6 @@
 """All cases of a run: recorded one by one, so that whatever ends it, what was measured is kept."""
 
+import gc
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from ..records import (
 from .alternatives import ALTERNATIVES
 from .cases import CaseSpec
 from .environment import InstructionCount, command_line, gather
+from .estimate import expected_seconds
 from .implementations import Implementation
 from .one_case import CaseRunner
 from .progress import Progress
@@ -31,6 +33,13 @@ _KNOWN_WARNINGS = (
     "bsr_dense_addmm uses non-optimal triton kernel parameters",
     r"torch\._cslt_sparse_mm_search is deprecated",
 )
+#: Of environments whose records may stand in one file; how a message puts what differs.
+_MUST_AGREE = {
+    "gpu": "on",
+    "kernels_sha256": "with kernel sources",
+    "plan_sha256": "with the plan's sources",
+    "torch": "with PyTorch",
+}
 _DISASSEMBLY_SECONDS = 20  #: for which the end of a run waits
 
 
@@ -68,6 +77,7 @@ def run(options: Options) -> Results:
     results = Results(gather(options.device, command_line()), options.recorded)
     if options.resume:
         results = _resumed(results, partial if partial.exists() else options.output)
+    gc.freeze()  # what imports made stays: searching it after each case would take 0.2 s
     instructions = InstructionCount(options.device)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     start_partial(results, partial)
@@ -99,7 +109,8 @@ def _measured(options: Options, known: Sequence[Record]) -> Iterator[list[Record
         ALTERNATIVES,
     )
     told: set[tuple[str, str]] = set()
-    with Progress(len(todo), len(options.specs) - len(todo)) as progress:
+    expected = expected_seconds(todo, len(options.implementations), options.seconds_per_case, options.device)
+    with Progress(len(todo), len(options.specs) - len(todo), expected) as progress:
         for spec in todo:
             progress.start(str(spec))
             begin = time.monotonic()
@@ -116,8 +127,11 @@ def _news(record: Record) -> tuple[str, str]:
     return record.implementation, record.reason or ""
 
 
-def _is_complete(spec: CaseSpec, names: Mapping[str, object], known: Sequence[Record]) -> bool:
-    return set(names) <= {record.implementation for record in known if spec.is_of(record.case)}
+def _is_complete(
+    spec: CaseSpec, implementations: Mapping[str, type[Implementation]], known: Sequence[Record]
+) -> bool:
+    needed = {name for name, kind in implementations.items() if not kind.optional}
+    return needed <= {record.implementation for record in known if spec.is_of(record.case)}
 
 
 def _resumed(results: Results, path: Path) -> Results:
@@ -125,7 +139,7 @@ def _resumed(results: Results, path: Path) -> Results:
     if not path.exists():
         return results
     before = read_results(path)
-    for name, words in (("gpu", "on"), ("kernels_sha256", "with kernel sources"), ("torch", "with PyTorch")):
+    for name, words in _MUST_AGREE.items():
         old, new = getattr(before.environment, name), getattr(results.environment, name)
         if old != new:
             raise CannotResume(

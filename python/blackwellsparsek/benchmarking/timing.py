@@ -31,9 +31,10 @@ class Contender:
     warm: list[float] = field(default_factory=list)  #: milliseconds
     cold: list[float] = field(default_factory=list)
     batches: list[float] = field(default_factory=list)
+    host: list[float] = field(default_factory=list)
 
     def times(self) -> Times:
-        return Times(spread(self.cold), spread(self.warm), median(self.batches) if self.batches else None)
+        return Times(spread(self.cold), spread(self.warm), _median(self.batches), _median(self.host))
 
 
 def under_load(samples: Sequence[Clocks]) -> Clocks | None:
@@ -43,7 +44,11 @@ def under_load(samples: Sequence[Clocks]) -> Clocks | None:
     mhz = [clocks.sm_mhz for clocks in samples if clocks.sm_mhz is not None]
     power = [clocks.power_w for clocks in samples if clocks.power_w is not None]
     reasons = {reason for clocks in samples for reason in clocks.throttle_reasons}
-    return Clocks(median(mhz) if mhz else None, median(power) if power else None, tuple(sorted(reasons)))
+    return Clocks(_median(mhz), _median(power), tuple(sorted(reasons)))
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
 
 
 def spread(milliseconds: Sequence[float]) -> Spread | None:
@@ -99,8 +104,10 @@ class CudaClock:
         for _ in range(count):
             contender.launch()
         self._end.record()
-        latest = min((time.perf_counter() - enqueue) / count, _MOST_HOST_SECONDS)
-        contender.host_seconds = max(latest, 0.8 * contender.host_seconds)  # it varies from launch to launch
+        latest = (time.perf_counter() - enqueue) / count
+        contender.host.append(1e3 * latest)
+        # It varies from launch to launch.
+        contender.host_seconds = max(min(latest, _MOST_HOST_SECONDS), 0.8 * contender.host_seconds)
         meanwhile()
         self._end.synchronize()
         return self._begin.elapsed_time(self._end)

@@ -34,6 +34,7 @@ class Environment:
     command: str
     hgmma: int | None  #: wgmma instructions in the machine code; None without a disassembler
     utmaldg: int | None  #: TMA loads in the machine code
+    plan_sha256: str | None = None  #: None also of records from before it was recorded
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of a launch, measured in three ways."""
+    """Milliseconds of a launch, measured in several ways."""
 
     cold: Spread | None = None  #: isolated, L2 flushed before each launch
     warm: Spread | None = None  #: isolated, not flushed
     back_to_back: float | None = None  #: of many launches that follow each other, divided by their number
+    host: float | None = None  #: the host's, to enqueue a launch; no part of the others
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ exit codes:
   judge, write   0 go, 1 no-go, 2 incomplete: something that the minimum needs is missing or cannot be read
   compare        0 this library is nowhere slower in B, 1 it is somewhere, 2 nothing to compare
   readme         0 README.md agrees or was rewritten, 1 it disagrees (--check), 2 no records
-  stale          0 every file under results/ is of the present kernel sources, 1 some are not
+  stale          0 every file under results/ is of the present kernels and plan, 1 some are not
 """
 
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     rendering = commands.add_parser("readme", help="render the measured section of README.md")
     rendering.add_argument("records", type=Path, nargs="?", metavar="RECORDS", help="default: in results/")
     rendering.add_argument("--check", action="store_true", help="only compare; exit code 1 if they differ")
-    commands.add_parser("stale", help="say which records under results/ are of other kernel sources")
+    commands.add_parser("stale", help="say which records under results/ are of other kernels or plans")
     options = parser.parse_args(arguments)
     try:
         return RUN[options.command](options)
@@ -120,7 +120,8 @@ def _readme(options: argparse.Namespace) -> int:
 def _stale(options: argparse.Namespace) -> int:
     entries = published(REPOSITORY)
     for entry in entries:
-        print(f"{entry.path}: {entry.state}")
+        states = ", ".join(f"{sources} {state}" for sources, state in entry.states.items())
+        print(f"{entry.path}: {states}")
     return 1 if any(entry.stale for entry in entries) else 0
 
 

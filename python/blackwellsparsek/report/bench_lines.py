@@ -76,6 +76,7 @@ def _environment(lines: list[dict]) -> Environment:
         commit=source["commit"],
         architectures="90a" if hopper else "unknown",  # spmm_sm90 runs only where built for it
         kernels_sha256=source["kernels_sha256"],
+        plan_sha256=source.get("plan_sha256"),
         l2_bytes=None,
         copy_gb_per_s=None,
         date=last["time_utc"],

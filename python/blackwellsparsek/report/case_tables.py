@@ -38,18 +38,22 @@ def _implementation_row(record: Record, own: Record | None) -> tuple[str, ...]:
 
 
 def settings_table(results: Results, case: Case) -> Table:
-    """Error of each implementation, how long planning, converting A and tuning took, and its settings."""
+    """Error of each implementation, its settings, and the time that is no part of a launch's.
+
+    That is of planning, converting A and tuning once, and of the host for each launch.
+    """
     rows = tuple(
         (
             implementation_name(record.implementation),
             f"{record.error.relative:.1e}" if record.error else NONE,
             NONE if record.setup_seconds is None else f"{record.setup_seconds:.2f}",
+            NONE if record.time_ms.host is None else milliseconds(record.time_ms.host),
             record.settings or (record.kernel if record.implementation == OURS else None) or NONE,
         )
         for record in of_case(results, case).values()
         if record.error or record.settings
     )
-    return Table(("implementation", "relative error", "s to set up", "settings"), rows)
+    return Table(("implementation", "relative error", "s to set up", "host's ms a launch", "settings"), rows)
 
 
 def alternatives_table(results: Results, case: Case) -> Table:

@@ -62,7 +62,7 @@ def report_context(results: Results, criteria: Criteria, repository: Path) -> di
         "open_size": size_name(headline.case) if headline else next(iter(by_size), ""),
         "profile": profile,
         "steps": diagnose(results, criteria, profile) if judgement.decision == "NO-GO" else [],
-        "stale": sentence(results.environment.kernels_sha256, repository),
+        "stale": sentence(vars(results.environment), repository),
         "never_begun": never_begun(results),
         "published": published(repository),
         "tables": tables,

@@ -74,8 +74,9 @@ class EarlierFigures:
     """Milliseconds of a peer for each block size, measured before."""
 
     implementation: str
-    blocks: tuple[int, ...]
+    blocks: tuple[int | None, ...]  #: None: the product is the same for all
     ms: tuple[float, ...]
+    host_counted: bool = False  #: whether the host's time to enqueue a launch is part of them
     difference: str = "not explained"  #: why a new figure may be another one
 
 

@@ -1,7 +1,7 @@
 """Tables of what was projected, expected or measured before, beside what these records hold."""
 
-from ..records import Results
-from .criteria import Criteria
+from ..records import Record, Results
+from .criteria import Criteria, EarlierFigures
 from .names import implementation_name, short_gpu_name
 from .selection import default_records, matching, ours
 from .tables import NONE, Table, milliseconds, rate
@@ -47,22 +47,36 @@ def baselines_table(results: Results, criteria: Criteria) -> Table:
 
 
 def reproduction_table(results: Results, criteria: Criteria) -> Table:
-    """Times of peers that were measured before, beside those of this run."""
+    """Times of peers that were measured before, beside those of this run.
+
+    Of figures that counted the host's time, the share counts it too.
+    """
     wanted = criteria.reproduction
+    product = {name: value for name, value in criteria.cases[wanted.case].items() if name != "block"}
     rows = []
     measured = [record for record in default_records(results) if record.status == "ok"]
     for earlier in wanted.figures:
         alike = [record for record in measured if record.implementation == earlier.implementation]
         for block, before in zip(earlier.blocks, earlier.ms, strict=True):
-            here, share, verdict = NONE, NONE, "not measured"
-            for record in matching(alike, {**criteria.cases[wanted.case], "block": block}):
-                here, change = milliseconds(record.warm_ms), record.warm_ms / before
-                share = f"{change:.2f}"
-                verdict = "yes" if abs(change - 1) <= wanted.within else earlier.difference
+            of_block = {} if block is None else {"block": block}
+            found = next(iter(matching(alike, {**product, **of_block})), None)
             name = implementation_name(earlier.implementation)
-            rows.append((name, str(block), f"{before:g}", here, share, verdict))
-    header = ("peer", "block", "ms before", "ms here", "here over before")
+            rows.append(
+                (name, str(block or NONE), f"{before:g}", *_again(found, before, earlier, wanted.within))
+            )
+    header = ("peer", "block", "ms before", "ms here", "host's ms a launch", "here over before")
     return Table((*header, f"within {wanted.within:.0%}, or why not"), tuple(rows))
+
+
+def _again(record: Record | None, before: float, earlier: EarlierFigures, within: float) -> tuple[str, ...]:
+    """Cells of what was measured again: its times, their share of the time before, and what to say of it."""
+    if record is None:
+        return NONE, NONE, NONE, "not measured"
+    host = record.time_ms.host
+    counted = record.warm_ms + (host or 0.0 if earlier.host_counted else 0.0)
+    share = counted / before
+    verdict = "yes" if abs(share - 1) <= within else earlier.difference
+    return milliseconds(record.warm_ms), milliseconds(host) if host else NONE, f"{share:.2f}", verdict
 
 
 def size_of(criteria: Criteria, name: str) -> str:

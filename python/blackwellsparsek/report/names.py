@@ -19,6 +19,8 @@ IMPLEMENTATIONS = {
     "cutlass_2to4": "CUTLASS 2:4",
     "cusparselt_2to4": "cuSPARSELt 2:4",
     "stk_triton": "stk (Triton)",
+    "torch_sparse_csr_unstructured": "PyTorch sparse (cuSPARSE CSR), unstructured",
+    "cusparse_blocked_ell_even": "cuSPARSE Blocked-ELL, rows equally long",
 }
 DTYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
 LAYOUTS = {"nn": "B[k, n] → C[m, n]", "linear": "X[n, k] → Y[n, m]"}

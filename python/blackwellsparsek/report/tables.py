@@ -159,9 +159,9 @@ def unmeasured_table(results: Results) -> Table:
 
 
 def staleness_table(published: list[Published]) -> Table:
-    """Which files of records are of the present kernel sources."""
-    rows = tuple((str(entry.path), entry.state) for entry in published)
-    return Table(("file", "figures"), rows)
+    """Which files of records are of the present kernels and plan."""
+    rows = tuple((str(entry.path), *entry.states.values()) for entry in published)
+    return Table(("file", "kernels", "plan"), rows)
 
 
 def comparison_table(comparison: Comparison) -> Table:
