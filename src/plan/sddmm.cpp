@@ -23,8 +23,7 @@ constexpr int kMostSplitRounds = 4;          // beside those of whole tiles
 constexpr std::int64_t kLeastPartSteps = 8;  // not less than kMostParts, so that no part is empty
 
 /// How sddmm_sm90 cuts its work: as spmm_sm90 does with tiles of 128 rows and no clusters, so that its costs are the same.
-constexpr KernelChoice kHopperTile{KernelId::spmm_sm90, kSddmmTileRows* kSddmmUnit,
-                                   kSddmmTileCols* kSddmmUnit, 1};
+constexpr KernelChoice kHopperTile{KernelId::spmm_sm90, kSddmmTileM, kSddmmTileN, 1};
 
 /// The kernel of the product that asks the same of the build and the device.
 KernelId like(SddmmKernel kernel) {
@@ -55,11 +54,12 @@ std::string why_not(SddmmKernel kernel, const BsrView& a, const SddmmProblem& pr
     if (kernel != SddmmKernel::sddmm_sm90) {
         return "";
     }
-    if (a.block_m % kSddmmUnit != 0 || a.block_k % kSddmmUnit != 0) {
-        return fmt::format("blocks of {}x{} are not multiples of 64", a.block_m, a.block_k);
+    if (sddmm_unit(a.block_m, a.block_k) < kSddmmLeastUnit) {
+        return fmt::format("blocks of {}x{} have sides of less than {}", a.block_m, a.block_k,
+                           kSddmmLeastUnit);
     }
     if (a.nnzb * a.block_m > kInt32Max) {
-        return fmt::format("nnzb*block_m = {} passes the int32 coordinates of TMA", a.nnzb * a.block_m);
+        return fmt::format("nnzb*block_m = {} passes its int32 row numbers", a.nnzb * a.block_m);
     }
     if (!tma_reads(problem.d1_layout, a.m, problem.n, problem.ld1, a.dtype) ||
         !tma_reads(problem.d2_layout, problem.n, a.k, problem.ld2, a.dtype)) {
@@ -159,12 +159,12 @@ void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::i
     plan.schedule = make_sddmm_schedule(tiles, steps, device.sm_count, sm90_step_seconds(kHopperTile, device),
                                         sm90_tile_seconds(kHopperTile));
     plan.predicted_seconds = plan.schedule.makespan;
-    const std::int64_t units = a.nnzb * (a.block_m / kSddmmUnit) * (a.block_k / kSddmmUnit);
-    plan.reasons.push_back(
-        fmt::format("{} tiles of {} x {} units of {}x{}; {:.0f} % of what they compute is kept.", tiles,
-                    kSddmmTileRows, kSddmmTileCols, kSddmmUnit, kSddmmUnit,
-                    100 * static_cast<double>(units) /
-                        std::max(static_cast<double>(tiles * kSddmmTileRows * kSddmmTileCols), 1.0)));
+    const int unit = sddmm_unit(a.block_m, a.block_k);
+    const double computed = static_cast<double>(tiles) * kSddmmTileM * kSddmmTileN;
+    const double kept = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    plan.reasons.push_back(fmt::format(
+        "{} tiles of {} x {} units of {}x{}; {:.0f} % of what they compute is kept.", tiles,
+        kSddmmTileM / unit, kSddmmTileN / unit, unit, unit, 100 * kept / std::max(computed, 1.0)));
     if (plan.schedule.split_tiles > 0) {
         plan.reasons.push_back(fmt::format(
             "The last {} tiles are split into {} parts along n, whose sums are added in a fixed order.",
@@ -186,8 +186,8 @@ const char* name(SddmmKernel kernel) {
 
 const char* needs(SddmmKernel kernel) {
     if (kernel == SddmmKernel::sddmm_sm90) {
-        return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides that are "
-               "multiples of 64; lines of D1 and D2 that start and end at multiples of 16 bytes";
+        return "a CUDA device of compute capability 9.0 (Hopper); float16, bfloat16; block sides from "
+               "32 on; lines of D1 and D2 that start and end at multiples of 16 bytes";
     }
     return needs(like(kernel));
 }

@@ -3,181 +3,246 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <span>
-#include <tuple>
+#include <numeric>
+#include <queue>
+#include <utility>
+
+#include "base/math.h"
 
 namespace bsk {
 
 namespace {
 
-/// Block rows that are paired only with each other: for the locality of what tiles read, and for the time of pairing.
-constexpr std::int64_t kGroup = 64;
+/// Rows of D1 that share tiles only with each other: for the locality of what tiles read, and for the time of planning.
+constexpr std::int64_t kGroupRows = 4096;
 
-/// A block row of a tile.
-struct Row {
-    std::int32_t block_row;
-    std::span<const std::int32_t> blocks;  ///< for each block column of the tile, the stored block or -1
-};
-
-/// Fills in units from up to four units' worth of block columns; both rows are unit rows of 64.
-SddmmTile make_tile(const BsrView& a, std::span<const std::int32_t> block_cols,
-                    const Row (&rows)[kSddmmTileRows], const std::int32_t (&row_in_block)[kSddmmTileRows]) {
-    const int units = a.block_k / kSddmmUnit;
-    SddmmTile tile{};
-    for (int j = 0; j < kSddmmTileCols; ++j) {
-        const bool there = j < static_cast<int>(block_cols.size()) * units;
-        const auto column = static_cast<std::size_t>(there ? j / units : 0);
-        tile.cols[j] = block_cols[column] * units + (there ? j % units : 0);
-        for (int i = 0; i < kSddmmTileRows; ++i) {
-            const std::int32_t block = there ? rows[i].blocks[column] : -1;
-            tile.rows[i] = (rows[i].block_row * a.block_m + row_in_block[i]) / kSddmmUnit;
-            tile.out[i][j] = block < 0 ? -1 : block * a.block_m + row_in_block[i];
-        }
-    }
-    return tile;
-}
-
-/// Tiles of block rows that fill both rows of a tile.
-std::vector<SddmmTile> tiles_of_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                     const std::vector<std::int32_t>& col) {
-    const int width = std::max(kSddmmTileCols * kSddmmUnit / a.block_k, 1);  // blocks side by side in a tile
-    std::vector<SddmmTile> tiles;
-    for (std::int32_t row = 0; row + 1 < static_cast<std::int32_t>(crow.size()); ++row) {
-        for (std::int32_t first = crow[row]; first < crow[row + 1]; first += width) {
-            const int count = std::min(width, crow[row + 1] - first);
-            std::int32_t blocks[kSddmmTileCols];
-            for (int i = 0; i < count; ++i) {
-                blocks[i] = first + i;
-            }
-            const std::span<const std::int32_t> cols(col.data() + first, static_cast<std::size_t>(count));
-            const Row at{row, {blocks, static_cast<std::size_t>(count)}};
-            for (std::int32_t inside = 0; inside < a.block_m; inside += kSddmmTileRows * kSddmmUnit) {
-                tiles.push_back(make_tile(a, cols, {at, at}, {inside, inside + kSddmmUnit}));
-            }
-        }
-    }
-    return tiles;
-}
-
-/// Pairs block rows of 64. The blocks that are in no tile yet are bits of a row of words.
-class Pairing {
+/// The units of a pattern as bits, row by row, and where each is stored.
+class Units {
 public:
-    Pairing(const BsrView& a, const std::vector<std::int32_t>& crow, const std::vector<std::int32_t>& col)
-        : a_(a),
+    Units(const BsrView& a, const std::vector<std::int32_t>& crow, const std::vector<std::int32_t>& col)
+        : unit(sddmm_unit(a.block_m, a.block_k)),
+          rows(a.block_rows() * (a.block_m / unit)),
+          words(ceil_div(a.block_cols() * (a.block_k / unit), 64)),
+          a_(a),
           crow_(crow),
           col_(col),
-          rows_(static_cast<std::int64_t>(crow.size()) - 1),
-          words_((a.block_cols() + 63) / 64),
-          width_(std::max(kSddmmTileCols * kSddmmUnit / a.block_k, 1)),
-          left_(static_cast<std::size_t>(rows_ * words_)) {
-        for (std::int64_t row = 0; row < rows_; ++row) {
-            for (std::int32_t p = crow[row]; p < crow[row + 1]; ++p) {
-                left(row)[col[p] / 64] |= std::uint64_t{1} << (col[p] % 64);
-            }
-        }
-    }
-
-    std::vector<SddmmTile> run() {
-        for (first_ = 0; first_ < rows_; first_ += kGroup) {
-            last_ = std::min(first_ + kGroup, rows_);
-            for (int kept = 2 * width_; kept > 0; --kept) {
-                for (std::int64_t row = first_; row < last_; ++row) {
-                    while (take(row, kept)) {
-                    }
+          left_(static_cast<std::size_t>(rows * words)) {
+        const int rows_of_block = a.block_m / unit;
+        const int cols_of_block = a.block_k / unit;
+        for (std::int64_t row = 0; row < rows; ++row) {
+            for (std::int32_t p = crow[row / rows_of_block]; p < crow[row / rows_of_block + 1]; ++p) {
+                for (std::int64_t c = 0; c < cols_of_block; ++c) {
+                    const std::int64_t column = std::int64_t{col[p]} * cols_of_block + c;
+                    left(row)[column / 64] |= std::uint64_t{1} << (column % 64);
                 }
             }
         }
-        return std::move(tiles_);
     }
 
-private:
-    std::uint64_t* left(std::int64_t row) { return left_.data() + row * words_; }
+    const int unit;
+    const std::int64_t rows;
+    const std::int64_t words;  ///< of a row's bits
 
-    /// Makes a tile of `row` and the best row of the group if that keeps at least `kept` blocks.
-    bool take(std::int64_t row, int kept) {
-        std::int64_t best = -1;
-        std::tuple<int, int, int> best_key;
-        const bool any = std::any_of(left(row), left(row) + words_, [](std::uint64_t x) { return x != 0; });
-        if (!any) {
-            return false;
-        }
-        for (std::int64_t other = first_; other < last_; ++other) {
-            int shared = 0;
-            int either = 0;
-            for (std::int64_t w = 0; w < words_; ++w) {
-                shared += std::popcount(left(row)[w] & left(other)[w]);
-                either += std::popcount(left(row)[w] | left(other)[w]);
-            }
-            if (other == row) {
-                shared = 0;  // alone, if there is no better partner
-            }
-            const int keeps = std::min(either, width_) + std::min(shared, width_);
-            // Of equals the one that leaves the fewest shared blocks behind; itself last.
-            const std::tuple key{shared / width_, -(shared % width_), other == row ? 0 : 1};
-            if (keeps >= kept && (best < 0 || key > best_key)) {
-                best = other;
-                best_key = key;
-            }
-        }
-        if (best < 0) {
-            return false;
-        }
-        add_tile(row, best);
-        return true;
-    }
+    /// The units of a row that are in no tile yet.
+    [[nodiscard]] const std::uint64_t* left(std::int64_t row) const { return left_.data() + row * words; }
 
-    /// A tile of the first columns that both rows have left, then of those that one has.
-    void add_tile(std::int64_t row, std::int64_t other) {
-        std::vector<std::int32_t> cols;
-        const auto add_columns = [&](auto wanted) {
-            for (std::int64_t w = 0; w < words_; ++w) {
-                std::uint64_t bits = wanted(left(row)[w], left(other)[w]);
-                for (; bits != 0 && static_cast<int>(cols.size()) < width_; bits &= bits - 1) {
-                    cols.push_back(static_cast<std::int32_t>(w * 64 + std::countr_zero(bits)));
-                }
-            }
-        };
-        add_columns([](std::uint64_t x, std::uint64_t y) { return x & y; });
-        add_columns([](std::uint64_t x, std::uint64_t y) { return x ^ y; });
-        std::int32_t blocks[kSddmmTileRows][kSddmmTileCols];
-        for (std::size_t i = 0; i < cols.size(); ++i) {
-            blocks[0][i] = remove(row, cols[i]);
-            blocks[1][i] = remove(other, cols[i]);
-        }
-        const Row rows[]{{static_cast<std::int32_t>(row), {blocks[0], cols.size()}},
-                         {static_cast<std::int32_t>(other), {blocks[1], cols.size()}}};
-        tiles_.push_back(make_tile(a_, cols, rows, {0, 0}));
-    }
-
-    /// The stored block at a place, or -1 where none is left; it is not left then.
-    std::int32_t remove(std::int64_t row, std::int32_t column) {
+    /// Where the unit is stored, SddmmTile::out, or -1 where none is left; it is not left then.
+    std::int32_t take(std::int64_t row, std::int32_t column) {
         const std::uint64_t bit = std::uint64_t{1} << (column % 64);
         if ((left(row)[column / 64] & bit) == 0) {
             return -1;
         }
         left(row)[column / 64] &= ~bit;
-        const auto begin = col_.begin() + crow_[row];
-        return static_cast<std::int32_t>(std::lower_bound(begin, col_.begin() + crow_[row + 1], column) -
-                                         col_.begin());
+        const std::int64_t first_row = row * unit;
+        const auto begin = col_.begin() + crow_[first_row / a_.block_m];
+        const auto end = col_.begin() + crow_[first_row / a_.block_m + 1];
+        const auto block = std::lower_bound(begin, end, column * unit / a_.block_k) - col_.begin();
+        return static_cast<std::int32_t>(block * a_.block_m + first_row % a_.block_m);
     }
+
+private:
+    std::uint64_t* left(std::int64_t row) { return left_.data() + row * words; }
 
     const BsrView& a_;
     const std::vector<std::int32_t>& crow_;
     const std::vector<std::int32_t>& col_;
-    std::int64_t rows_;
-    std::int64_t words_;
-    int width_;               ///< block columns of a tile
-    std::int64_t first_ = 0;  ///< block rows [first_, last_) are being paired
-    std::int64_t last_ = 0;
     std::vector<std::uint64_t> left_;
-    std::vector<SddmmTile> tiles_;
 };
+
+/// Takes the units of `rows` at `cols`; both may be fewer than a tile has.
+SddmmTile take_tile(Units& units, const std::vector<std::int64_t>& rows,
+                    const std::vector<std::int32_t>& cols) {
+    SddmmTile tile{};
+    for (int j = 0; j < kSddmmTileN / units.unit; ++j) {
+        const bool has_column = j < static_cast<int>(cols.size());
+        tile.cols[j] = has_column ? cols[static_cast<std::size_t>(j)] : cols.front();
+        for (int i = 0; i < kSddmmTileM / units.unit; ++i) {
+            const bool has_row = i < static_cast<int>(rows.size());
+            const std::int64_t row = has_row ? rows[static_cast<std::size_t>(i)] : rows.front();
+            tile.rows[i] = static_cast<std::int32_t>(row);
+            tile.out[i][j] = has_row && has_column ? units.take(row, tile.cols[j]) : -1;
+        }
+    }
+    return tile;
+}
+
+/// Unit columns of a row that are left, as many as a tile has or all that there are.
+std::vector<std::int32_t> next_columns(const Units& units, std::int64_t row) {
+    std::vector<std::int32_t> cols;
+    for (std::int64_t w = 0; w < units.words; ++w) {
+        for (std::uint64_t bits = units.left(row)[w]; bits != 0; bits &= bits - 1) {
+            if (static_cast<int>(cols.size()) == kSddmmTileN / units.unit) {
+                return cols;
+            }
+            cols.push_back(static_cast<std::int32_t>(w * 64 + std::countr_zero(bits)));
+        }
+    }
+    return cols;
+}
+
+/// Tiles of block rows that fill the rows of a tile: consecutive unit rows, all with the same columns.
+std::vector<SddmmTile> tiles_of_rows(Units& units) {
+    std::vector<SddmmTile> tiles;
+    for (std::int64_t first = 0; first < units.rows; first += kSddmmTileM / units.unit) {
+        std::vector<std::int64_t> rows(kSddmmTileM / units.unit);
+        std::iota(rows.begin(), rows.end(), first);
+        for (auto cols = next_columns(units, first); !cols.empty(); cols = next_columns(units, first)) {
+            tiles.push_back(take_tile(units, rows, cols));
+        }
+    }
+    return tiles;
+}
+
+/// Rows for a tile, and for t = 0, 1, ... the columns that more than t of them have left.
+class RowSet {
+public:
+    RowSet(const Units& units, std::int64_t row) : units_(units) { add(row); }
+
+    void add(std::int64_t row) {
+        kept_ = kept_with(row);
+        rows_.push_back(row);
+        shared_.resize(rows_.size() * units_.words);
+        for (std::size_t t = rows_.size() - 1; t > 0; --t) {
+            for (std::int64_t w = 0; w < units_.words; ++w) {
+                shared(t)[w] |= shared(t - 1)[w] & units_.left(row)[w];
+            }
+        }
+        for (std::int64_t w = 0; w < units_.words; ++w) {
+            shared(0)[w] |= units_.left(row)[w];
+        }
+    }
+
+    [[nodiscard]] const std::vector<std::int64_t>& rows() const { return rows_; }
+
+    /// The most units that a tile of these rows keeps.
+    [[nodiscard]] int kept() const { return kept_; }
+
+    /// The same with another row: of each t as many columns as a tile has.
+    [[nodiscard]] int kept_with(std::int64_t row) const {
+        const std::uint64_t* more = units_.left(row);
+        int counts[SddmmTile::kMostRows] = {};
+        for (std::int64_t w = 0; w < units_.words; ++w) {
+            std::uint64_t joined = more[w];  // those columns of `more` that t of the rows have
+            for (std::size_t t = 0; t < rows_.size(); ++t) {
+                counts[t] += std::popcount(shared(t)[w] | joined);
+                joined = shared(t)[w] & more[w];
+            }
+            counts[rows_.size()] += std::popcount(joined);
+        }
+        int kept = 0;
+        for (const int count : counts) {
+            kept += std::min(count, kSddmmTileN / units_.unit);
+        }
+        return kept;
+    }
+
+    /// Those that most of the rows have, as many as a tile has.
+    [[nodiscard]] std::vector<std::int32_t> best_columns() const {
+        std::vector<std::int32_t> cols;
+        std::vector<std::uint64_t> rest(units_.words, ~std::uint64_t{0});
+        for (std::size_t t = rows_.size(); t-- > 0;) {
+            for (std::int64_t w = 0; w < units_.words; ++w) {
+                for (std::uint64_t bits = shared(t)[w] & rest[w]; bits != 0; bits &= bits - 1) {
+                    if (static_cast<int>(cols.size()) == kSddmmTileN / units_.unit) {
+                        return cols;
+                    }
+                    cols.push_back(static_cast<std::int32_t>(w * 64 + std::countr_zero(bits)));
+                }
+                rest[w] &= ~shared(t)[w];
+            }
+        }
+        return cols;
+    }
+
+private:
+    std::uint64_t* shared(std::size_t t) { return shared_.data() + t * units_.words; }
+    [[nodiscard]] const std::uint64_t* shared(std::size_t t) const {
+        return shared_.data() + t * units_.words;
+    }
+
+    const Units& units_;
+    std::vector<std::int64_t> rows_;
+    std::vector<std::uint64_t> shared_;
+    int kept_ = 0;
+};
+
+/// `row` and, one after the other, the rows in [first, last) that add the most to what the tile keeps.
+RowSet best_rows(const Units& units, std::int64_t row, std::int64_t first, std::int64_t last) {
+    RowSet set(units, row);
+    while (static_cast<int>(set.rows().size()) < kSddmmTileM / units.unit) {
+        std::int64_t best = -1;
+        int best_kept = set.kept();
+        for (std::int64_t other = first; other < last; ++other) {
+            const int kept = set.kept_with(other);
+            if (kept > best_kept && std::ranges::find(set.rows(), other) == set.rows().end()) {
+                best = other;
+                best_kept = kept;
+            }
+        }
+        if (best < 0) {
+            break;
+        }
+        set.add(best);
+    }
+    return set;
+}
+
+/// Tiles of the unit rows [first, last), the fullest first.
+void add_tiles(Units& units, std::int64_t first, std::int64_t last, std::vector<SddmmTile>& tiles) {
+    // What a tile that starts with a row kept when it was last looked at: less is left since then, so that only the row at the
+    // top needs another look.
+    std::priority_queue<std::pair<int, std::int64_t>> queue;
+    for (std::int64_t row = first; row < last; ++row) {
+        queue.emplace(kSddmmTileM / units.unit * kSddmmTileN / units.unit, -row);
+    }
+    while (!queue.empty()) {
+        const std::int64_t row = -queue.top().second;
+        queue.pop();
+        const RowSet set = best_rows(units, row, first, last);
+        if (set.kept() == 0) {
+            continue;
+        }
+        if (queue.empty() || set.kept() >= queue.top().first) {
+            tiles.push_back(take_tile(units, set.rows(), set.best_columns()));
+        }
+        queue.emplace(set.kept(), -row);
+    }
+}
 
 }  // namespace
 
 std::vector<SddmmTile> make_sddmm_tiles(const BsrView& a, const std::vector<std::int32_t>& crow,
                                         const std::vector<std::int32_t>& col) {
-    return a.block_m == kSddmmUnit ? Pairing(a, crow, col).run() : tiles_of_rows(a, crow, col);
+    Units units(a, crow, col);
+    if (a.block_m >= kSddmmTileM) {
+        return tiles_of_rows(units);
+    }
+    std::vector<SddmmTile> tiles;
+    const std::int64_t group = kGroupRows / units.unit;
+    for (std::int64_t first = 0; first < units.rows; first += group) {
+        add_tiles(units, first, std::min(first + group, units.rows), tiles);
+    }
+    return tiles;
 }
 
 }  // namespace bsk

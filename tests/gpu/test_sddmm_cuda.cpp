@@ -1,6 +1,7 @@
 // The sampled product on a CUDA device: the battery, by every kernel that computes the case and in all layouts.
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -113,7 +114,7 @@ class SddmmCudaSplit : public NeedsCuda<::testing::TestWithParam<int>> {};
 TEST_P(SddmmCudaSplit, MatchesOracle) {
     Case spec = battery_case("pattern_uniform");
     spec.n = 1096;
-    for (const int block_k : {64, 128, 256}) {
+    for (const int block_k : {32, 64, 128, 256}) {
         for (const DType values_dtype : {DType::f16, DType::f32}) {
             spec.block_m = GetParam();
             spec.block_k = block_k;
@@ -124,7 +125,37 @@ TEST_P(SddmmCudaSplit, MatchesOracle) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(BlockRows, SddmmCudaSplit, ::testing::Values(64, 128, 256));
+INSTANTIATE_TEST_SUITE_P(BlockRows, SddmmCudaSplit, ::testing::Values(32, 64, 128, 256));
+
+/// Blocks of 32, of which the last row and column are ragged, in block rows that are mostly empty, full, and in between; few
+/// columns make tiles that are not filled.
+class SddmmCudaSmallUnits : public NeedsCuda<::testing::TestWithParam<double>> {};
+
+TEST_P(SddmmCudaSmallUnits, MatchesOracle) {
+    for (const auto& [m, k] : {std::pair{2056, 328}, {488, 40}}) {
+        for (const DType dtype : {DType::f16, DType::bf16}) {
+            for (const bool to_f32 : {false, true}) {
+                Case spec = battery_case("pattern_uniform_block_32");
+                spec.m = m;
+                spec.k = k;
+                spec.n = 200;
+                spec.density = GetParam();
+                spec.dtype = dtype;
+                spec.c_dtype = to_f32 ? DType::f32 : dtype;
+                spec.alpha = 0.5F;
+                spec.beta = to_f32 ? 0.0F : 0.75F;
+                const SampledProblem drawn = make_sampled_problem(spec, Layout::row_major, Layout::row_major);
+                for (const Layout d1 : kLayouts) {
+                    for (const Layout d2 : kLayouts) {
+                        check_every_kernel(with_layouts(drawn, d1, d2));
+                    }
+                }
+            }
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Densities, SddmmCudaSmallUnits, ::testing::Values(0.01, 0.3, 1.0));
 
 class SddmmCudaContract : public NeedsCuda<::testing::Test> {};
 

@@ -1,10 +1,11 @@
 // What spmm_sm90, spmm_sm90_pairs and sddmm_sm90 share: one producer warpgroup, two of consumers, and how a consumer
-// multiplies the stages of the ring, each with 64-wide pieces of both operands.
+// multiplies the stages of the ring, each with pieces of both operands.
 //
 // A stage holds a[rows][64 of k] and b[256 columns][64 of k] as wgmma reads them with the 128-byte swizzle:
 //
 //   K-major   rows of 64 elements of k, one below the other
-//   MN-major  for every 64 rows (columns), 64 lines of k with 64 elements of rows (columns)
+//   MN-major  for every 64 rows (columns), 64 lines of k with 64 elements of rows (columns); a kernel may take pieces of
+//             32 or 16 instead, with lines that are as much shorter under the swizzle of as many bytes
 #pragma once
 
 #include <cstdint>
@@ -33,9 +34,15 @@ constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
 constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
 
 /// How a consumer warpgroup reads its operands.
-template <DType kDType, int kTransposeA, int kTransposeB, int kStages>
+/// @tparam kPiece  rows (columns) of an MN-major piece
+template <DType kDType, int kTransposeA, int kTransposeB, int kStages, int kPiece = 64>
 struct Mainloop {
     using State = PipelineState<kStages>;
+    static constexpr int kLineBytesA = kTransposeA ? 2 * kPiece : 128;
+    static constexpr int kLineBytesB = kTransposeB ? 2 * kPiece : 128;
+    // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 16 lines in MN-major.
+    static constexpr int kNext16A = kTransposeA ? kLineBytesA : 2;
+    static constexpr int kNext16B = kTransposeB ? kLineBytesB : 2;
 
     /// Releases the stage before `state`, which multiply() holds at its end.
     template <class SharedStorage>
@@ -46,14 +53,13 @@ struct Mainloop {
     /// Starts acc += a[64 x 64] * b[64 x 256] of one stage, as one group.
     __device__ static void start(float (&acc)[128], const std::uint16_t* a_stage,
                                  const std::uint16_t* b_stage) {
-        const std::uint64_t a = ptx::matrix_descriptor(a_stage, 0);
-        const std::uint64_t b = ptx::matrix_descriptor(b_stage, kTileK * 128);
+        const std::uint64_t a = ptx::matrix_descriptor<kLineBytesA>(a_stage, kTileK * kLineBytesA);
+        const std::uint64_t b = ptx::matrix_descriptor<kLineBytesB>(b_stage, kTileK * kLineBytesB);
         ptx::wgmma_fence();
 #pragma unroll
         for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-            // In units of 16 bytes: 16 columns of k are 32 bytes on in K-major, 2048 in MN-major.
-            ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(acc, a + (kTransposeA ? 128 : 2) * k16,
-                                                                    b + (kTransposeB ? 128 : 2) * k16);
+            ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(acc, a + kNext16A * k16,
+                                                                    b + kNext16B * k16);
         }
         ptx::wgmma_commit();
     }

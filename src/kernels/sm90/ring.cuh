@@ -40,7 +40,11 @@ __device__ inline void release_stage(std::uint64_t* empty, int cluster) {
 /// The same of one warp alone.
 __device__ inline void release_stage_of_warp(std::uint64_t* empty, int cluster) {
     const int lane = threadIdx.x % 32;
-    if (lane < cluster) {
+    if (cluster == 1) {
+        if (lane == 0) {
+            ptx::mbarrier_arrive(empty);
+        }
+    } else if (lane < cluster) {
         ptx::mbarrier_arrive_cluster(empty, lane);
     }
 }

@@ -10,6 +10,7 @@ namespace bsk {
 struct SddmmSm90Config {
     DType dtype;         ///< of D1 and D2: f16 or bf16
     DType values_dtype;  ///< the same, or f32
+    int unit;            ///< rows and columns that pieces of D1 and D2 have: sddmm_unit()
     Layout d1_layout;
     Layout d2_layout;
 };

@@ -7,7 +7,7 @@ namespace bsk {
 namespace {
 
 /// What instances/ holds.
-using Space = ConfigSpace<SddmmSm90Config>;
+using Space = ConfigSpace<SddmmSm90Config, 64, 32>;
 
 constexpr auto kTable = make_table<Space>([]<SddmmSm90Config kConfig>() {
     return KernelInstance<SddmmLaunch>{&prepare_sddmm_sm90_instance<kConfig>,
@@ -15,7 +15,9 @@ constexpr auto kTable = make_table<Space>([]<SddmmSm90Config kConfig>() {
 });
 
 const KernelInstance<SddmmLaunch>& instance_for(const SddmmLaunch& launch) {
-    return kTable[Space::index_of({launch.dtype, launch.values_dtype, launch.d1_layout, launch.d2_layout})];
+    return kTable[Space::index_of({launch.dtype, launch.values_dtype,
+                                   sddmm_unit(launch.block_m, launch.block_k), launch.d1_layout,
+                                   launch.d2_layout})];
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace bsk {
 /// @throws Error cuda_error
 void prepare_sddmm_sm90(const SddmmLaunch& launch);
 
-/// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides that are multiples of 64, pointers and lines of D1
+/// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides of 32 and more, pointers and lines of D1
 /// and D2 that are multiples of 16 bytes.
 /// @throws Error cuda_error
 void launch_sddmm_sm90(const SddmmLaunch& launch, Stream stream);

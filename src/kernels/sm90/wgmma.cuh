@@ -14,15 +14,17 @@ __device__ inline std::uint32_t descriptor_address(const void* shared) {
     return (shared_address(shared) & 0x3FFFF) >> 4;
 }
 
-/// Matrix descriptor of an operand in shared memory with 128-byte swizzle (section 9.7.15.5.1.2.2).
+/// Matrix descriptor of an operand in shared memory whose lines have kLineBytes, 128, 64 or 32, swizzled by as many
+/// (section 9.7.15.5.1.2.2).
 ///
-/// K-major (rows of 64 elements of k): groups of 8 rows lie 1024 bytes apart, 16 columns of k are 32 bytes
-/// on. MN-major (rows of 64 elements of m or n): `leading_bytes` lie between 64 columns and the next 64;
-/// groups of 8 rows of k lie 1024 bytes apart, 16 rows of k are 2048 bytes on.
+/// K-major (lines of 64 elements of k): groups of 8 rows lie 8 lines apart, 16 columns of k are 32 bytes on. MN-major (lines
+/// of kLineBytes / 2 elements of m or n): `leading_bytes` lie between as many columns and the next; groups of 8 rows of k
+/// lie 8 lines apart, 16 rows of k are 16 lines on.
+template <int kLineBytes = 128>
 __device__ inline std::uint64_t matrix_descriptor(const void* shared, std::uint32_t leading_bytes) {
-    constexpr std::uint64_t kStrideBytes = 1024;
-    constexpr std::uint64_t kSwizzle128 = std::uint64_t{1} << 62;
-    return kSwizzle128 | (kStrideBytes >> 4) << 32 | static_cast<std::uint64_t>(leading_bytes >> 4) << 16 |
+    constexpr std::uint64_t kStrideBytes = 8 * kLineBytes;
+    constexpr std::uint64_t kSwizzle = std::uint64_t{kLineBytes == 128 ? 1 : kLineBytes == 64 ? 2 : 3} << 62;
+    return kSwizzle | (kStrideBytes >> 4) << 32 | static_cast<std::uint64_t>(leading_bytes >> 4) << 16 |
            descriptor_address(shared);
 }
 
