@@ -47,6 +47,10 @@ double pieces(const BsrView& a) {
     return static_cast<double>(a.nnzb) * a.block_m * a.block_k / (64.0 * 64.0);
 }
 
+/// How much longer spmm_sm80 takes for a step of a tile that B's columns do not fill: its copies are not unrolled
+/// (docs/worklog/cost-model.md).
+constexpr double kEdgeSteps = 1.65;
+
 /// One CTA a tile; none ends before its row of A is done.
 CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longest_row,
                      const SpmmProblem& problem, const DeviceModel& device) {
@@ -57,6 +61,11 @@ CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longes
     terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * strips / device.sm_count;
     terms.steps = pieces(a) * strips / device.sm_count;
     terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
+    if (problem.n % tile.columns != 0) {
+        const auto whole = static_cast<double>(problem.n / tile.columns * problem.batch);
+        terms.steps *= (whole + kEdgeSteps * (strips - whole)) / strips;
+        terms.units *= problem.n < tile.columns ? kEdgeSteps : 1;
+    }
     if (problem.b_layout == Layout::col_major && a.block_k == 16) {
         terms.steps *= short_pieces(tile);
     }
