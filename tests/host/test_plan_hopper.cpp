@@ -38,10 +38,10 @@ BsrMatrix long_row() {
 }
 
 TEST_F(HopperPlanner, TakesTheHopperKernelForLargeBlocksOnHopperOnly) {
-    const BsrMatrix a = square(1024, 64);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "h200").choice.kernel, KernelId::spmm_sm90);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "a100").choice.kernel, KernelId::spmm_sm80);
-    EXPECT_EQ(plan_of(a, problem_of(a, 512), "cpu").choice.kernel, KernelId::spmm_cpu);
+    const BsrMatrix a = square(2048, 128);
+    EXPECT_EQ(plan_of(a, problem_of(a, 2048), "h200").choice.kernel, KernelId::spmm_sm90);
+    EXPECT_EQ(plan_of(a, problem_of(a, 2048), "a100").choice.kernel, KernelId::spmm_sm80);
+    EXPECT_EQ(plan_of(a, problem_of(a, 2048), "cpu").choice.kernel, KernelId::spmm_cpu);
 }
 
 TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
