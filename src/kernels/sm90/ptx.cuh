@@ -45,11 +45,6 @@ __device__ inline void mbarrier_arrive_expect_tx(std::uint64_t* barrier, std::ui
                  : "memory");
 }
 
-/// Arrives at this CTA's barrier.
-__device__ inline void mbarrier_arrive(std::uint64_t* barrier) {
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
-}
-
 /// Arrives at the barrier at the same place in the shared memory of CTA `rank` of the cluster.
 __device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint32_t rank) {
     asm volatile(

@@ -40,11 +40,7 @@ __device__ inline void release_stage(std::uint64_t* empty, int cluster) {
 /// The same of one warp alone.
 __device__ inline void release_stage_of_warp(std::uint64_t* empty, int cluster) {
     const int lane = threadIdx.x % 32;
-    if (cluster == 1) {
-        if (lane == 0) {
-            ptx::mbarrier_arrive(empty);
-        }
-    } else if (lane < cluster) {
+    if (lane < cluster) {
         ptx::mbarrier_arrive_cluster(empty, lane);
     }
 }
