@@ -35,7 +35,8 @@ done
 [[ -n $BUILD && -n $OUT ]] || { usage >&2 && exit 2; }
 
 readonly PYTHON=${PYTHON:-python3} STEP_LIMIT=300 # seconds
-readonly SHARDS=4
+readonly SHARDS=8
+readonly UNFOLLOWED='*SpmmCuda*few_columns_block_16*:*SpmmCuda*block_16x16_bf16_to_f32*:*SpmmCuda*several_tiles_block_64x128*'
 readonly BSK=$BUILD/cli/bsk TESTS=$BUILD/tests/gpu/bsk_gpu_tests
 export PYTHONPATH=python BSK_PEERS=$BUILD/peers
 mkdir -p "$OUT"
@@ -113,13 +114,14 @@ tests() {
 }
 
 # sanitizers TOOL...: compute-sanitizer's tools, side by side, over the tests that are made for them; a finding fails.
-# racecheck reports races inside cuBLAS, so it leaves out the tests that call it.
+# racecheck reports races inside cuBLAS, so it leaves out the tests that call it; and accesses of a warp of which one lane arrives at a
+# barrier, as it does not follow what orders them within the warp (docs/worklog/small-blocks.md).
 sanitizers() {
     local tool filter
     STARTED=()
     for tool in "$@"; do
         filter='Sanitize*'
-        [[ $tool != racecheck ]] || filter+='-*DenseCublas*'
+        [[ $tool != racecheck ]] || filter+="-*DenseCublas*:$UNFOLLOWED"
         start_shards "$tool" "$filter" compute-sanitizer --tool "$tool" --error-exitcode 99
     done
     finish "${STARTED[@]}"
