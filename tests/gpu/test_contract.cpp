@@ -25,6 +25,9 @@ class Contract : public NeedsCuda<::testing::TestWithParam<CaseAndKernel>> {
 protected:
     void SetUp() override {
         NeedsCuda::SetUp();
+        if (IsSkipped()) {
+            return;
+        }
         if (const std::string reason = why_no_cublas();
             GetParam().kernel == "dense_cublas" && !reason.empty()) {
             GTEST_SKIP() << reason;
