@@ -45,6 +45,7 @@ def process(rank: int, store: Path) -> None:
     state = get_model_state_dict(network, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     if rank == 0:
         torch.save(state, store.with_name("state.pt"))
+    dist.barrier()  # neither leaves while the other still communicates
     dist.destroy_process_group()
 
 
