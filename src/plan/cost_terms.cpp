@@ -62,7 +62,8 @@ CostTerms sm80_terms(const Sm80Tile& tile, const BsrView& a, std::int64_t longes
     terms.steps = pieces(a) * strips / device.sm_count;
     terms.units = static_cast<double>(longest_row) * a.block_k / 64.0;
     if (problem.n % tile.columns != 0) {
-        const auto whole = static_cast<double>(problem.n / tile.columns * problem.batch);
+        const std::int64_t whole_strips = problem.n / tile.columns;
+        const auto whole = static_cast<double>(whole_strips * problem.batch);
         terms.steps *= (whole + kEdgeSteps * (strips - whole)) / strips;
         terms.units *= problem.n < tile.columns ? kEdgeSteps : 1;
     }
