@@ -5,6 +5,8 @@ import itertools
 import torch
 from torch.nn import functional
 
+import blackwellsparsek as bsk
+
 # Relative Frobenius error that rounding the result once to its dtype allows, with room for fp32 accumulation.
 TOLERANCE = {torch.float16: 5e-4, torch.bfloat16: 4e-3, torch.float32: 1e-5}
 
@@ -107,3 +109,18 @@ def assert_product(
 def assert_like_dense(layer: torch.nn.Module, x: torch.Tensor) -> None:
     """Assert that a BlockSparseLinear without activation does what its dense form does."""
     torch.testing.assert_close(layer(x), layer.to_dense()(x), rtol=1e-4, atol=1e-4)
+
+
+def product_on_a_busy_stream(A: torch.Tensor | bsk.BSRMatrix, source: torch.Tensor) -> torch.Tensor:
+    """A @ source on another stream of their device, where the copy of `source` that it takes comes late."""
+    bsk.sparse_mm(A, source)  # makes the plan
+    B = torch.zeros_like(source)
+    stream = torch.cuda.Stream(source.device)
+    stream.wait_stream(torch.cuda.current_stream(source.device))
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(50_000_000)  # the product must wait for what is before it on this stream
+        B.copy_(source)
+        C = bsk.sparse_mm(A, B)
+    assert not stream.query(), "sparse_mm waited for the stream"
+    stream.synchronize()
+    return C
