@@ -185,10 +185,10 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.streams = schedule.offsets.empty() ? 0 : static_cast<int>(schedule.offsets.size()) - 1;
     if (problem.transpose_a) {
         place(state.sources, block_sources);
-        if (!state.host.transposes_values) {
-            launch.sources = state.sources;
-            place(launch.pair_sources, pair_sources);
-        }
+    }
+    if (finds_blocks) {
+        launch.sources = state.sources;
+        place(launch.pair_sources, pair_sources);
     }
     StreamBuffer::prepare();
     prepare(launch);
