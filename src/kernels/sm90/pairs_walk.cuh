@@ -41,7 +41,7 @@ struct PairTile {
 class PairReader {
 public:
     __device__ PairReader(const SpmmSm90PairsParams& p, int begin, int end, int /*row*/ = 0)
-        : p_(p), item_(begin), last_(end - 1), work_(p.work[begin]) {
+        : p_(p), item_(begin), last_(end - 1), work_(p.work[min(begin, last_)]) {
         ask();
         look_ahead();
     }
@@ -134,7 +134,7 @@ struct RowTile {
 class RowReader {
 public:
     __device__ RowReader(const SpmmSm90PairsParams& p, int begin, int end, int row)
-        : p_(p), row_(row), item_(begin), last_(end - 1), work_(p.work[begin]) {
+        : p_(p), row_(row), item_(begin), last_(end - 1), work_(p.work[min(begin, last_)]) {
         ask();
     }
 

@@ -71,13 +71,17 @@ struct SpmmSm90Pairs {
         int rows[kStages];
     };
 
-    // ---- Producers: one thread each ---------------------------------------------------------------------
+    // ---- Producers: one thread each of the warp that calls them ------------------------------------------
 
     /// Stored blocks of one row of the pair. In a cluster of 2 this CTA loads half the lines of each for both.
     __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
+        BlockReader reader(p, begin, end, row);  // while the cluster starts
+        ptx::cluster_wait();
+        if (threadIdx.x % 32 != 0) {
+            return;
+        }
         State state;
-        BlockReader reader(p, begin, end, row);
         const int share = rank * (kPairBlockRows / 2);
         for (int item = begin; item < end; ++item) {
             int next = 0;
@@ -118,8 +122,12 @@ struct SpmmSm90Pairs {
     /// Pieces of B, and which rows of the pair store a block.
     __device__ static void produce_b(SharedStorage& shared, const CUtensorMap& b_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank) {
-        State state;
         PairReader reader(p, begin, end);
+        ptx::cluster_wait();
+        if (threadIdx.x % 32 != 0) {
+            return;
+        }
+        State state;
         for (int item = begin; item < end; ++item) {
             int next = 0;
             const PairTile tile = reader.take(next);
@@ -286,25 +294,24 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
-                                   kConsumers * Kernel::kWarps * p.cluster);
+    prepare_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
+                                     kConsumers * Kernel::kWarps * p.cluster);
 
     const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
-        if (threadIdx.x % 32 == 0 && begin < end) {
-            if (warp < 2) {
-                Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
-            } else if (warp == 2) {
-                Kernel::produce_b(shared, b_map, p, begin, end, rank);
-            }
+        if (warp < 2) {
+            Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
+        } else if (warp == 2) {
+            Kernel::produce_b(shared, b_map, p, begin, end, rank);
+        } else {
+            ptx::cluster_wait();
         }
     } else {
         ptx::take_registers<kConsumerRegisters>();
-        if (begin < end) {
-            Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
-        }
+        ptx::cluster_wait();
+        Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
     }
     __syncwarp();
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers

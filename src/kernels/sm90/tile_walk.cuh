@@ -33,6 +33,13 @@ struct Work {
     int block_end;
 };
 
+__device__ inline bool walks_backwards(const Work& work) {
+    return work.strip % 2 != 0;
+}
+__device__ inline int first_block(const Work& work) {
+    return walks_backwards(work) ? work.block_end - 1 : work.block_begin;
+}
+
 /// Reads the work items of a stream in order, each long before it is taken: its block range depends on the item, and
 /// waiting for the two loads one after the other would take as long as several steps.
 ///
@@ -66,6 +73,9 @@ public:
         return work;
     }
 
+    /// The item that take() gives next.
+    [[nodiscard]] __device__ const Work& next() const { return ready_[0]; }
+
 private:
     __device__ Work with_blocks(const WorkItem& item) const {
         const std::int32_t* range = p_.crow_indices + (item.tile_row >> p_.tiles_per_block_log2);
@@ -80,6 +90,45 @@ private:
     int last_;
     Work ready_[kAhead];
     WorkItem coming_[kAhead];
+};
+
+/// The same for the producer, one item ahead and with the block to begin with, which takes one more load to find. Every second
+/// strip is walked backwards: what the strip before read last is still in L2.
+template <bool kTransposeA, bool kSplits>
+class BlockReader {
+public:
+    __device__ BlockReader(const SpmmSm90Params& p, int begin, int end) : p_(p), reader_(p, begin, end) {
+        look_ahead();
+    }
+
+    /// The next item and the column and source of its first block, if it has any.
+    __device__ Work take(int& col, int& source) {
+        col = col_;
+        source = source_;
+        const Work work = reader_.take();
+        look_ahead();
+        return work;
+    }
+
+    [[nodiscard]] __device__ int col(int block) const { return __ldg(p_.col_indices + block); }
+
+    /// Where the block lies in the values.
+    [[nodiscard]] __device__ int source(int block) const {
+        return kTransposeA ? __ldg(p_.sources + block) : block;
+    }
+
+private:
+    __device__ void look_ahead() {
+        const Work& work = reader_.next();
+        const bool any = work.block_begin < work.block_end;
+        col_ = any ? col(first_block(work)) : 0;
+        source_ = any ? source(first_block(work)) : 0;
+    }
+
+    const SpmmSm90Params& p_;
+    WorkReader<1, kSplits> reader_;
+    int col_;
+    int source_;
 };
 
 /// Where a tile lies in C.
