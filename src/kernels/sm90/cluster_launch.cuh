@@ -37,7 +37,7 @@ __device__ inline void prepare_cluster(SharedStorage& shared, const CUtensorMap&
         ptx::fence_mbarrier_init();
     }
     __syncwarp();
-    ptx::cluster_arrive();
+    ptx::cluster_arrive_relaxed();
 }
 
 /// prepare_cluster, waited for.

@@ -20,16 +20,19 @@ __device__ inline int cluster_rank() {
     return rank;
 }
 
-/// 9.7.13.4 barrier.cluster: all threads of the cluster arrive, then wait; writes before the one are visible after the other.
-__device__ inline void cluster_arrive() {
+/// 9.7.13.4 barrier.cluster: all threads of the cluster; writes before are visible after.
+__device__ inline void cluster_sync() {
     asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+/// The two halves of it, but that of all writes before only those of fence_mbarrier_init() are visible after: it waits for no
+/// memory access.
+__device__ inline void cluster_arrive_relaxed() {
+    asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
 }
 __device__ inline void cluster_wait() {
     asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-__device__ inline void cluster_sync() {
-    cluster_arrive();
-    cluster_wait();
 }
 
 // ---- Barriers in shared memory (mbarrier, 9.7.13.15) ----------------------------------------------------

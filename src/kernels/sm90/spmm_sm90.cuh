@@ -102,6 +102,7 @@ struct SpmmSm90 {
                 }
             }
         }
+        wait_until_read(shared.empty, state);
     }
 
     /// Rows row .. row+tile_m-1, columns k .. k+63 of a block of A. In a cluster of 2 this CTA loads half of it for both: rows,
@@ -235,8 +236,6 @@ __global__ void __launch_bounds__(kThreads, 1)
         ptx::cluster_wait();
         Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
     }
-    __syncwarp();
-    ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
 template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>

@@ -152,6 +152,7 @@ struct SpmmSm90Pairs {
                 }
             }
         }
+        wait_until_read(shared.empty, state);
     }
 
     /// Rows k .. k+63, columns col .. col+255 of a B of the batch; zeros outside it.
@@ -313,8 +314,6 @@ __global__ void __launch_bounds__(kThreads, 1)
         ptx::cluster_wait();
         Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
     }
-    __syncwarp();
-    ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
 template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
