@@ -72,7 +72,7 @@ struct SpmmSm90 {
                                    const SpmmSm90Params& p, int begin, int end, int rank) {
         BlockReader<kTransposeA, kSplits> reader(p, begin, end);  // while the cluster starts
         ptx::cluster_wait();
-        if (threadIdx.x != 0) {
+        if (same_in_warp(threadIdx.x / 32) != 0 || !ptx::elect_one()) {
             return;
         }
         State state;

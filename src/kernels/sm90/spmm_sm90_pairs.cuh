@@ -78,7 +78,7 @@ struct SpmmSm90Pairs {
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
         BlockReader reader(p, begin, end, row);  // while the cluster starts
         ptx::cluster_wait();
-        if (threadIdx.x % 32 != 0) {
+        if (!ptx::elect_one()) {
             return;
         }
         State state;
@@ -124,7 +124,7 @@ struct SpmmSm90Pairs {
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank) {
         PairReader reader(p, begin, end);
         ptx::cluster_wait();
-        if (threadIdx.x % 32 != 0) {
+        if (!ptx::elect_one()) {
             return;
         }
         State state;
