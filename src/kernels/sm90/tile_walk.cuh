@@ -74,7 +74,9 @@ public:
     }
 
     /// The item that take() gives next.
-    [[nodiscard]] __device__ const Work& next() const { return ready_[0]; }
+    [[nodiscard]] __device__ const Work& next() const {
+        return ready_[0];
+    }
 
 private:
     __device__ Work with_blocks(const WorkItem& item) const {
