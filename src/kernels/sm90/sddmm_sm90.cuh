@@ -113,7 +113,16 @@ struct SddmmSm90 {
         State state;
         for (int item = begin; item < end; ++item) {
             const Task task(p, item);
-            const auto& tile = p.tiles[task.tile];  // read at every step: there are no registers to keep it
+            int rows[kTileRows];
+            int cols[kTileCols];
+#pragma unroll
+            for (int i = 0; i < kTileRows; ++i) {
+                rows[i] = p.tiles[task.tile].rows[i] * kUnit;
+            }
+#pragma unroll
+            for (int j = 0; j < kTileCols; ++j) {
+                cols[j] = p.tiles[task.tile].cols[j] * kUnit;
+            }
 #pragma unroll 1
             for (int step = task.begin; step < task.end; ++step) {
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -121,12 +130,12 @@ struct SddmmSm90 {
                 ptx::mbarrier_arrive_expect_tx(full, kStageBytes);
 #pragma unroll
                 for (int i = 0; i < kTileRows; ++i) {
-                    load<kTransposeA>(shared.a[state.stage] + i * kPiece, d1_map, full, tile.rows[i] * kUnit,
+                    load<kTransposeA>(shared.a[state.stage] + i * kPiece, d1_map, full, rows[i],
                                       step * kTileK);
                 }
 #pragma unroll
                 for (int j = 0; j < kTileCols; ++j) {
-                    load<kTransposeB>(shared.b[state.stage] + j * kPiece, d2_map, full, tile.cols[j] * kUnit,
+                    load<kTransposeB>(shared.b[state.stage] + j * kPiece, d2_map, full, cols[j],
                                       step * kTileK);
                 }
                 state.advance();
@@ -203,7 +212,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        if (same_in_warp(threadIdx.x / 32) == 0 && ptx::elect_one()) {
+        if (threadIdx.x == 0) {
             Kernel::produce(shared, d1_map, d2_map, p, begin, end);
         }
     } else {

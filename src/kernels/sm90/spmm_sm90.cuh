@@ -77,19 +77,15 @@ struct SpmmSm90 {
         }
         State state;
         for (int item = begin; item < end; ++item) {
-            int next_col = 0;
-            int next_source = 0;
-            const Work work = reader.take(next_col, next_source);
+            const Work work = reader.work();
             const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             const int row_in_block = place.row & (p.block_m - 1);
             const int step = walks_backwards(work) ? -1 : 1;
             int block = first_block(work);
+            int block_col = reader.first_col();
+            int source = reader.first_source();
 #pragma unroll 1
-            for (int left = work.block_end - work.block_begin; left > 0; --left, block += step) {
-                const int block_col = next_col;
-                const int source = next_source;
-                next_col = left > 1 ? reader.col(block + step) : 0;
-                next_source = left > 1 ? reader.source(block + step) : 0;
+            for (int left = work.block_end - work.block_begin; left > 0; --left) {
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -100,7 +96,13 @@ struct SpmmSm90 {
                            place.batch);
                     state.advance();
                 }
+                block += step;
+                if (left > 1) {
+                    block_col = reader.col(block);
+                    source = reader.source(block);
+                }
             }
+            reader.advance();
         }
         wait_until_read(shared.empty, state);
     }

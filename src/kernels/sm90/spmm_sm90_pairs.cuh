@@ -84,17 +84,14 @@ struct SpmmSm90Pairs {
         State state;
         const int share = rank * (kPairBlockRows / 2);
         for (int item = begin; item < end; ++item) {
-            int next = 0;
-            const PairTile tile = reader.take(next);
+            const PairTile tile = reader.tile();
             const int direction = tile.direction();
             int block = row == 0 ? tile.block[0] : tile.block[1];
             int at = tile.step;
+            int step = reader.first_step();
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
-                const int step = next;
                 const bool stored = kTransposeA ? step >= 0 : (step >> row & 1) != 0;
-                at += direction;
-                next = left > 1 ? reader.step(at) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -115,7 +112,10 @@ struct SpmmSm90Pairs {
                     state.advance();
                 }
                 block += stored ? direction : 0;
+                at += direction;
+                step = left > 1 ? reader.step(at) : 0;
             }
+            reader.advance();
         }
     }
 
@@ -129,18 +129,16 @@ struct SpmmSm90Pairs {
         }
         State state;
         for (int item = begin; item < end; ++item) {
-            int next = 0;
-            const PairTile tile = reader.take(next);
+            const PairTile tile = reader.tile();
             const int direction = tile.direction();
             const int batch = tile.strip / p.strips;
             const int col = first_column(p, tile.strip, batch, rank);
             int at = tile.step;
+            int step = reader.first_step();
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
-                const int first = (next >> 2) * p.block_k;
-                const int rows = next & 3;
-                at += direction;
-                next = left > 1 ? __ldg(p.steps + at) : 0;
+                const int first = (step >> 2) * p.block_k;
+                const int rows = step & 3;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -150,7 +148,10 @@ struct SpmmSm90Pairs {
                     load_b(shared.b[state.stage], b_map, full, first + k, col, batch, p.one_box_b);
                     state.advance();
                 }
+                at += direction;
+                step = left > 1 ? reader.step(at) : 0;
             }
+            reader.advance();
         }
         wait_until_read(shared.empty, state);
     }

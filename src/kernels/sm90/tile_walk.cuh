@@ -73,11 +73,6 @@ public:
         return work;
     }
 
-    /// The item that take() gives next.
-    [[nodiscard]] __device__ const Work& next() const {
-        return ready_[0];
-    }
-
 private:
     __device__ Work with_blocks(const WorkItem& item) const {
         const std::int32_t* range = p_.crow_indices + (item.tile_row >> p_.tiles_per_block_log2);
@@ -94,22 +89,25 @@ private:
     WorkItem coming_[kAhead];
 };
 
-/// The same for the producer, one item ahead and with the block to begin with, which takes one more load to find. Every second
-/// strip is walked backwards: what the strip before read last is still in L2.
+/// The same for the producer, with the column and source of the block to begin with. Every second strip is walked backwards: what
+/// the strip before read last is still in L2.
 template <bool kTransposeA, bool kSplits>
 class BlockReader {
 public:
     __device__ BlockReader(const SpmmSm90Params& p, int begin, int end) : p_(p), reader_(p, begin, end) {
-        look_ahead();
+        advance();
     }
 
-    /// The next item and the column and source of its first block, if it has any.
-    __device__ Work take(int& col, int& source) {
-        col = col_;
-        source = source_;
-        const Work work = reader_.take();
-        look_ahead();
-        return work;
+    [[nodiscard]] __device__ const Work& work() const { return work_; }
+    [[nodiscard]] __device__ int first_col() const { return col_; }
+    [[nodiscard]] __device__ int first_source() const { return source_; }
+
+    /// Goes on to the next item, when the loads of this one are under way.
+    __device__ void advance() {
+        work_ = reader_.take();
+        const bool any = work_.block_begin < work_.block_end;
+        col_ = any ? col(first_block(work_)) : 0;
+        source_ = any ? source(first_block(work_)) : 0;
     }
 
     [[nodiscard]] __device__ int col(int block) const { return __ldg(p_.col_indices + block); }
@@ -120,15 +118,9 @@ public:
     }
 
 private:
-    __device__ void look_ahead() {
-        const Work& work = reader_.next();
-        const bool any = work.block_begin < work.block_end;
-        col_ = any ? col(first_block(work)) : 0;
-        source_ = any ? source(first_block(work)) : 0;
-    }
-
     const SpmmSm90Params& p_;
     WorkReader<1, kSplits> reader_;
+    Work work_;
     int col_;
     int source_;
 };
