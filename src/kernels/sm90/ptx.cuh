@@ -204,6 +204,20 @@ __device__ inline void bulk_load_multicast(void* shared, const void* global, std
         : "memory");
 }
 
+/// True in one lane of a converged warp (9.7.13.9 elect.sync). ptxas then knows that what follows runs in one lane, and issues
+/// its TMA instructions without a loop over lanes.
+__device__ inline bool elect_one() {
+    std::uint32_t elected = 0;
+    asm volatile(
+        "{\n"
+        ".reg .pred elected;\n"
+        "elect.sync _|elected, 0xFFFFFFFF;\n"
+        "selp.u32 %0, 1, 0, elected;\n"
+        "}"
+        : "=r"(elected));
+    return elected != 0;
+}
+
 /// tma_load of a map with a third dimension, z.
 __device__ inline void tma_load(void* shared, const CUtensorMap* map, std::uint64_t* barrier, int x, int y,
                                 int z) {

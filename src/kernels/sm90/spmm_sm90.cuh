@@ -101,6 +101,7 @@ struct SpmmSm90 {
                 }
             }
         }
+        wait_until_read(shared.empty, state);
     }
 
     /// Where the block lies in the values.
@@ -233,8 +234,10 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        if (threadIdx.x == 0 && begin < end) {
-            Kernel::produce(shared, a_map, b_map, p, begin, end, rank);
+        if (begin < end && same_in_warp(threadIdx.x / 32) == 0) {
+            if (ptx::elect_one()) {  // in a condition of its own: ptxas does not see through a longer one
+                Kernel::produce(shared, a_map, b_map, p, begin, end, rank);
+            }
         }
     } else {
         ptx::take_registers<kConsumerRegisters>();
@@ -242,8 +245,6 @@ __global__ void __launch_bounds__(kThreads, 1)
             Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
         }
     }
-    __syncwarp();
-    ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
 template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>

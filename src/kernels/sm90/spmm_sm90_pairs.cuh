@@ -144,6 +144,7 @@ struct SpmmSm90Pairs {
                 }
             }
         }
+        wait_until_read(shared.empty, state);
     }
 
     /// Rows k .. k+63, columns col .. col+255 of a B of the batch; zeros outside it.
@@ -293,7 +294,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
-        if (threadIdx.x % 32 == 0 && begin < end) {
+        if (ptx::elect_one() && begin < end) {
             if (warp < 2) {
                 Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
             } else if (warp == 2) {
@@ -306,8 +307,6 @@ __global__ void __launch_bounds__(kThreads, 1)
             Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
         }
     }
-    __syncwarp();
-    ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
 }
 
 template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
