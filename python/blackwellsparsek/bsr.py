@@ -81,6 +81,19 @@ class BSRMatrix:
 
         return to_scipy(self)
 
+    @classmethod
+    def from_cupy(cls, matrix, block: int, dtype: torch.dtype = torch.float16) -> "BSRMatrix":
+        """Of a cupyx.scipy.sparse matrix of any format, on its GPU; duplicates are summed."""
+        from .io.cupy_form import from_cupy
+
+        return from_cupy(matrix, block, dtype)
+
+    def to_cupy(self):
+        """A CuPy CSR matrix of float32 that holds every element of the blocks."""
+        from .io.cupy_form import to_cupy
+
+        return to_cupy(self)
+
     def to_torch(self) -> torch.Tensor:
         """A torch.sparse_bsr tensor of the same memory; a transposed matrix is copied."""
         stored = self.contiguous()
@@ -226,7 +239,13 @@ def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
 
 
 def tensor_of(array: object) -> torch.Tensor:
-    """An array of another library as a tensor of the same memory."""
+    """An array of another library as a tensor of the same memory; the current stream waits for its stream."""
     if isinstance(array, torch.Tensor):
         return array
-    return torch.from_dlpack(array) if hasattr(array, "__dlpack__") else torch.as_tensor(array)
+    if hasattr(array, "__dlpack__"):
+        return torch.from_dlpack(array)
+    tensor = torch.as_tensor(array)
+    if tensor.is_cuda and (stream := array.__cuda_array_interface__.get("stream")) is not None:
+        filling = torch.cuda.ExternalStream(stream, tensor.device)
+        torch.cuda.current_stream(tensor.device).wait_stream(filling)
+    return tensor

@@ -1,7 +1,6 @@
 """sparse_mm of CSR, CSC, COO, BSC and SciPy matrices: results, gradients, what is kept."""
 
 import gc
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -127,35 +126,6 @@ def test_out_takes_the_result_whatever_form_is_chosen(device, form):
     half = bsk.sparse_mm(chosen(form, A.half(), 40), B.half(), out_dtype=torch.float32)
     assert half.dtype is torch.float32
     torch.testing.assert_close(half, dense.half().float() @ B.half().float(), rtol=1e-3, atol=1e-3)
-
-
-class CudaCsr:
-    """What CuPy's sparse matrices offer of SciPy's: CSR, in arrays with `__cuda_array_interface__`."""
-
-    format = "csr"
-
-    def __init__(self, A: torch.Tensor) -> None:
-        self.tensor, self.shape = A, tuple(A.shape)
-        self.indptr, self.indices, self.data = (
-            SimpleNamespace(__cuda_array_interface__=part.__cuda_array_interface__, keeps=part)
-            for part in (A.crow_indices().int(), A.col_indices().int(), A.values())
-        )
-
-    def tocsr(self) -> "CudaCsr":
-        return self
-
-    def astype(self, dtype: str) -> "CudaCsr":
-        return CudaCsr(self.tensor.to(getattr(torch, dtype)))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_matrix_like_cupys_is_multiplied_where_it_lies():
-    dense = sparse("clustered", "cuda", torch.float64)
-    B = random_dense(420, 40, torch.float32, "cuda")
-    product = bsk.sparse_mm(CudaCsr(dense.to_sparse_csr()), B)
-    assert product.is_cuda
-    torch.testing.assert_close(product, dense.float() @ B, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("form", [DENSE, 16])
