@@ -1,6 +1,7 @@
 """BSRMatrix: a block-sparse matrix as the plain tensors that operators, modules and checkpoints hold."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -246,6 +247,7 @@ def tensor_of(array: object) -> torch.Tensor:
         return torch.from_dlpack(array)
     tensor = torch.as_tensor(array)
     if tensor.is_cuda and (stream := array.__cuda_array_interface__.get("stream")) is not None:
-        filling = torch.cuda.ExternalStream(stream, tensor.device)
-        torch.cuda.current_stream(tensor.device).wait_stream(filling)
+        default = stream in (1, 2)  # the default stream, and that of a thread, for which the former waits
+        filling = torch.cuda.default_stream if default else partial(torch.cuda.ExternalStream, stream)
+        torch.cuda.current_stream(tensor.device).wait_stream(filling(device=tensor.device))
     return tensor

@@ -26,7 +26,8 @@ struct CostTerms {
     /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile; sddmm_sm90:
     /// microseconds of sddmm_parts_seconds
     double units = 0;
-    double bytes = 0;  ///< moved through device memory at least, by the whole device
+    /// moved through device memory at least, by the whole device; sddmm_sm90: D1 and D2 once in every round of tiles
+    double bytes = 0;
 };
 
 /// One step of a variant of spmm_sm90 or sddmm_sm90: of spmm_sm90 a tile_m x 64 piece of A times a 64 x tile_n piece of B on

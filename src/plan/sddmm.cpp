@@ -1,6 +1,8 @@
 #include "plan/sddmm.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -102,27 +104,47 @@ SddmmKernel choose_kernel(const BsrView& a, const SddmmProblem& problem, const D
          device.name, device.cc_major, device.cc_minor);
 }
 
-/// The constants of sddmm_sm90. Where neither operand lies along n, its pieces have short lines.
+/// The constants of sddmm_sm90. Where neither operand lies along n, units of 32 are loaded by lines of 64 bytes.
 std::string cost_variant(const BsrView& a, const SddmmProblem& problem) {
+    const int unit = sddmm_unit(a.block_m, a.block_k);
     const bool along_n = problem.d1_layout == Layout::row_major || problem.d2_layout == Layout::col_major;
-    return fmt::format("sddmm_sm90/{}{}", sddmm_unit(a.block_m, a.block_k), along_n ? "" : "t");
+    return fmt::format("sddmm_sm90/{}{}", unit, along_n || unit > kSddmmLeastUnit ? "" : "t");
+}
+
+/// Unit rows and unit columns that the tiles of a round load, each once: in a round the streams go along n together.
+std::int64_t units_loaded(const HostSddmmPlan& plan, std::int32_t round, int unit) {
+    std::set<std::int32_t> rows;
+    std::set<std::int32_t> cols;
+    const std::vector<std::int32_t>& offsets = plan.schedule.offsets;
+    for (std::size_t stream = 0; stream + 1 < offsets.size(); ++stream) {
+        const std::int32_t item = offsets[stream] + round;
+        if (item < offsets[stream + 1]) {
+            const SddmmTile& tile = plan.tiles[plan.schedule.items[item].tile_row];
+            rows.insert(tile.rows, tile.rows + kSddmmTileM / unit);
+            cols.insert(tile.cols, tile.cols + kSddmmTileN / unit);
+        }
+    }
+    return static_cast<std::int64_t>(rows.size() + cols.size());
 }
 
 /// Of the first stream, which is in every round.
 CostTerms busiest_stream(const HostSddmmPlan& plan, const BsrView& a, std::string variant,
                          std::int64_t steps) {
+    const int unit = sddmm_unit(a.block_m, a.block_k);
     CostTerms terms;
     terms.variant = std::move(variant);
-    terms.bytes = static_cast<double>(size_of(a.dtype)) * static_cast<double>((a.m + a.k) * plan.problem.n) +
-                  static_cast<double>(size_of(plan.problem.values_dtype)) * static_cast<double>(a.nnzb) *
-                      a.block_m * a.block_k;
-    for (std::int32_t i = 0; i < plan.schedule.offsets[1]; ++i) {
-        const std::int32_t part = plan.schedule.items[static_cast<std::size_t>(i)].part;
-        const int parts = part < 0 ? 1 : plan.schedule.parts[static_cast<std::size_t>(part)].count;
+    std::int64_t units = 0;
+    for (std::int32_t round = 0; round < plan.schedule.offsets[1]; ++round) {
+        const std::int32_t part = plan.schedule.items[round].part;
+        const int parts = part < 0 ? 1 : plan.schedule.parts[part].count;
         terms.tiles += 1;
         terms.steps += static_cast<double>(ceil_div(steps, parts));
         terms.units += 1e6 * sddmm_parts_seconds(parts);
+        units += units_loaded(plan, round, unit);
     }
+    const auto values = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    terms.bytes = static_cast<double>(units * unit * plan.problem.n * size_of(a.dtype)) +
+                  values * static_cast<double>(size_of(plan.problem.values_dtype));
     return terms;
 }
 
