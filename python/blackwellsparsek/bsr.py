@@ -1,10 +1,10 @@
 """BSRMatrix: a block-sparse matrix as the plain tensors that operators, modules and checkpoints hold."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 
+from .arrays import tensor_of
 from .blocks import block_of, block_rows_of, check_mask, pattern_of, split
 
 Arrays = tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple[int, int]]
@@ -115,6 +115,15 @@ class BSRMatrix:
     def block_rows(self) -> torch.Tensor:
         """The block row, as stored, of each stored block: [nnzb] of int64."""
         return block_rows_of(self.crow_indices, self.col_indices.shape[0])
+
+    def places(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Row and column, after transposition, of each stored element: as `values`, of int64."""
+        rows, cols = (
+            index[:, None] * side + torch.arange(side, device=index.device)
+            for index, side in zip((self.block_rows(), self.col_indices), self.block, strict=True)
+        )
+        rows, cols = torch.broadcast_tensors(rows[:, :, None], cols[:, None, :])
+        return (cols, rows) if self.transposed else (rows, cols)
 
     def mask(self) -> torch.Tensor:
         """Which blocks are stored: bool [block_rows, block_cols] as stored."""
@@ -237,17 +246,3 @@ def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
             "torch.sparse_bsr: convert it with A.to_sparse_bsr((block_m, block_k))."
         )
     return BSRMatrix(A.crow_indices(), A.col_indices(), A.values(), tuple(A.shape))
-
-
-def tensor_of(array: object) -> torch.Tensor:
-    """An array of another library as a tensor of the same memory; the current stream waits for its stream."""
-    if isinstance(array, torch.Tensor):
-        return array
-    if hasattr(array, "__dlpack__"):
-        return torch.from_dlpack(array)
-    tensor = torch.as_tensor(array)
-    if tensor.is_cuda and (stream := array.__cuda_array_interface__.get("stream")) is not None:
-        default = stream in (1, 2)  # the default stream, and that of a thread, for which the former waits
-        filling = torch.cuda.default_stream if default else partial(torch.cuda.ExternalStream, stream)
-        torch.cuda.current_stream(tensor.device).wait_stream(filling(device=tensor.device))
-    return tensor

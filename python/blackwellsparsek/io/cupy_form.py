@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..bsr import BSRMatrix, tensor_of
+from ..arrays import tensor_of
+from ..bsr import BSRMatrix
 from ..reblock import Blocking
 
 if TYPE_CHECKING:
@@ -27,13 +28,8 @@ def to_cupy(A: BSRMatrix) -> "cupyx.scipy.sparse.csr_matrix":
     import cupy
     import cupyx.scipy.sparse
 
-    stored = A.contiguous()
-    block_m, block_k = stored.block
-    device = stored.device
-    rows = (stored.block_rows() * block_m)[:, None, None] + torch.arange(block_m, device=device)[:, None]
-    cols = (stored.col_indices.long() * block_k)[:, None, None] + torch.arange(block_k, device=device)
-    rows, cols = torch.broadcast_tensors(rows, cols)
-    inside = (rows < stored.shape[0]) & (cols < stored.shape[1])  # padding of edge blocks
-    parts = (stored.values.detach().float()[inside], rows[inside].int(), cols[inside].int())
+    rows, cols = A.places()
+    inside = (rows < A.shape[0]) & (cols < A.shape[1])  # edge blocks are padded
+    parts = (A.values.detach().float()[inside], rows[inside].int(), cols[inside].int())
     data, row, col = map(cupy.from_dlpack, parts)
-    return cupyx.scipy.sparse.coo_matrix((data, (row, col)), shape=stored.shape).tocsr()
+    return cupyx.scipy.sparse.coo_matrix((data, (row, col)), shape=A.shape).tocsr()
