@@ -90,7 +90,9 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
     }
     if arguments.peers:
         weight = bsk.BSRMatrix(*arrays).to_torch()
-        parameters = tune(weight, plain.t(), torch.empty_like(grad).t(), TUNING_SECONDS, store=True)
+        parameters = None  # on the CPU, where torch multiplies without Triton
+        if device.type == "cuda":
+            parameters = tune(weight, plain.t(), torch.empty_like(grad).t(), TUNING_SECONDS, store=True)
         calls["torch_bsr_forward"] = lambda: torch.nn.functional.linear(plain, weight)
     rows = [lambda call=call: [call() for _ in range(IN_A_ROW)] for call in calls.values()]
     times = interleaved_medians(rows, arguments.repetitions, device, warm_up=2)
