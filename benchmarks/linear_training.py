@@ -36,7 +36,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dtypes", nargs="+", default=["bfloat16"], choices=("float16", "bfloat16"))
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--peers", action="store_true", help="also torch's own forward with a BSR weight")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.peers and not torch.cuda.is_available():
+        parser.error("--peers needs a CUDA device: torch's Triton kernels run on no other.")
+    return arguments
 
 
 def step(layer: torch.nn.Module, x: torch.Tensor, grad: torch.Tensor) -> list[torch.Tensor]:
@@ -90,9 +93,7 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
     }
     if arguments.peers:
         weight = bsk.BSRMatrix(*arrays).to_torch()
-        parameters = None  # on the CPU, where torch multiplies without Triton
-        if device.type == "cuda":
-            parameters = tune(weight, plain.t(), torch.empty_like(grad).t(), TUNING_SECONDS, store=True)
+        parameters = tune(weight, plain.t(), torch.empty_like(grad).t(), TUNING_SECONDS, store=True)
         calls["torch_bsr_forward"] = lambda: torch.nn.functional.linear(plain, weight)
     rows = [lambda call=call: [call() for _ in range(IN_A_ROW)] for call in calls.values()]
     times = interleaved_medians(rows, arguments.repetitions, device, warm_up=2)
