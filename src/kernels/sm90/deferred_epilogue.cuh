@@ -21,21 +21,44 @@ class DeferredEpilogue : public WarpgroupEpilogue<kTypeC, kLayoutC, 2> {
 
 public:
     using Base::Base;
-    using Base::load_row_bias;
+    /// Chunks, and the biases of a tile's columns in fp32.
+    static constexpr int kStagingBytes = Base::kStagingBytes + kWidth * 4;
 
-    /// Rounds alpha*acc plus the biases (load_row_bias) to C's type and keeps it, after the activation where no residual is
+    /// Fetches the biases of the tile at {row, col}: those of its rows to registers, those of its columns to shared memory.
+    /// Called before hold(), where the tile's last wgmma hide how long it takes.
+    __device__ void load_bias(int row, int col) {
+        load_row_bias(row);
+        if (p_.column_bias == nullptr) {
+            return;
+        }
+        const int thread = static_cast<int>(threadIdx.x) % kWarpgroupThreads;
+        float bias[kWidth / kWarpgroupThreads];
+#pragma unroll
+        for (int i = 0; i < kWidth / kWarpgroupThreads; ++i) {
+            bias[i] = column_bias(col + i * kWarpgroupThreads + thread);
+        }
+        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // hold() has read those before
+#pragma unroll
+        for (int i = 0; i < kWidth / kWarpgroupThreads; ++i) {
+            column_biases()[i * kWarpgroupThreads + thread] = bias[i];
+        }
+        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);
+    }
+
+    /// Rounds alpha*acc plus the biases (load_bias) to C's type and keeps it, after the activation where no residual is
     /// added.
     __device__ void hold(float (&acc)[kWidth / 2], int row, int col, int batch) {
         at_ = make_int2(row, col);
         batch_ = batch;
         chunk_ = 0;
-#pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
-            scale(acc, chunk);
-        }
-        if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
+        if (!p_.is_plain) [[unlikely]] {
             if (p_.column_bias != nullptr) {
-                add_column_bias(acc, place());
+                scale_with_column_bias(acc);
+            } else {
+#pragma unroll
+                for (int chunk = 0; chunk < kChunks; ++chunk) {
+                    scale(acc, chunk);
+                }
             }
             if (loads_residual()) {
                 load_first(place(), batch, chunks());
@@ -75,17 +98,20 @@ public:
     }
 
 private:
-    using Base::add_column_bias;
+    using Base::barrier_id_;
     using Base::buffer;
     using Base::close_chunk;
+    using Base::column_bias;
     using Base::finish;
     using Base::kChunkN;
     using Base::kChunks;
     using Base::load_first;
+    using Base::load_row_bias;
     using Base::loads_residual;
     using Base::open_chunk;
     using Base::p_;
     using Base::scale;
+    using Base::staging_;
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
@@ -95,6 +121,23 @@ private:
     }
     __device__ auto place() const {
         return [at = at_](int offset) { return make_int2(at.x, at.y + offset); };
+    }
+
+    __device__ float* column_biases() const {
+        return reinterpret_cast<float*>(staging_ + Base::kStagingBytes);
+    }
+
+    __device__ void scale_with_column_bias(float (&acc)[kWidth / 2]) const {
+        const float* own = column_biases() + threadIdx.x % 4 * 2;
+#pragma unroll
+        for (int group = 0; group < kWidth / 8; ++group) {
+            const float2 bias = *reinterpret_cast<const float2*>(own + group * 8);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                float& x = acc[4 * group + i];
+                x = p_.alpha * x + (i % 2 == 0 ? bias.x : bias.y);
+            }
+        }
     }
 
     __device__ void flush_plain() {
