@@ -53,33 +53,14 @@ __device__ inline float gelu_erf_logit(float x) {
     return x * y;
 }
 
-/// x * sigmoid(y) in full precision.
+/// x * sigmoid(y)
 __device__ inline float times_sigmoid(float x, float y) {
     return x * reciprocal(1.0F + expf(-y));
 }
 
-/// x[i] *= sigmoid(log(2) * y(x[i])) for 16-bit results. Two elements share a reciprocal: special functions take longer than
-/// the rest.
-template <int kCount, class Logit>
-__device__ inline void times_sigmoids(float (&x)[kCount], Logit y) {
-#pragma unroll
-    for (int i = 0; i + 1 < kCount; i += 2) {
-        const float first = 1.0F + power_of_2(-y(x[i]));
-        const float second = 1.0F + power_of_2(-y(x[i + 1]));
-        const float product = first * second;
-        const float inverse = reciprocal(product);
-        float first_inverse = second * inverse;
-        float second_inverse = first * inverse;
-        if (!(product <= 0x1p126F)) {  // its reciprocal is 0 or NaN, which may concern one of them only
-            first_inverse = reciprocal(first);
-            second_inverse = reciprocal(second);
-        }
-        x[i] *= first_inverse;
-        x[i + 1] *= second_inverse;
-    }
-    if constexpr (kCount % 2 != 0) {
-        x[kCount - 1] *= reciprocal(1.0F + power_of_2(-y(x[kCount - 1])));
-    }
+/// x * sigmoid(log(2) * y) for a 16-bit result.
+__device__ inline float times_fast_sigmoid(float x, float y) {
+    return x * reciprocal(1.0F + power_of_2(-y));
 }
 
 /// x[i] = activation(x[i]), as precisely as elements of kTypeC can hold.
@@ -92,6 +73,9 @@ __device__ inline void activate(Activation activation, float (&x)[kCount]) {
             element = function(element);
         }
     };
+    if (activation == Activation::none) {
+        return;
+    }
     if (activation == Activation::relu) {
         each(relu);
     } else if constexpr (kTypeC == DType::f32) {
@@ -100,17 +84,17 @@ __device__ inline void activate(Activation activation, float (&x)[kCount]) {
                 each([](float v) { return times_sigmoid(v, gelu_tanh_logit(v, 1.0F)); });
                 break;
             case Activation::gelu_erf: each([](float v) { return v * normcdff(v); }); break;
-            case Activation::silu: each([](float v) { return times_sigmoid(v, v); }); break;
-            default: break;
+            default: each([](float v) { return times_sigmoid(v, v); });  // silu
         }
     } else {
         switch (activation) {
             case Activation::gelu_tanh:
-                times_sigmoids(x, [](float v) { return gelu_tanh_logit(v, kLog2E); });
+                each([](float v) { return times_fast_sigmoid(v, gelu_tanh_logit(v, kLog2E)); });
                 break;
-            case Activation::gelu_erf: times_sigmoids(x, gelu_erf_logit); break;
-            case Activation::silu: times_sigmoids(x, [](float v) { return kLog2E * v; }); break;
-            default: break;
+            case Activation::gelu_erf:
+                each([](float v) { return times_fast_sigmoid(v, gelu_erf_logit(v)); });
+                break;
+            default: each([](float v) { return times_fast_sigmoid(v, kLog2E * v); });  // silu
         }
     }
 }

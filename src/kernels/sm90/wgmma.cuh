@@ -81,17 +81,18 @@ __device__ inline void settle(float (&acc)[kCount]) {
 /// holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i, column 8*j + 2*(l%4) + h
 /// (section 9.7.15.5.1.1, fragment D of .m64nNk16).
 template <DType kType, int kTransposeA, int kTransposeB>
-__device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b,
-                                        bool accumulates) {
-#define BSK_WGMMA(type)                                                                                 \
-    asm volatile("{\n"                                                                                  \
-                 ".reg .pred accumulates;\n"                                                            \
-                 "setp.ne.s32 accumulates, %132, 0;\n"                                                  \
-                 "wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" BSK_NUMBERS_0_TO_63  \
-                 ", " BSK_NUMBERS_64_TO_127 "}, %128, %129, accumulates, 1, 1, %130, %131;\n"           \
-                 "}"                                                                                    \
-                 : BSK_ACCUMULATORS_64(d, 0), BSK_ACCUMULATORS_64(d, 64)                                \
-                 : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB), "r"(accumulates ? 1 : 0))
+__device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b, bool accumulates) {
+#define BSK_WGMMA(type)                                                                       \
+    asm volatile(                                                                             \
+        "{\n"                                                                                 \
+        ".reg .pred accumulates;\n"                                                           \
+        "setp.ne.s32 accumulates, %132, 0;\n"                                                 \
+        "wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" BSK_NUMBERS_0_TO_63 \
+        ", " BSK_NUMBERS_64_TO_127                                                            \
+        "}, %128, %129, accumulates, 1, 1, %130, %131;\n"                                     \
+        "}"                                                                                   \
+        : BSK_ACCUMULATORS_64(d, 0), BSK_ACCUMULATORS_64(d, 64)                               \
+        : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB), "r"(accumulates ? 1 : 0))
     if constexpr (kType == DType::f16) {
         BSK_WGMMA("f16");
     } else {
