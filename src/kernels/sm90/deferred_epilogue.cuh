@@ -77,7 +77,7 @@ public:
     /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
     /// steps just suffice.
     __device__ void flush_under(int step, int steps) {
-        if (chunk_ >= end_) {  // at most steps: what they do beside wgmma costs time
+        if (chunk_ >= end_) {  // first, as at most steps: whatever is done between wgmma costs time
             return;
         }
         if (!loads_residual()) {

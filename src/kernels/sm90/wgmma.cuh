@@ -77,9 +77,9 @@ __device__ inline void settle(float (&acc)[kCount]) {
     "%100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, " \
     "%115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 
-/// Starts d += a*b, or d = a*b where not `accumulates`; each operand is K-major, or MN-major where kTransposeA or kTransposeB. Warp w of the warpgroup
-/// holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i, column 8*j + 2*(l%4) + h
-/// (section 9.7.15.5.1.1, fragment D of .m64nNk16).
+/// Starts d += a*b, or d = a*b where not `accumulates`; each operand is K-major, or MN-major where kTransposeA or
+/// kTransposeB. Warp w of the warpgroup holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i,
+/// column 8*j + 2*(l%4) + h (section 9.7.15.5.1.1, fragment D of .m64nNk16).
 template <DType kType, int kTransposeA, int kTransposeB>
 __device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b, bool accumulates) {
 #define BSK_WGMMA(type)                                                                       \
