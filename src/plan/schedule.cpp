@@ -41,6 +41,114 @@ private:
     std::vector<FreeAt> heap_;
 };
 
+/// An order of items with the stream that takes each.
+struct Dealt {
+    std::vector<CostedItem> order;
+    std::vector<std::int32_t> stream_of;
+    std::vector<double> busy;  ///< until when, by stream
+};
+
+/// List scheduling.
+Dealt deal_in_turn(std::vector<CostedItem> order, int streams) {
+    const std::size_t tail = tail_items(order, streams);
+    // Stable, so that equal costs keep strip order and with it the locality of B.
+    std::stable_sort(order.end() - static_cast<std::ptrdiff_t>(tail), order.end(),
+                     [](const CostedItem& a, const CostedItem& b) { return a.cost > b.cost; });
+    FreeStreams free_streams(streams);
+    Dealt dealt;
+    dealt.busy.assign(static_cast<std::size_t>(streams), 0.0);
+    dealt.stream_of.reserve(order.size());
+    for (const CostedItem& item : order) {
+        const auto [time, stream] = free_streams.first();
+        dealt.busy[stream] = time + item.cost;
+        free_streams.take_first_until(dealt.busy[stream]);
+        dealt.stream_of.push_back(stream);
+    }
+    dealt.order = std::move(order);
+    return dealt;
+}
+
+/// An item that the busiest stream gives to another for one of its items, or for none.
+struct Exchange {
+    std::size_t given = 0;  ///< place in the busiest stream's list
+    int taker = -1;         ///< -1: there is no exchange
+    std::size_t taken = 0;  ///< place in the taker's list, or its size
+    double longer = 0;      ///< of the two streams, until when the one is busy that ends later
+};
+
+/// The exchange after which the later of its two streams ends first, if that is before the busiest does now.
+///
+/// @param last  the items of each stream that may be exchanged
+Exchange best_exchange(const Dealt& dealt, const std::vector<std::vector<std::size_t>>& last, int busiest) {
+    constexpr double kGain = 1 - 1e-9;  // not for rounding errors
+    Exchange best;
+    best.longer = dealt.busy[busiest] * kGain;
+    for (std::size_t given = 0; given < last[busiest].size(); ++given) {
+        const double gives = dealt.order[last[busiest][given]].cost;
+        for (int taker = 0; taker < static_cast<int>(last.size()); ++taker) {
+            for (std::size_t taken = 0; taken <= last[taker].size(); ++taken) {
+                const double takes = taken < last[taker].size() ? dealt.order[last[taker][taken]].cost : 0.0;
+                const double longer =
+                    std::max(dealt.busy[busiest] - gives + takes, dealt.busy[taker] + gives - takes);
+                if (taker != busiest && longer < best.longer) {
+                    best = {given, taker, taken, longer};
+                }
+            }
+        }
+    }
+    return best;
+}
+
+/// Lets the busiest stream exchange one of its last items as long as that helps.
+void even_out(Dealt& dealt) {
+    constexpr std::size_t kLast = 4;
+    std::vector<std::vector<std::size_t>> last(dealt.busy.size());
+    for (std::size_t i = dealt.order.size(); i-- > 0;) {
+        std::vector<std::size_t>& items = last[dealt.stream_of[i]];
+        if (items.size() < kLast) {
+            items.push_back(i);
+        }
+    }
+    for (std::size_t turn = 0; turn < 8 * dealt.busy.size(); ++turn) {
+        const auto busiest =
+            static_cast<int>(std::max_element(dealt.busy.begin(), dealt.busy.end()) - dealt.busy.begin());
+        const Exchange best = best_exchange(dealt, last, busiest);
+        if (best.taker < 0) {
+            return;
+        }
+        const auto move = [&](int from, std::size_t place, int to) {
+            const std::size_t item = last[from][place];
+            last[from].erase(last[from].begin() + static_cast<std::ptrdiff_t>(place));
+            last[to].push_back(item);
+            dealt.stream_of[item] = to;
+            dealt.busy[from] -= dealt.order[item].cost;
+            dealt.busy[to] += dealt.order[item].cost;
+        };
+        const bool takes = best.taken < last[best.taker].size();
+        move(busiest, best.given, best.taker);
+        if (takes) {
+            move(best.taker, best.taken, busiest);
+        }
+    }
+}
+
+/// The items of each stream in their order.
+Schedule sorted_by_stream(const Dealt& dealt) {
+    Schedule schedule;
+    schedule.offsets.assign(dealt.busy.size() + 1, 0);
+    for (const std::int32_t stream : dealt.stream_of) {
+        ++schedule.offsets[stream + 1];
+    }
+    std::partial_sum(schedule.offsets.begin(), schedule.offsets.end(), schedule.offsets.begin());
+    schedule.items.resize(dealt.order.size());
+    std::vector<std::int32_t> next(schedule.offsets.begin(), schedule.offsets.end() - 1);
+    for (std::size_t i = 0; i < dealt.order.size(); ++i) {
+        schedule.items[next[dealt.stream_of[i]]++] = dealt.order[i].item;
+    }
+    schedule.makespan = *std::max_element(dealt.busy.begin(), dealt.busy.end());
+    return schedule;
+}
+
 }  // namespace
 
 std::vector<CostedItem> strip_order(const std::vector<double>& row_costs, std::int64_t strips) {
@@ -77,32 +185,13 @@ std::size_t tail_items(const std::vector<CostedItem>& order, int streams) {
 }
 
 Schedule deal(std::vector<CostedItem> order, int streams) {
-    const std::size_t tail = tail_items(order, streams);
-    // Stable, so that equal costs keep strip order and with it the locality of B.
-    std::stable_sort(order.end() - static_cast<std::ptrdiff_t>(tail), order.end(),
-                     [](const CostedItem& a, const CostedItem& b) { return a.cost > b.cost; });
+    return sorted_by_stream(deal_in_turn(std::move(order), streams));
+}
 
-    FreeStreams free_streams(streams);
-    Schedule schedule;
-    std::vector<std::int32_t> stream_of(order.size());
-    schedule.offsets.assign(static_cast<std::size_t>(streams) + 1, 0);
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        const auto [time, stream] = free_streams.first();
-        const double end = time + order[i].cost;
-        free_streams.take_first_until(end);
-        schedule.makespan = std::max(schedule.makespan, end);
-        stream_of[i] = stream;
-        ++schedule.offsets[stream + 1];
-    }
-    for (int stream = 0; stream < streams; ++stream) {
-        schedule.offsets[stream + 1] += schedule.offsets[stream];
-    }
-    schedule.items.resize(order.size());
-    std::vector<std::int32_t> next(schedule.offsets.begin(), schedule.offsets.end() - 1);
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        schedule.items[next[stream_of[i]]++] = order[i].item;
-    }
-    return schedule;
+Schedule deal_evenly(std::vector<CostedItem> order, int streams) {
+    Dealt dealt = deal_in_turn(std::move(order), streams);
+    even_out(dealt);
+    return sorted_by_stream(dealt);
 }
 
 Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams) {

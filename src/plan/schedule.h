@@ -59,6 +59,9 @@ struct CostedItem {
 /// first (list scheduling, Graham 1969).
 [[nodiscard]] Schedule deal(std::vector<CostedItem> order, int streams);
 
+/// The same; then the busiest stream exchanges one of its last items with another stream for as long as it ends sooner.
+[[nodiscard]] Schedule deal_evenly(std::vector<CostedItem> order, int streams);
+
 /// strip_order, dealt.
 [[nodiscard]] Schedule make_schedule(const std::vector<double>& row_costs, std::int64_t strips, int streams);
 

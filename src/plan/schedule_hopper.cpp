@@ -157,8 +157,8 @@ GroupWork schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Gr
     for (const int cluster : clusters(plan.problem.n, tile_n)) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
         consider(plan, choice,
-                 make_schedule(seconds_of_tiles(choice), strips_of(plan.problem, choice),
-                               streams_of(choice, device)));
+                 deal_evenly(strip_order(seconds_of_tiles(choice), strips_of(plan.problem, choice)),
+                             streams_of(choice, device)));
     }
     GroupWork total;
     for (const GroupWork& work : works) {

@@ -51,7 +51,7 @@ Schedule split_schedule(const std::vector<TileRow>& rows, const std::vector<Cost
             order.push_back(tiles[i]);
         }
     }
-    Schedule dealt = deal(std::move(order), streams);
+    Schedule dealt = deal_evenly(std::move(order), streams);
     dealt.parts = std::move(split.parts);
     dealt.split_tiles = split.split_tiles;
     return dealt;
@@ -70,7 +70,8 @@ std::vector<double> seconds_of(const std::vector<TileRow>& rows) {
 Schedule make_split_schedule(const std::vector<TileRow>& rows, std::int64_t strips, int streams,
                              double part_seconds, double split_seconds) {
     const std::vector<double> costs = seconds_of(rows);
-    Schedule best = make_schedule(costs, strips, streams);
+    const std::vector<CostedItem> tiles = strip_order(costs, strips);
+    Schedule best = deal_evenly(tiles, streams);
     double total = 0;
     double longest = 0;
     for (const double cost : costs) {
@@ -81,7 +82,6 @@ Schedule make_split_schedule(const std::vector<TileRow>& rows, std::int64_t stri
     if (best.makespan <= kGoodBalance * share) {
         return best;
     }
-    const std::vector<CostedItem> tiles = strip_order(costs, strips);
     for (const int parts : kPartsOfShare) {
         if (longest > share / parts) {
             Schedule split = split_schedule(rows, tiles, share, share / parts, streams, part_seconds);

@@ -22,7 +22,7 @@ struct TileRow {
 
 [[nodiscard]] std::vector<double> seconds_of(const std::vector<TileRow>& rows);
 
-/// As make_schedule; where that ends more than 3 % over perfect balance, tiles are split into parts of about equal
+/// strip_order, dealt evenly; where that ends more than 3 % over perfect balance, tiles are split into parts of about equal
 /// numbers of blocks: those that cost more than a stream's fair share, and the longer ones among the last two for each
 /// stream. Several lengths of parts are tried, and splitting is kept only where the makespan gets shorter.
 ///

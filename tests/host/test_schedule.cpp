@@ -63,6 +63,34 @@ TEST(Schedule, BalancesWithinOneLastItem) {
     EXPECT_LE(schedule.makespan, 1.05 * total / 66);
 }
 
+TEST(Schedule, ExchangesTilesUntilTheLongestStreamCannotEndSooner) {
+    const std::vector<double> costs = random_costs(64);
+    const Schedule listed = make_schedule(costs, 16, 66);
+    const Schedule even = deal_evenly(strip_order(costs, 16), 66);
+    const double mean = 16 * std::accumulate(costs.begin(), costs.end(), 0.0) / 66;
+    EXPECT_LT(even.makespan, listed.makespan);
+    EXPECT_LE(even.makespan, 1.01 * mean);
+    std::set<std::pair<int, int>> seen;
+    double longest = 0;
+    for (int stream = 0; stream < 66; ++stream) {
+        longest = std::max(longest, stream_cost(even, stream, costs));
+        for (int i = even.offsets[stream]; i < even.offsets[stream + 1]; ++i) {
+            seen.emplace(even.items[i].tile_row, even.items[i].strip);
+        }
+    }
+    EXPECT_NEAR(even.makespan, longest, 1e-9 * longest);
+    EXPECT_EQ(seen.size(), 64U * 16U);
+}
+
+TEST(Schedule, ExchangesALongTileForAShorterOne) {
+    std::vector<CostedItem> order;  // in turn 3 + 2 + 2 and 3 + 2
+    for (const double cost : {3.0, 3.0, 2.0, 2.0, 2.0}) {
+        order.push_back({{static_cast<std::int32_t>(order.size()), 0}, cost});
+    }
+    EXPECT_DOUBLE_EQ(deal(order, 2).makespan, 7.0);
+    EXPECT_DOUBLE_EQ(deal_evenly(order, 2).makespan, 6.0);
+}
+
 TEST(Schedule, TakesStripsInOrderBeforeTheTail) {
     const Schedule schedule = make_schedule(std::vector<double>(8, 1.0), 8, 1);
     for (int i = 0; i < 62; ++i) {

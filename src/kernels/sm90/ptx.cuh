@@ -26,6 +26,15 @@ __device__ inline void cluster_sync() {
     asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+/// The two halves of it, but that of all writes before only those of fence_mbarrier_init() are visible after: it waits for no
+/// memory access.
+__device__ inline void cluster_arrive_relaxed() {
+    asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ inline void cluster_wait() {
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
 // ---- Barriers in shared memory (mbarrier, 9.7.13.15) ----------------------------------------------------
 
 __device__ inline void mbarrier_init(std::uint64_t* barrier, int arrivals) {
@@ -202,6 +211,20 @@ __device__ inline void bulk_load_multicast(void* shared, const void* global, std
         "%4;" ::"r"(shared_address(shared)),
         "l"(global), "r"(bytes), "r"(shared_address(barrier)), "h"(cta_mask)
         : "memory");
+}
+
+/// True in one lane of a converged warp (9.7.13.9 elect.sync). ptxas then knows that what follows runs in one lane, and issues
+/// its TMA instructions without a loop over lanes.
+__device__ inline bool elect_one() {
+    std::uint32_t elected = 0;
+    asm volatile(
+        "{\n"
+        ".reg .pred elected;\n"
+        "elect.sync _|elected, 0xFFFFFFFF;\n"
+        "selp.u32 %0, 1, 0, elected;\n"
+        "}"
+        : "=r"(elected));
+    return elected != 0;
 }
 
 /// tma_load of a map with a third dimension, z.

@@ -28,6 +28,16 @@ struct PipelineState {
     }
 };
 
+/// What a producer ends with: waits until all is read that was loaded before `state`. No CTA of the cluster reaches for this
+/// one's shared memory then.
+template <int kStages>
+__device__ inline void wait_until_read(std::uint64_t (&empty)[kStages], PipelineState<kStages> state) {
+    for (int i = 0; i < kStages; ++i) {
+        ptx::mbarrier_wait(&empty[state.stage], state.phase ^ 1);
+        state.advance();
+    }
+}
+
 /// Tells the producers of all CTAs of the cluster that a warpgroup has read the stage of this `empty` barrier. wgmma keeps
 /// its four warps together.
 __device__ inline void release_stage(std::uint64_t* empty, int cluster) {
