@@ -68,29 +68,35 @@ Dealt deal_in_turn(std::vector<CostedItem> order, int streams) {
     return dealt;
 }
 
+/// An item that streams may exchange.
+struct LastItem {
+    std::size_t place = 0;  ///< in the order
+    double cost = 0;
+};
+
 /// An item that the busiest stream gives to another for one of its items, or for none.
 struct Exchange {
-    std::size_t given = 0;  ///< place in the busiest stream's list
+    std::size_t given = 0;  ///< of the busiest stream's last items
     int taker = -1;         ///< -1: there is no exchange
-    std::size_t taken = 0;  ///< place in the taker's list, or its size
-    double longer = 0;      ///< of the two streams, until when the one is busy that ends later
+    std::size_t taken = 0;  ///< of the taker's last items, or how many they are
+    double longer = 0;      ///< until when the one of the two streams is busy that ends later
 };
 
 /// The exchange after which the later of its two streams ends first, if that is before the busiest does now.
-///
-/// @param last  the items of each stream that may be exchanged
-Exchange best_exchange(const Dealt& dealt, const std::vector<std::vector<std::size_t>>& last, int busiest) {
+Exchange best_exchange(const std::vector<double>& busy, const std::vector<std::vector<LastItem>>& last,
+                       int busiest) {
     constexpr double kGain = 1 - 1e-9;  // not for rounding errors
     Exchange best;
-    best.longer = dealt.busy[busiest] * kGain;
+    best.longer = busy[busiest] * kGain;
     for (std::size_t given = 0; given < last[busiest].size(); ++given) {
-        const double gives = dealt.order[last[busiest][given]].cost;
+        const double left = busy[busiest] - last[busiest][given].cost;
         for (int taker = 0; taker < static_cast<int>(last.size()); ++taker) {
-            for (std::size_t taken = 0; taken <= last[taker].size(); ++taken) {
-                const double takes = taken < last[taker].size() ? dealt.order[last[taker][taken]].cost : 0.0;
-                const double longer =
-                    std::max(dealt.busy[busiest] - gives + takes, dealt.busy[taker] + gives - takes);
-                if (taker != busiest && longer < best.longer) {
+            const double taken_on = busy[taker] + last[busiest][given].cost;
+            const std::size_t items = busy[taker] < best.longer ? last[taker].size() + 1 : 0;
+            for (std::size_t taken = 0; taken < items; ++taken) {
+                const double takes = taken + 1 < items ? last[taker][taken].cost : 0.0;
+                const double longer = std::max(left + takes, taken_on - takes);
+                if (longer < best.longer) {
                     best = {given, taker, taken, longer};
                 }
             }
@@ -102,27 +108,27 @@ Exchange best_exchange(const Dealt& dealt, const std::vector<std::vector<std::si
 /// Lets the busiest stream exchange one of its last items as long as that helps.
 void even_out(Dealt& dealt) {
     constexpr std::size_t kLast = 4;
-    std::vector<std::vector<std::size_t>> last(dealt.busy.size());
+    std::vector<std::vector<LastItem>> last(dealt.busy.size());
     for (std::size_t i = dealt.order.size(); i-- > 0;) {
-        std::vector<std::size_t>& items = last[dealt.stream_of[i]];
+        std::vector<LastItem>& items = last[dealt.stream_of[i]];
         if (items.size() < kLast) {
-            items.push_back(i);
+            items.push_back({i, dealt.order[i].cost});
         }
     }
     for (std::size_t turn = 0; turn < 8 * dealt.busy.size(); ++turn) {
         const auto busiest =
             static_cast<int>(std::max_element(dealt.busy.begin(), dealt.busy.end()) - dealt.busy.begin());
-        const Exchange best = best_exchange(dealt, last, busiest);
+        const Exchange best = best_exchange(dealt.busy, last, busiest);
         if (best.taker < 0) {
             return;
         }
-        const auto move = [&](int from, std::size_t place, int to) {
-            const std::size_t item = last[from][place];
-            last[from].erase(last[from].begin() + static_cast<std::ptrdiff_t>(place));
+        const auto move = [&](int from, std::size_t index, int to) {
+            const LastItem item = last[from][index];
+            last[from].erase(last[from].begin() + static_cast<std::ptrdiff_t>(index));
             last[to].push_back(item);
-            dealt.stream_of[item] = to;
-            dealt.busy[from] -= dealt.order[item].cost;
-            dealt.busy[to] += dealt.order[item].cost;
+            dealt.stream_of[item.place] = to;
+            dealt.busy[from] -= item.cost;
+            dealt.busy[to] += item.cost;
         };
         const bool takes = best.taken < last[best.taker].size();
         move(busiest, best.given, best.taker);

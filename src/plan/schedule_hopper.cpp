@@ -156,9 +156,13 @@ GroupWork schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Gr
     };
     for (const int cluster : clusters(plan.problem.n, tile_n)) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
-        consider(plan, choice,
-                 deal_evenly(strip_order(seconds_of_tiles(choice), strips_of(plan.problem, choice)),
-                             streams_of(choice, device)));
+        const std::vector<CostedItem> order =
+            strip_order(seconds_of_tiles(choice), strips_of(plan.problem, choice));
+        const int streams = streams_of(choice, device);
+        // replan() makes the order of spmm_sm90_small's next pattern, in turn.
+        consider(
+            plan, choice,
+            choice.kernel == KernelId::spmm_sm90_pairs ? deal_evenly(order, streams) : deal(order, streams));
     }
     GroupWork total;
     for (const GroupWork& work : works) {

@@ -10,20 +10,16 @@
 
 #include "base/cuda.h"
 #include "kernels/sm90/ptx.cuh"
-#include "kernels/sm90/warpgroup.cuh"
 
 namespace bsk {
 
-/// The thread that prepares a CTA: of the producers' warpgroup, in a warp that produces nothing.
-constexpr int kFirstThread = kWarpgroupThreads - 32;
-
 /// Prefetches the tensor maps and initialises the barriers; the kernels' headers say who arrives at them. All threads of
-/// the cluster call it; after a ptx::cluster_wait() any CTA may arrive at another's barriers.
+/// the cluster call it; after it any CTA may arrive at another's barriers.
 template <int kStages, class SharedStorage>
-__device__ inline void prepare_cluster(SharedStorage& shared, const CUtensorMap& a_map,
-                                       const CUtensorMap& b_map, const CUtensorMap& c_map, int full_arrivals,
-                                       int empty_arrivals) {
-    if (threadIdx.x == kFirstThread) {
+__device__ inline void start_cluster(SharedStorage& shared, const CUtensorMap& a_map,
+                                     const CUtensorMap& b_map, const CUtensorMap& c_map, int full_arrivals,
+                                     int empty_arrivals) {
+    if (threadIdx.x == 0) {
         ptx::prefetch_tensor_map(&a_map);
         ptx::prefetch_tensor_map(&b_map);
         ptx::prefetch_tensor_map(&c_map);
@@ -36,17 +32,7 @@ __device__ inline void prepare_cluster(SharedStorage& shared, const CUtensorMap&
         }
         ptx::fence_mbarrier_init();
     }
-    __syncwarp();
-    ptx::cluster_arrive_relaxed();
-}
-
-/// prepare_cluster, waited for.
-template <int kStages, class SharedStorage>
-__device__ inline void start_cluster(SharedStorage& shared, const CUtensorMap& a_map,
-                                     const CUtensorMap& b_map, const CUtensorMap& c_map, int full_arrivals,
-                                     int empty_arrivals) {
-    prepare_cluster<kStages>(shared, a_map, b_map, c_map, full_arrivals, empty_arrivals);
-    ptx::cluster_wait();
+    ptx::cluster_sync();
 }
 
 /// Loads `kernel` on the current device and lets its CTAs have a SharedStorage each.

@@ -36,22 +36,31 @@ struct PairTile {
     [[nodiscard]] __device__ int direction() const { return walks_backwards(strip) ? -1 : 1; }
 };
 
-/// Reads the work items of a stream in order for a producer: a tile, its first step and the pair of the tile behind, as these
-/// take loads one after the other. A step is as in RowPairs.
+/// Reads the work items of a stream in order for a producer: the next tile and its first step are there when it is taken,
+/// and the pair of the one behind, as these take loads one after the other. A step is as in RowPairs.
 class PairReader {
 public:
     __device__ PairReader(const SpmmSm90PairsParams& p, int begin, int end, int /*row*/ = 0)
-        : p_(p), item_(begin), last_(end - 1), work_(p.work[min(begin, last_)]) {
+        : p_(p), item_(begin), last_(end - 1), work_(p.work[begin]) {
         ask();
-        advance();
+        look_ahead();
     }
 
-    [[nodiscard]] __device__ const PairTile& tile() const { return tile_; }
-    [[nodiscard]] __device__ int first_step() const { return step_; }
+    /// The next tile; the last one again behind the end. `step`: its first, if it has any.
+    __device__ PairTile take(int& step) {
+        const PairTile tile = tile_;
+        step = step_;
+        look_ahead();
+        return tile;
+    }
+
     [[nodiscard]] __device__ int step(int at) const { return __ldg(p_.steps + at); }
 
-    /// Goes on to the next tile, when the loads of this one are under way; to the last one again behind the end.
-    __device__ void advance() {
+    /// The tile that take() gives next.
+    [[nodiscard]] __device__ const PairTile& next() const { return tile_; }
+
+private:
+    __device__ void look_ahead() {
         const auto start = [this](int first, int count) {
             return walks_backwards(strip_) ? first + count - 1 : first;
         };
@@ -59,11 +68,10 @@ public:
                  {start(first_.z, second_.x), start(first_.w, second_.y)},
                  start(second_.z, second_.w),
                  second_.w};
-        step_ = tile_.steps > 0 ? step(tile_.step) : 0;
+        step_ = tile_.steps > 0 ? __ldg(p_.steps + tile_.step) : 0;
         ask();
     }
 
-private:
     /// Asks for the pair of the item that was asked for before, and for the next item.
     __device__ void ask() {
         const auto* halves = reinterpret_cast<const int4*>(p_.pairs + work_.tile_row);
@@ -90,20 +98,24 @@ class SourceReader {
 public:
     __device__ SourceReader(const SpmmSm90PairsParams& p, int begin, int end, int row)
         : sources_(p.sources + row), reader_(p, begin, end) {
-        read_first();
+        look_ahead();
     }
 
-    [[nodiscard]] __device__ const PairTile& tile() const { return reader_.tile(); }
-    [[nodiscard]] __device__ int first_step() const { return source_; }
+    __device__ PairTile take(int& source) {
+        source = source_;
+        int step = 0;
+        const PairTile tile = reader_.take(step);
+        look_ahead();
+        return tile;
+    }
+
     [[nodiscard]] __device__ int step(int at) const { return __ldg(sources_ + 2 * at); }
 
-    __device__ void advance() {
-        reader_.advance();
-        read_first();
-    }
-
 private:
-    __device__ void read_first() { source_ = tile().steps > 0 ? step(tile().step) : 0; }
+    __device__ void look_ahead() {
+        const PairTile& tile = reader_.next();
+        source_ = tile.steps > 0 ? step(tile.step) : 0;
+    }
 
     const std::int32_t* sources_;
     PairReader reader_;
@@ -122,7 +134,7 @@ struct RowTile {
 class RowReader {
 public:
     __device__ RowReader(const SpmmSm90PairsParams& p, int begin, int end, int row)
-        : p_(p), row_(row), item_(begin), last_(end - 1), work_(p.work[min(begin, last_)]) {
+        : p_(p), row_(row), item_(begin), last_(end - 1), work_(p.work[begin]) {
         ask();
     }
 

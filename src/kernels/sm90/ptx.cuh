@@ -26,15 +26,6 @@ __device__ inline void cluster_sync() {
     asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-/// The two halves of it, but that of all writes before only those of fence_mbarrier_init() are visible after: it waits for no
-/// memory access.
-__device__ inline void cluster_arrive_relaxed() {
-    asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
-}
-__device__ inline void cluster_wait() {
-    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-
 // ---- Barriers in shared memory (mbarrier, 9.7.13.15) ----------------------------------------------------
 
 __device__ inline void mbarrier_init(std::uint64_t* barrier, int arrivals) {

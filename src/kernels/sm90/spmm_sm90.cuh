@@ -66,26 +66,29 @@ struct SpmmSm90 {
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
     };
 
-    // ---- Producer: one thread of the warpgroup that calls it ---------------------------------------------
+    // ---- Producer: one thread ---------------------------------------------------------------------------
 
     __device__ static void produce(SharedStorage& shared, const CUtensorMap& a_map, const CUtensorMap& b_map,
                                    const SpmmSm90Params& p, int begin, int end, int rank) {
-        BlockReader<kTransposeA, kSplits> reader(p, begin, end);  // while the cluster starts
-        ptx::cluster_wait();
-        if (same_in_warp(threadIdx.x / 32) != 0 || !ptx::elect_one()) {
-            return;
-        }
         State state;
+        WorkReader<1, kSplits> reader(p, begin, end);
         for (int item = begin; item < end; ++item) {
-            const Work work = reader.work();
+            const Work work = reader.take();
+            const int blocks = work.block_end - work.block_begin;
             const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             const int row_in_block = place.row & (p.block_m - 1);
-            const int step = walks_backwards(work) ? -1 : 1;
-            int block = first_block(work);
-            int block_col = reader.first_col();
-            int source = reader.first_source();
+            // Every second strip backwards: what the strip before read last is still in L2.
+            const bool backwards = work.strip % 2 != 0;
+            const int step = backwards ? -1 : 1;
+            int block = backwards ? work.block_end - 1 : work.block_begin;
+            int next_col = blocks > 0 ? __ldg(p.col_indices + block) : 0;
+            int next_source = blocks > 0 ? source_of(p, block) : 0;
 #pragma unroll 1
-            for (int left = work.block_end - work.block_begin; left > 0; --left) {
+            for (int left = blocks; left > 0; --left, block += step) {
+                const int block_col = next_col;
+                const int source = next_source;
+                next_col = left > 1 ? __ldg(p.col_indices + block + step) : 0;
+                next_source = left > 1 ? source_of(p, block + step) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -96,15 +99,14 @@ struct SpmmSm90 {
                            place.batch);
                     state.advance();
                 }
-                block += step;
-                if (left > 1) {
-                    block_col = reader.col(block);
-                    source = reader.source(block);
-                }
             }
-            reader.advance();
         }
         wait_until_read(shared.empty, state);
+    }
+
+    /// Where the block lies in the values.
+    __device__ static int source_of(const SpmmSm90Params& p, int block) {
+        return kTransposeA ? __ldg(p.sources + block) : block;
     }
 
     /// Rows row .. row+tile_m-1, columns k .. k+63 of a block of A. In a cluster of 2 this CTA loads half of it for both: rows,
@@ -227,16 +229,21 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    prepare_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
 
     const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
-        Kernel::produce(shared, a_map, b_map, p, begin, end, rank);
+        if (begin < end && same_in_warp(threadIdx.x / 32) == 0) {
+            if (ptx::elect_one()) {  // in a condition of its own: ptxas does not see through a longer one
+                Kernel::produce(shared, a_map, b_map, p, begin, end, rank);
+            }
+        }
     } else {
         ptx::take_registers<kConsumerRegisters>();
-        ptx::cluster_wait();
-        Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        if (begin < end) {
+            Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        }
     }
 }
 

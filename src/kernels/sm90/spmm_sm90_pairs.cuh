@@ -71,27 +71,26 @@ struct SpmmSm90Pairs {
         int rows[kStages];
     };
 
-    // ---- Producers: one thread each of the warp that calls them ------------------------------------------
+    // ---- Producers: one thread each ---------------------------------------------------------------------
 
     /// Stored blocks of one row of the pair. In a cluster of 2 this CTA loads half the lines of each for both.
     __device__ static void produce_a(SharedStorage& shared, const CUtensorMap& a_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank, int row) {
-        BlockReader reader(p, begin, end, row);  // while the cluster starts
-        ptx::cluster_wait();
-        if (!ptx::elect_one()) {
-            return;
-        }
         State state;
+        BlockReader reader(p, begin, end, row);
         const int share = rank * (kPairBlockRows / 2);
         for (int item = begin; item < end; ++item) {
-            const PairTile tile = reader.tile();
+            int next = 0;
+            const PairTile tile = reader.take(next);
             const int direction = tile.direction();
             int block = row == 0 ? tile.block[0] : tile.block[1];
             int at = tile.step;
-            int step = reader.first_step();
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
+                const int step = next;
                 const bool stored = kTransposeA ? step >= 0 : (step >> row & 1) != 0;
+                at += direction;
+                next = left > 1 ? reader.step(at) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -112,33 +111,28 @@ struct SpmmSm90Pairs {
                     state.advance();
                 }
                 block += stored ? direction : 0;
-                at += direction;
-                step = left > 1 ? reader.step(at) : 0;
             }
-            reader.advance();
         }
     }
 
     /// Pieces of B, and which rows of the pair store a block.
     __device__ static void produce_b(SharedStorage& shared, const CUtensorMap& b_map,
                                      const SpmmSm90PairsParams& p, int begin, int end, int rank) {
-        PairReader reader(p, begin, end);
-        ptx::cluster_wait();
-        if (!ptx::elect_one()) {
-            return;
-        }
         State state;
+        PairReader reader(p, begin, end);
         for (int item = begin; item < end; ++item) {
-            const PairTile tile = reader.tile();
+            int next = 0;
+            const PairTile tile = reader.take(next);
             const int direction = tile.direction();
             const int batch = tile.strip / p.strips;
             const int col = first_column(p, tile.strip, batch, rank);
             int at = tile.step;
-            int step = reader.first_step();
 #pragma unroll 1
             for (int left = tile.steps; left > 0; --left) {
-                const int first = (step >> 2) * p.block_k;
-                const int rows = step & 3;
+                const int first = (next >> 2) * p.block_k;
+                const int rows = next & 3;
+                at += direction;
+                next = left > 1 ? __ldg(p.steps + at) : 0;
 #pragma unroll 1
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
@@ -148,10 +142,7 @@ struct SpmmSm90Pairs {
                     load_b(shared.b[state.stage], b_map, full, first + k, col, batch, p.one_box_b);
                     state.advance();
                 }
-                at += direction;
-                step = left > 1 ? reader.step(at) : 0;
             }
-            reader.advance();
         }
         wait_until_read(shared.empty, state);
     }
@@ -302,24 +293,25 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    prepare_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
-                                     kConsumers * Kernel::kWarps * p.cluster);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 3,
+                                   kConsumers * Kernel::kWarps * p.cluster);
 
     const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {
         ptx::give_registers<kProducerRegisters>();
         const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
-        if (warp < 2) {
-            Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
-        } else if (warp == 2) {
-            Kernel::produce_b(shared, b_map, p, begin, end, rank);
-        } else {
-            ptx::cluster_wait();
+        if (ptx::elect_one() && begin < end) {
+            if (warp < 2) {
+                Kernel::produce_a(shared, a_map, p, begin, end, rank, warp);
+            } else if (warp == 2) {
+                Kernel::produce_b(shared, b_map, p, begin, end, rank);
+            }
         }
     } else {
         ptx::take_registers<kConsumerRegisters>();
-        ptx::cluster_wait();
-        Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        if (begin < end) {
+            Kernel::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        }
     }
 }
 

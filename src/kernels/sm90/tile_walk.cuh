@@ -33,13 +33,6 @@ struct Work {
     int block_end;
 };
 
-__device__ inline bool walks_backwards(const Work& work) {
-    return work.strip % 2 != 0;
-}
-__device__ inline int first_block(const Work& work) {
-    return walks_backwards(work) ? work.block_end - 1 : work.block_begin;
-}
-
 /// Reads the work items of a stream in order, each long before it is taken: its block range depends on the item, and
 /// waiting for the two loads one after the other would take as long as several steps.
 ///
@@ -87,42 +80,6 @@ private:
     int last_;
     Work ready_[kAhead];
     WorkItem coming_[kAhead];
-};
-
-/// The same for the producer, with the column and source of the block to begin with. Every second strip is walked backwards: what
-/// the strip before read last is still in L2.
-template <bool kTransposeA, bool kSplits>
-class BlockReader {
-public:
-    __device__ BlockReader(const SpmmSm90Params& p, int begin, int end) : p_(p), reader_(p, begin, end) {
-        advance();
-    }
-
-    [[nodiscard]] __device__ const Work& work() const { return work_; }
-    [[nodiscard]] __device__ int first_col() const { return col_; }
-    [[nodiscard]] __device__ int first_source() const { return source_; }
-
-    /// Goes on to the next item, when the loads of this one are under way.
-    __device__ void advance() {
-        work_ = reader_.take();
-        const bool any = work_.block_begin < work_.block_end;
-        col_ = any ? col(first_block(work_)) : 0;
-        source_ = any ? source(first_block(work_)) : 0;
-    }
-
-    [[nodiscard]] __device__ int col(int block) const { return __ldg(p_.col_indices + block); }
-
-    /// Where the block lies in the values.
-    [[nodiscard]] __device__ int source(int block) const {
-        return kTransposeA ? __ldg(p_.sources + block) : block;
-    }
-
-private:
-    const SpmmSm90Params& p_;
-    WorkReader<1, kSplits> reader_;
-    Work work_;
-    int col_;
-    int source_;
 };
 
 /// Where a tile lies in C.
