@@ -1,7 +1,11 @@
 // Activations of a fused epilogue on the device, in fp32.
 //
+// Each but ReLU is x * sigmoid(y): y = x for SiLU, y = 2*sqrt(2/pi) * (x + 0.044715 x^3) for GELU's tanh form, and
+// y = log(Phi(x) / (1 - Phi(x))), Phi the normal distribution function, for its erf form; nothing cancels where x is
+// negative.
+//
 // Where C has 16 bits, errors stay below 7e-5 of the result (half a unit of fp16's last place is 2.4e-4 or
-// more), but for GELU's erf form left of -5, where they stay below 2e-8. Where C is fp32, results are right
+// more), but for GELU's erf form left of -4, where they stay below 7e-9. Where C is fp32, results are right
 // to a few units of the last place. NaN gives NaN.
 #pragma once
 
@@ -16,74 +20,103 @@ __device__ inline float relu(float x) {
     return y;
 }
 
-/// e^x, as precisely as elements of kTypeC need.
-template <DType kTypeC>
-__device__ inline float exponential(float x) {
-    if constexpr (kTypeC == DType::f32) {
-        return expf(x);
-    } else {
-        constexpr float kLog2E = 1.44269504F;
-        float y;
-        asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * kLog2E));
-        return y;
-    }
+__device__ inline float reciprocal(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 
-/// x / (1 + e^-y)
-template <DType kTypeC>
-__device__ inline float times_sigmoid(float x, float y) {
-    float sigmoid;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(sigmoid) : "f"(1.0F + exponential<kTypeC>(-y)));
-    return x * sigmoid;
+__device__ inline float power_of_2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 
-/// x/2 * (1 + tanh(u)) with u = sqrt(2/pi) * (x + 0.044715 x^3), which is x / (1 + e^-2u): no cancellation
-/// where x is negative.
-template <DType kTypeC>
-__device__ inline float gelu_tanh(float x) {
+/// 2^x to 3e-6 by multiplications, x held between -126 and 127.
+__device__ inline float power_of_2_by_polynomial(float x) {
+    constexpr float kRounder =
+        12582912.0F;  // 1.5 * 2^23: the last bits of a sum with it are those of an integer
+    x = fmaxf(fminf(x, 127.0F), -126.0F);
+    const float shifted = x + kRounder;
+    const float rest = x - (shifted - kRounder);
+    float power = 0.00956052F;
+    power = power * rest + 0.0559171222F;
+    power = power * rest + 0.240249813F;
+    power = power * rest + 0.693121970F;
+    power = power * rest + 0.999999166F;
+    return __int_as_float(__float_as_int(power) + (__float_as_int(shifted) << 23));
+}
+
+/// The y of GELU's tanh form, times `scale`.
+__device__ inline float gelu_tanh_logit(float x, float scale) {
     constexpr float kLinear = 1.5957691216F;  // 2*sqrt(2/pi)
     constexpr float kCubic = 0.0713548163F;   // 0.044715 times as much
-    return times_sigmoid<kTypeC>(x, x * (kCubic * (x * x) + kLinear));
+    return x * (kCubic * scale * (x * x) + kLinear * scale);
 }
 
-/// x * Phi(x), Phi the normal distribution function: x/2 * (1 + erf(x / sqrt(2))) without its cancellation.
-template <DType kTypeC>
-__device__ inline float gelu_erf(float x) {
-    if constexpr (kTypeC == DType::f32) {
-        return x * normcdff(x);
-    } else {
-        // Phi(-z) * e^(z^2/2) for 0 <= z <= 5: a minimax polynomial.
-        const float z = fminf(fabsf(x), 5.0F);
-        float tail = -1.29265269e-6F;
-        tail = tail * z + 3.58938232e-5F;
-        tail = tail * z - 4.39020805e-4F;
-        tail = tail * z + 3.13911121e-3F;
-        tail = tail * z - 1.47691676e-2F;
-        tail = tail * z + 4.92365584e-2F;
-        tail = tail * z - 1.23662926e-1F;
-        tail = tail * z + 2.46443227e-1F;
-        tail = tail * z - 3.98381352e-1F;
-        tail = tail * z + 4.99984264e-1F;
-        tail *= exponential<kTypeC>(-0.5F * x * x);
-        return x * (x < 0.0F ? tail : 1.0F - tail);
+/// The y of GELU's erf form in units of log(2): a minimax polynomial down to -6, where x * sigmoid(y)
+/// is 0 for 16-bit results; it keeps growing beyond.
+__device__ inline float gelu_erf_logit(float x) {
+    const float square = x * x;
+    float y = 2.53307782e-09F;
+    y = y * square - 2.26367847e-07F;
+    y = y * square + 7.91697255e-06F;
+    y = y * square - 0.000122222501F;
+    y = y * square - 0.000283863846F;
+    y = y * square + 0.105249831F;
+    y = y * square + 2.30193855F;
+    return x * y;
+}
+
+/// x * sigmoid(y)
+__device__ inline float times_sigmoid(float x, float y) {
+    return x * reciprocal(1.0F + expf(-y));
+}
+
+/// x[i] *= sigmoid(log(2) * y(x[i])) for 16-bit results. A special function takes as long as eight multiplications, so that
+/// half of the powers are polynomials where y is short.
+template <bool kIsShort, int kCount, class Logit>
+__device__ inline void times_fast_sigmoids(float (&x)[kCount], Logit y) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+        const float exponent = -y(x[i]);
+        const bool by_polynomial = kIsShort && i % 2 != 0;
+        x[i] *=
+            reciprocal(1.0F + (by_polynomial ? power_of_2_by_polynomial(exponent) : power_of_2(exponent)));
     }
 }
 
 /// x[i] = activation(x[i]), as precisely as elements of kTypeC can hold.
 template <DType kTypeC, int kCount>
 __device__ inline void activate(Activation activation, float (&x)[kCount]) {
+    constexpr float kLog2E = 1.44269504F;
     const auto each = [&](auto function) {
 #pragma unroll
         for (float& element : x) {
             element = function(element);
         }
     };
-    switch (activation) {
-        case Activation::none: break;
-        case Activation::relu: each(relu); break;
-        case Activation::gelu_tanh: each(gelu_tanh<kTypeC>); break;
-        case Activation::gelu_erf: each(gelu_erf<kTypeC>); break;
-        case Activation::silu: each([](float v) { return times_sigmoid<kTypeC>(v, v); }); break;
+    if (activation == Activation::none) {
+        return;
+    }
+    if (activation == Activation::relu) {
+        each(relu);
+    } else if constexpr (kTypeC == DType::f32) {
+        switch (activation) {
+            case Activation::gelu_tanh:
+                each([](float v) { return times_sigmoid(v, gelu_tanh_logit(v, 1.0F)); });
+                break;
+            case Activation::gelu_erf: each([](float v) { return v * normcdff(v); }); break;
+            default: each([](float v) { return times_sigmoid(v, v); });  // silu
+        }
+    } else {
+        switch (activation) {
+            case Activation::gelu_tanh:
+                times_fast_sigmoids<true>(x, [](float v) { return gelu_tanh_logit(v, kLog2E); });
+                break;
+            case Activation::gelu_erf: times_fast_sigmoids<false>(x, gelu_erf_logit); break;
+            default: times_fast_sigmoids<true>(x, [](float v) { return kLog2E * v; });  // silu
+        }
     }
 }
 

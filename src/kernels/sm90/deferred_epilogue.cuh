@@ -21,24 +21,48 @@ class DeferredEpilogue : public WarpgroupEpilogue<kTypeC, kLayoutC, 2> {
 
 public:
     using Base::Base;
-    using Base::load_row_bias;
+    /// Chunks, and the biases of a tile's columns in fp32.
+    static constexpr int kStagingBytes = Base::kStagingBytes + kWidth * 4;
 
-    /// Rounds alpha*acc plus the biases (load_row_bias) to C's type and keeps it, after the activation where no residual is
+    /// Fetches the biases of the tile at {row, col}: those of its rows to registers, those of its columns to shared memory.
+    /// Called before hold(), where the tile's last wgmma hide how long it takes.
+    __device__ void load_bias(int row, int col) {
+        load_row_bias(row);
+        if (p_.column_bias == nullptr) {
+            return;
+        }
+        const int thread = static_cast<int>(threadIdx.x) % kWarpgroupThreads;
+        float bias[kWidth / kWarpgroupThreads];
+#pragma unroll
+        for (int i = 0; i < kWidth / kWarpgroupThreads; ++i) {
+            bias[i] = column_bias(col + i * kWarpgroupThreads + thread);
+        }
+        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // hold() has read those before
+#pragma unroll
+        for (int i = 0; i < kWidth / kWarpgroupThreads; ++i) {
+            column_biases()[i * kWarpgroupThreads + thread] = bias[i];
+        }
+        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);
+    }
+
+    /// Rounds alpha*acc plus the biases (load_bias) to C's type and keeps it, after the activation where no residual is
     /// added.
     __device__ void hold(float (&acc)[kWidth / 2], int row, int col, int batch) {
         at_ = make_int2(row, col);
         batch_ = batch;
         chunk_ = 0;
-#pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
-            scale(acc, chunk);
-        }
-        if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
+        end_ = min((p_.columns - col + kChunkN - 1) / kChunkN, kChunks);
+        if (!p_.is_plain) [[unlikely]] {
             if (p_.column_bias != nullptr) {
-                add_column_bias(acc, place());
+                scale_with_column_bias(acc);
+            } else if (p_.alpha != 1.0F || p_.row_bias != nullptr) {
+#pragma unroll
+                for (int chunk = 0; chunk < kChunks; ++chunk) {
+                    scale(acc, chunk);
+                }
             }
             if (loads_residual()) {
-                load_first(place(), batch, chunks());
+                load_first(place(), batch, end_);
             } else {
                 activate<kTypeC>(p_.activation, acc);
             }
@@ -53,18 +77,18 @@ public:
     /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
     /// steps just suffice.
     __device__ void flush_under(int step, int steps) {
+        if (chunk_ >= end_) {  // first, as at most steps: whatever is done between wgmma costs time
+            return;
+        }
         if (!loads_residual()) {
-            if (step == 0 && chunk_ < kChunks) {
-                flush_plain();
-            }
+            flush_plain();
             return;
         }
         if (step < min(kResidualSteps, steps - 1)) {
             return;
         }
-        int left = chunks() - chunk_;
 #pragma unroll 1
-        for (int count = max(1, left - (steps - step) + 1); count > 0 && left > 0; --count, --left) {
+        for (int count = max(1, end_ - chunk_ - (steps - step) + 1); count > 0 && chunk_ < end_; --count) {
             flush_chunk();
         }
     }
@@ -75,26 +99,42 @@ public:
     }
 
 private:
-    using Base::add_column_bias;
+    using Base::barrier_id_;
     using Base::buffer;
     using Base::close_chunk;
+    using Base::column_bias;
     using Base::finish;
     using Base::kChunkN;
     using Base::kChunks;
     using Base::load_first;
+    using Base::load_row_bias;
     using Base::loads_residual;
     using Base::open_chunk;
     using Base::p_;
     using Base::scale;
+    using Base::staging_;
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
-    /// Chunks of the tile that lie in C.
-    __device__ int chunks() const {
-        return min((p_.columns - at_.y + kChunkN - 1) / kChunkN, kChunks);
-    }
     __device__ auto place() const {
         return [at = at_](int offset) { return make_int2(at.x, at.y + offset); };
+    }
+
+    __device__ float* column_biases() const {
+        return reinterpret_cast<float*>(staging_ + Base::kStagingBytes);
+    }
+
+    __device__ void scale_with_column_bias(float (&acc)[kWidth / 2]) const {
+        const float* own = column_biases() + threadIdx.x % 4 * 2;
+#pragma unroll
+        for (int group = 0; group < kWidth / 8; ++group) {
+            const float2 bias = *reinterpret_cast<const float2*>(own + group * 8);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                float& x = acc[4 * group + i];
+                x = p_.alpha * x + (i % 2 == 0 ? bias.x : bias.y);
+            }
+        }
     }
 
     __device__ void flush_plain() {
@@ -113,14 +153,19 @@ private:
             }
             close_chunk(at, batch_);
         }
-        chunk_ = kChunks;
+        chunk_ = end_;
     }
 
     /// The next chunk, with its residual.
     __device__ void flush_chunk() {
-        open_chunk(place(), batch_, chunk_, chunks());
+        open_chunk(place(), batch_, chunk_, end_);
+        const bool adds_only = p_.activation == Activation::none && is_exact<kTypeC>(p_.beta);
 #pragma unroll
         for (int group = 0; group < kChunkN / 8; group += 2) {
+            if (adds_only) {
+                ChunkC::add_pairs(buffer(), group, pack<kTypeC>(p_.beta, p_.beta), held_ + 2 * group);
+                continue;
+            }
             float x[8];
 #pragma unroll
             for (int q = 0; q < 4; ++q) {
@@ -139,7 +184,8 @@ private:
         held_[kWidth / 4];  ///< pairs of columns in the order of the accumulators, from chunk chunk_ on
     int2 at_ = {};          ///< where the tile lies in C
     int batch_ = 0;
-    int chunk_ = kChunks;  ///< the next to be stored
+    int chunk_ = 0;  ///< the next to be stored
+    int end_ = 0;    ///< chunks of the tile that lie in C
 };
 
 }  // namespace bsk

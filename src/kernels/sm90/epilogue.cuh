@@ -32,6 +32,7 @@ struct EpilogueParams {
     float beta;
     Activation activation;
     bool evict_c_first;  ///< SpmmLaunch::keeps_b_in_l2
+    bool is_plain;       ///< C = acc
 };
 
 /// @tparam kWidth  columns of the accumulators
@@ -42,6 +43,7 @@ public:
     static constexpr int kChunkN = ChunkC::kColumns;
     static constexpr int kChunks = kWidth / kChunkN;
     static constexpr int kBuffers = kBufferCount;
+    static constexpr int kStagingBytes = kBuffers * kChunkBytes;
 
     /// @param transposed  the kernel accumulates the transpose of C, kLayoutC is the transpose's
     static EpilogueParams make_params(const SpmmLaunch& launch, bool transposed) {
@@ -63,14 +65,16 @@ public:
         p.beta = launch.beta;
         p.activation = launch.activation;
         p.evict_c_first = launch.keeps_b_in_l2;
+        p.is_plain = launch.alpha == 1.0F && launch.beta == 0.0F && launch.bias == nullptr &&
+                     launch.activation == Activation::none;
         return p;
     }
 
-    /// `staging`: kBuffers chunks of this warpgroup; `loaded`: a barrier for each, one arrival; `barrier_id`: its
+    /// `staging`: kStagingBytes of this warpgroup; `loaded`: a barrier for each, one arrival; `barrier_id`: its
     /// own.
     __device__ WarpgroupEpilogue(const EpilogueParams& params, std::uint8_t* staging, std::uint64_t* loaded,
                                  int barrier_id)
-        : p_(params), staging_(staging), loaded_(loaded), barrier_id_(barrier_id) {}
+        : p_(params), staging_(staging), barrier_id_(barrier_id), loaded_(loaded) {}
 
     /// Stores 64 x kWidth accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
     /// {row, col} = place_of(offset), of product `batch`. What lies outside C is left out. The accumulators are used
@@ -151,12 +155,15 @@ protected:  // DeferredEpilogue stores by the same steps
                 place_of(group * 8 - in_chunk).y + in_chunk + static_cast<int>(threadIdx.x) % 4 * 2;
 #pragma unroll
             for (int h = 0; h < 2; ++h) {
-                const float bias =
-                    column + h < p_.columns ? to_float(load_raw(p_.column_bias, column + h)) : 0.0F;
+                const float bias = column_bias(column + h);
                 acc[4 * group + h] += bias;
                 acc[4 * group + 2 + h] += bias;
             }
         }
+    }
+
+    __device__ float column_bias(int column) const {
+        return column < p_.columns ? to_float(load_raw(p_.column_bias, column)) : 0.0F;
     }
 
     /// What follows the biases: groups `group` and `group + 1` of the chunk in buffer(), to there.
@@ -221,6 +228,8 @@ protected:  // DeferredEpilogue stores by the same steps
     }
 
     const EpilogueParams& p_;
+    std::uint8_t* staging_;
+    int barrier_id_;
 
 private:
     __device__ static bool is_leader() {
@@ -291,9 +300,7 @@ private:
         }
     }
 
-    std::uint8_t* staging_;
     std::uint64_t* loaded_;
-    int barrier_id_;
     std::uint32_t stored_ = 0;        ///< chunks, all of which had R in their buffers, or none
     std::uint32_t row_bias_[2] = {};  ///< as in memory, of rows lane/4 and lane/4 + 8
 };

@@ -5,7 +5,7 @@
 //
 //   K-major   rows of 64 elements of k, one below the other
 //   MN-major  for every 64 rows (columns), 64 lines of k with 64 elements of rows (columns); a kernel may take pieces of
-//             32 or 16 instead, with lines that are as much shorter under the swizzle of as many bytes
+//             32 instead, with lines of 64 bytes under the swizzle of as many
 #pragma once
 
 #include <cstdint>
@@ -50,22 +50,22 @@ struct Mainloop {
         release_stage(&shared.empty[state.stage == 0 ? kStages - 1 : state.stage - 1], cluster);
     }
 
-    /// Starts acc += a[64 x 64] * b[64 x 256] of one stage, as one group.
+    /// Starts acc += a[64 x 64] * b[64 x 256] of one stage, as one group; acc = where it is the `first` of a sum.
     __device__ static void start(float (&acc)[128], const std::uint16_t* a_stage,
-                                 const std::uint16_t* b_stage) {
+                                 const std::uint16_t* b_stage, bool first) {
         const std::uint64_t a = ptx::matrix_descriptor<kLineBytesA>(a_stage, kTileK * kLineBytesA);
         const std::uint64_t b = ptx::matrix_descriptor<kLineBytesB>(b_stage, kTileK * kLineBytesB);
         ptx::wgmma_fence();
 #pragma unroll
         for (int k16 = 0; k16 < kTileK / 16; ++k16) {
             ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(acc, a + kNext16A * k16,
-                                                                    b + kNext16B * k16);
+                                                                    b + kNext16B * k16, k16 > 0 || !first);
         }
         ptx::wgmma_commit();
     }
 
-    /// Adds to acc the sum over `steps` stages of a[64 x 64] * b[64 x 256], from `state` on; the last group
-    /// is still in flight, its stage held. Calls meanwhile(step) when a step's wgmma are queued.
+    /// Sums a[64 x 64] * b[64 x 256] of `steps` stages from `state` on in acc, which is not touched where there are none;
+    /// the last group is still in flight, its stage held. Calls meanwhile(step) when a step's wgmma are queued.
     ///
     /// @param a_offset  elements from the start of a stage's a to this warpgroup's rows
     template <class SharedStorage, class Meanwhile>
@@ -74,7 +74,7 @@ struct Mainloop {
 #pragma unroll 1
         for (int step = 0; step < steps; ++step) {
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            start(acc, shared.a[state.stage] + a_offset, shared.b[state.stage]);
+            start(acc, shared.a[state.stage] + a_offset, shared.b[state.stage], step == 0);
             meanwhile(step);
             ptx::wgmma_wait<1>();
             if (step > 0) {
@@ -84,10 +84,16 @@ struct Mainloop {
         }
     }
 
-    /// Waits for the last group and lets nothing read the accumulators before.
-    __device__ static void finish(float (&acc)[128]) {
+    /// Waits for the last group and lets nothing read the accumulators before. Where there was none, they are zero.
+    __device__ static void finish(float (&acc)[128], bool none) {
         ptx::wgmma_wait<0>();
         ptx::settle(acc);
+        if (none) [[unlikely]] {
+#pragma unroll
+            for (float& x : acc) {
+                asm volatile("mov.f32 %0, 0f00000000;" : "=f"(x));  // a branch, not a select of each
+            }
+        }
     }
 };
 

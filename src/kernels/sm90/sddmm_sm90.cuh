@@ -158,9 +158,9 @@ struct SddmmSm90 {
         for (int item = begin; item < end; ++item) {
             const Task task(p, item);
             const std::int64_t places = unit_places(p, p.tiles[task.tile], consumer);
-            float acc[128] = {};
+            float acc[128];
             Loop::multiply(acc, shared, state, task.end - task.begin, consumer * 64 * kTileK, 1, [](int) {});
-            Loop::finish(acc);
+            Loop::finish(acc, task.begin == task.end);
             if (task.begin < task.end) {
                 Loop::release_last(shared, state, 1);
             }

@@ -16,7 +16,7 @@
 //               of A transposed: tile_m / 64 x (64 rows of a stored block x 64 of its columns)   MN-major
 //   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB each
 //               B col major: 256 rows of n x 64 columns of k        K-major
-//   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 or 8 KiB each
+//   c[2]        staging of each consumer's epilogue (epilogue.cuh)  8 to 17 KiB each
 //   barriers    full[stages]: 1 arrival (own producer) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warpgroup that reads the stage, of each CTA of the
 //                              cluster; the producer waits
@@ -60,7 +60,7 @@ struct SpmmSm90 {
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];
         std::uint16_t b[kStages][kTileN * kTileK];
-        std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint8_t c[kConsumers][TileEpilogue::kStagingBytes];
         std::uint64_t full[kStages];
         std::uint64_t empty[kStages];
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
@@ -174,7 +174,7 @@ struct SpmmSm90 {
                     ptx::named_barrier_sync(kOrderBarrier + consumer, 2 * kWarpgroupThreads);
                 }
             }
-            float acc[128] = {};  // zeroed here, they are dead between tiles; an empty block row stays so
+            float acc[128];  // dead between tiles
             Loop::multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
                 if constexpr (kDefersStore) {
                     epilogue.flush_under(step, steps);
@@ -185,10 +185,11 @@ struct SpmmSm90 {
                     ptx::named_barrier_arrive(kOrderBarrier + (consumer ^ 1), 2 * kWarpgroupThreads);
                 }
             }
+            const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             if constexpr (kDefersStore) {
-                epilogue.load_row_bias(work.tile_row * kConfig.tile_m + tile_rows);
+                epilogue.load_bias(place.row + tile_rows, place.col);
             }
-            Loop::finish(acc);
+            Loop::finish(acc, steps == 0);
             if (steps > 0) {
                 Loop::release_last(shared, state, p.cluster);
             }
@@ -198,7 +199,6 @@ struct SpmmSm90 {
                     continue;
                 }
             }
-            const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             if constexpr (kDefersStore) {
                 epilogue.hold(acc, place.row + tile_rows, place.col, place.batch);
             } else {

@@ -22,7 +22,7 @@
 //               of A transposed: 2 x (64 rows of a stored block x 64 of its columns)   MN-major
 //   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB
 //               B col major: 256 rows of n x 64 columns of k        K-major
-//   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 KiB each
+//   c[2]        staging of each consumer's epilogue (epilogue.cuh)  16 or 17 KiB each
 //   rows[stages]  which of the pair's rows store a block in the step
 //   barriers    full[stages]: 3 arrivals (own producer threads) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warp of each CTA of the cluster; producers wait
@@ -64,7 +64,7 @@ struct SpmmSm90Pairs {
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
         std::uint16_t b[kStages][kTileK * kTileN];
-        std::uint8_t c[kConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint8_t c[kConsumers][TileEpilogue::kStagingBytes];
         std::uint64_t full[kStages];
         std::uint64_t empty[kStages];
         std::uint64_t c_full[kConsumers * TileEpilogue::kBuffers];
@@ -175,13 +175,18 @@ struct SpmmSm90Pairs {
         int held = -1;  ///< the stage that the wgmma in flight read, if any are
     };
 
-    /// Waits for the wgmma in flight and releases their stage.
-    __device__ static void drain(SharedStorage& shared, Place& place, int cluster) {
-        ptx::wgmma_wait<0>();
+    /// Releases the stage that wgmma read which were in flight.
+    __device__ static void release_held(SharedStorage& shared, Place& place, int cluster) {
         if (place.held >= 0) {
             release_stage_of_warp(&shared.empty[place.held], cluster);
         }
         place.held = -1;
+    }
+
+    /// Waits for the wgmma in flight and releases their stage.
+    __device__ static void drain(SharedStorage& shared, Place& place, int cluster) {
+        ptx::wgmma_wait<0>();
+        release_held(shared, place, cluster);
     }
 
     /// Passes on stages until one holds a block of this consumer's row; false where none of `left` does.
@@ -195,7 +200,8 @@ struct SpmmSm90Pairs {
                 drain(shared, place, cluster);
             }
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            const int rows = same_in_warp(shared.rows[state.stage]);
+            // Read by the lane that releases the stage: its arrival orders no other lane's reads.
+            const int rows = same_in_warp(threadIdx.x % 32 == 0 ? shared.rows[state.stage] : 0);
             if ((rows >> consumer & 1) != 0) {
                 --left;
                 return true;
@@ -207,8 +213,8 @@ struct SpmmSm90Pairs {
         return false;
     }
 
-    /// Adds to acc the products of this consumer's row in the next `stages` stages. Calls meanwhile(i) when the wgmma of
-    /// its i-th block piece are queued.
+    /// Sums the products of this consumer's row in the next `stages` stages in acc, which is not touched where there are
+    /// none; the last are still in flight. Calls meanwhile(i) when the wgmma of its i-th block piece are queued.
     template <class Meanwhile>
     __device__ static void multiply(float (&acc)[128], SharedStorage& shared, Place& place, int stages,
                                     int cluster, int consumer, Meanwhile meanwhile) {
@@ -217,16 +223,13 @@ struct SpmmSm90Pairs {
 #pragma unroll 1
         for (int own = 0; find_own(shared, place, left, cluster, consumer); ++own) {
             State& state = place.state;
-            Loop::start(acc, shared.a[state.stage][consumer], shared.b[state.stage]);
+            Loop::start(acc, shared.a[state.stage][consumer], shared.b[state.stage], own == 0);
             meanwhile(own);
             ptx::wgmma_wait<1>();
-            if (place.held >= 0) {
-                release_stage_of_warp(&shared.empty[place.held], cluster);
-            }
+            release_held(shared, place, cluster);
             place.held = state.stage;
             state.advance();
         }
-        drain(shared, place, cluster);
     }
 
     __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
@@ -239,7 +242,7 @@ struct SpmmSm90Pairs {
         for (int item = begin; item < end; ++item) {
             const RowTile tile = reader.take();
             const int own = tile.blocks * stages_per_block;
-            float acc[128] = {};
+            float acc[128];
             if constexpr (kDefersStore) {
                 if (own == 0) {
                     epilogue.flush();  // there are no wgmma to do it under
@@ -250,12 +253,15 @@ struct SpmmSm90Pairs {
                     epilogue.flush_under(i, own);
                 }
             });
-            Loop::finish(acc);
             const int row = tile.row * kPairBlockRows;
             const int batch = tile.strip / p.strips;
             const int col = first_column(p, tile.strip, batch, rank);
             if constexpr (kDefersStore) {
-                epilogue.load_row_bias(row);
+                epilogue.load_bias(row, col);
+            }
+            Loop::finish(acc, own == 0);
+            release_held(shared, place, p.cluster);
+            if constexpr (kDefersStore) {
                 epilogue.hold(acc, row, col, batch);
             } else {
                 epilogue.store(

@@ -14,7 +14,7 @@ __device__ inline std::uint32_t descriptor_address(const void* shared) {
     return (shared_address(shared) & 0x3FFFF) >> 4;
 }
 
-/// Matrix descriptor of an operand in shared memory whose lines have kLineBytes, 128, 64 or 32, swizzled by as many
+/// Matrix descriptor of an operand in shared memory whose lines have kLineBytes, 128 or 64, swizzled by as many
 /// (section 9.7.15.5.1.2.2).
 ///
 /// K-major (lines of 64 elements of k): groups of 8 rows lie 8 lines apart, 16 columns of k are 32 bytes on. MN-major (lines
@@ -23,7 +23,7 @@ __device__ inline std::uint32_t descriptor_address(const void* shared) {
 template <int kLineBytes = 128>
 __device__ inline std::uint64_t matrix_descriptor(const void* shared, std::uint32_t leading_bytes) {
     constexpr std::uint64_t kStrideBytes = 8 * kLineBytes;
-    constexpr std::uint64_t kSwizzle = std::uint64_t{kLineBytes == 128 ? 1 : kLineBytes == 64 ? 2 : 3} << 62;
+    constexpr std::uint64_t kSwizzle = std::uint64_t{kLineBytes == 128 ? 1 : 2} << 62;
     return kSwizzle | (kStrideBytes >> 4) << 32 | static_cast<std::uint64_t>(leading_bytes >> 4) << 16 |
            descriptor_address(shared);
 }
@@ -76,16 +76,22 @@ __device__ inline void settle(float (&acc)[kCount]) {
     "%100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, " \
     "%115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 
-/// Starts d += a*b; each operand is K-major, or MN-major where kTransposeA or kTransposeB. Warp w of the warpgroup
-/// holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i, column 8*j + 2*(l%4) + h
-/// (section 9.7.15.5.1.1, fragment D of .m64nNk16).
+/// Starts d += a*b, or d = a*b where not `accumulates`; each operand is K-major, or MN-major where kTransposeA or
+/// kTransposeB. Warp w of the warpgroup holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i,
+/// column 8*j + 2*(l%4) + h (section 9.7.15.5.1.1, fragment D of .m64nNk16).
 template <DType kType, int kTransposeA, int kTransposeB>
-__device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b) {
-#define BSK_WGMMA(type)                                                                                \
-    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" BSK_NUMBERS_0_TO_63 \
-                 ", " BSK_NUMBERS_64_TO_127 "}, %128, %129, 1, 1, 1, %130, %131;"                      \
-                 : BSK_ACCUMULATORS_64(d, 0), BSK_ACCUMULATORS_64(d, 64)                               \
-                 : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB))
+__device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b, bool accumulates) {
+#define BSK_WGMMA(type)                                                                       \
+    asm volatile(                                                                             \
+        "{\n"                                                                                 \
+        ".reg .pred accumulates;\n"                                                           \
+        "setp.ne.s32 accumulates, %132, 0;\n"                                                 \
+        "wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" BSK_NUMBERS_0_TO_63 \
+        ", " BSK_NUMBERS_64_TO_127                                                            \
+        "}, %128, %129, accumulates, 1, 1, %130, %131;\n"                                     \
+        "}"                                                                                   \
+        : BSK_ACCUMULATORS_64(d, 0), BSK_ACCUMULATORS_64(d, 64)                               \
+        : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB), "r"(accumulates ? 1 : 0))
     if constexpr (kType == DType::f16) {
         BSK_WGMMA("f16");
     } else {
