@@ -56,13 +56,10 @@ public:
             if (p_.column_bias != nullptr) {
                 scale_with_column_bias(acc);
             } else if (p_.alpha != 1.0F || p_.row_bias != nullptr) {
-#pragma unroll
-                for (int chunk = 0; chunk < kChunks; ++chunk) {
-                    scale(acc, chunk);
-                }
+                scale(acc);
             }
             if (loads_residual()) {
-                load_first(place(), batch, end_);
+                load_first(at_, batch, end_);
             } else {
                 activate<kTypeC>(p_.activation, acc);
             }
@@ -116,10 +113,6 @@ private:
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
-    __device__ auto place() const {
-        return [at = at_](int offset) { return make_int2(at.x, at.y + offset); };
-    }
-
     __device__ float* column_biases() const {
         return reinterpret_cast<float*>(staging_ + Base::kStagingBytes);
     }
@@ -140,25 +133,24 @@ private:
     __device__ void flush_plain() {
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int2 at = place()(chunk * kChunkN);
-            if (at.y >= p_.columns) {
+            if (chunk >= end_) {
                 continue;
             }
-            open_chunk(place(), batch_, chunk, kChunks);
+            open_chunk(at_, batch_, chunk, kChunks);
 #pragma unroll
             for (int group = 0; group < kChunkN / 8; group += 2) {
                 const int first = 2 * (chunk * (kChunkN / 8) + group);
                 ChunkC::put_pairs(buffer(), group,
                                   {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
             }
-            close_chunk(at, batch_);
+            close_chunk(at_, batch_, chunk);
         }
         chunk_ = end_;
     }
 
     /// The next chunk, with its residual.
     __device__ void flush_chunk() {
-        open_chunk(place(), batch_, chunk_, end_);
+        open_chunk(at_, batch_, chunk_, end_);
         const bool adds_only = p_.activation == Activation::none && is_exact<kTypeC>(p_.beta);
 #pragma unroll
         for (int group = 0; group < kChunkN / 8; group += 2) {
@@ -176,7 +168,7 @@ private:
             finish(x, group);
         }
         Base::template move_down<kWidth / 4 / kChunks>(held_);
-        close_chunk(place()(chunk_ * kChunkN), batch_);
+        close_chunk(at_, batch_, chunk_);
         ++chunk_;
     }
 

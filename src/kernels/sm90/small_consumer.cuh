@@ -223,12 +223,7 @@ struct SmallConsumer {
                 take_again(acc, p, at, stage_begin, stage_end, consumer);
             }
             const int row = __ldg(p.group_chunks + at.group * kGroupChunks + consumer) * kGroupChunkRows;
-            epilogue.store(
-                acc,
-                [&](int offset) {
-                    return int2{row, at.col + offset};
-                },
-                at.batch);
+            epilogue.store(acc, make_int2(row, at.col), at.batch);
         }
         epilogue.finish_stores();
     }

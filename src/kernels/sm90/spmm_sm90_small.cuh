@@ -119,7 +119,7 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
             : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
                               Kernel::kRowMajorB ? kGroupStepK : Kernel::kTileN,
                               Kernel::kRowMajorB ? kPanelCols : kGroupStepK, launch.batch, launch.stride_b);
-    const EpilogueParams epilogue = TileEpilogue::make_params(launch, false);
+    const EpilogueParams epilogue = TileEpilogue::make_params(launch);
     const SpmmSm90SmallParams params{launch.group_chunks,
                                      launch.group_stages,
                                      launch.steps,
