@@ -34,7 +34,7 @@ private:
     /// Where the unit is stored, SddmmTile::out, or -1 where none is left; it is not left then.
     std::int32_t take(std::int64_t row, std::int32_t column);
 
-    const BsrView& a_;
+    const BsrView a_;  ///< sizes only
     const std::vector<std::int32_t>& crow_;
     const std::vector<std::int32_t>& col_;
     std::vector<std::uint64_t> left_;
