@@ -51,18 +51,17 @@ public:
         at_ = make_int2(row, col);
         batch_ = batch;
         chunk_ = 0;
-        end_ = min((p_.columns - col + kChunkN - 1) / kChunkN, kChunks);
         if (!p_.is_plain) [[unlikely]] {
             if (p_.column_bias != nullptr) {
                 scale_with_column_bias(acc);
-            } else if (p_.alpha != 1.0F || p_.row_bias != nullptr) {
+            } else {
 #pragma unroll
                 for (int chunk = 0; chunk < kChunks; ++chunk) {
                     scale(acc, chunk);
                 }
             }
             if (loads_residual()) {
-                load_first(place(), batch, end_);
+                load_first(place(), batch, chunks());
             } else {
                 activate<kTypeC>(p_.activation, acc);
             }
@@ -77,18 +76,18 @@ public:
     /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
     /// steps just suffice.
     __device__ void flush_under(int step, int steps) {
-        if (chunk_ >= end_) {  // first, as at most steps: whatever is done between wgmma costs time
-            return;
-        }
         if (!loads_residual()) {
-            flush_plain();
+            if (step == 0 && chunk_ < kChunks) {
+                flush_plain();
+            }
             return;
         }
         if (step < min(kResidualSteps, steps - 1)) {
             return;
         }
+        int left = chunks() - chunk_;
 #pragma unroll 1
-        for (int count = max(1, end_ - chunk_ - (steps - step) + 1); count > 0 && chunk_ < end_; --count) {
+        for (int count = max(1, left - (steps - step) + 1); count > 0 && left > 0; --count, --left) {
             flush_chunk();
         }
     }
@@ -116,6 +115,10 @@ private:
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
+    /// Chunks of the tile that lie in C.
+    __device__ int chunks() const {
+        return min((p_.columns - at_.y + kChunkN - 1) / kChunkN, kChunks);
+    }
     __device__ auto place() const {
         return [at = at_](int offset) { return make_int2(at.x, at.y + offset); };
     }
@@ -153,19 +156,14 @@ private:
             }
             close_chunk(at, batch_);
         }
-        chunk_ = end_;
+        chunk_ = kChunks;
     }
 
     /// The next chunk, with its residual.
     __device__ void flush_chunk() {
-        open_chunk(place(), batch_, chunk_, end_);
-        const bool adds_only = p_.activation == Activation::none && is_exact<kTypeC>(p_.beta);
+        open_chunk(place(), batch_, chunk_, chunks());
 #pragma unroll
         for (int group = 0; group < kChunkN / 8; group += 2) {
-            if (adds_only) {
-                ChunkC::add_pairs(buffer(), group, pack<kTypeC>(p_.beta, p_.beta), held_ + 2 * group);
-                continue;
-            }
             float x[8];
 #pragma unroll
             for (int q = 0; q < 4; ++q) {
@@ -184,8 +182,7 @@ private:
         held_[kWidth / 4];  ///< pairs of columns in the order of the accumulators, from chunk chunk_ on
     int2 at_ = {};          ///< where the tile lies in C
     int batch_ = 0;
-    int chunk_ = 0;  ///< the next to be stored
-    int end_ = 0;    ///< chunks of the tile that lie in C
+    int chunk_ = kChunks;  ///< the next to be stored
 };
 
 }  // namespace bsk
