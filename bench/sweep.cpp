@@ -107,6 +107,25 @@ nlohmann::ordered_json plan_json(const PlannedProduct& product) {
 
 }  // namespace
 
+std::vector<GenerateOptions> matrices(const SweepOptions& options, std::int64_t size) {
+    std::vector<GenerateOptions> result;
+    for (const Pattern pattern : options.patterns) {
+        for (const int block : options.blocks) {
+            for (const double density : options.densities) {
+                result.push_back({.pattern = pattern,
+                                  .m = size,
+                                  .k = size,
+                                  .block_m = block,
+                                  .block_k = block,
+                                  .density = density,
+                                  .dtype = options.dtype,
+                                  .seed = options.seed});
+            }
+        }
+    }
+    return result;
+}
+
 void sweep(const SweepOptions& options, const std::function<void(const nlohmann::ordered_json&)>& sink,
            const std::atomic<bool>& stop) {
     const DeviceGuard guard(options.device.index);
@@ -153,33 +172,21 @@ void sweep(const SweepOptions& options, const std::function<void(const nlohmann:
 
     for (const std::int64_t size : options.sizes) {
         const DenseOperands b_and_c(size, *std::ranges::max_element(options.ns), options.dtype, options.seed);
-        for (const Pattern pattern : options.patterns) {
-            for (const int block : options.blocks) {
-                for (const double density : options.densities) {
-                    const GenerateOptions a{.pattern = pattern,
-                                            .m = size,
-                                            .k = size,
-                                            .block_m = block,
-                                            .block_k = block,
-                                            .density = density,
-                                            .dtype = options.dtype,
-                                            .seed = options.seed};
-                    const Operands operands(a, b_and_c, options.device);
-                    std::optional<PackedValues> dense;
-                    for (const std::int64_t n : options.ns) {
-                        for (const Layout layout : options.layouts) {
-                            if (stop) {
-                                return;
-                            }
-                            if (!dense.has_value()) {
-                                dense = pack_values(
-                                    make_plan(operands.a_host().view(), {.n = n, .c_dtype = a.dtype},
-                                              options.device, {.kernel = name(KernelId::dense_cublas)}),
-                                    operands.a());
-                            }
-                            measure_one(operands, a, n, layout, *dense);
-                        }
+        for (const GenerateOptions& a : matrices(options, size)) {
+            const Operands operands(a, b_and_c, options.device);
+            std::optional<PackedValues> dense;
+            for (const std::int64_t n : options.ns) {
+                for (const Layout layout : options.layouts) {
+                    if (stop) {
+                        return;
                     }
+                    if (!dense.has_value()) {
+                        dense =
+                            pack_values(make_plan(operands.a_host().view(), {.n = n, .c_dtype = a.dtype},
+                                                  options.device, {.kernel = name(KernelId::dense_cublas)}),
+                                        operands.a());
+                    }
+                    measure_one(operands, a, n, layout, *dense);
                 }
             }
         }

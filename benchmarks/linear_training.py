@@ -2,7 +2,9 @@
 
 Prints a JSON record for each block and dtype: median milliseconds of the forward, of the whole step (forward,
 dX, dW, db) and of its parts, the memory of weights, gradients and Adam's state, and the errors of all
-gradients against dense autograd. With --peers also the forward of torch's own Triton kernels for BSR weights.
+gradients against dense autograd. With --peers also the forward of torch's own Triton kernels for BSR weights,
+with the parameters that its tuner finds, and the time of one forward from the call to its result, which
+counts the host's time.
 """
 
 import argparse
@@ -13,11 +15,13 @@ import torch
 import blackwellsparsek as bsk
 from blackwellsparsek import operators
 from blackwellsparsek.benchmarking.environment import sources
+from blackwellsparsek.benchmarking.triton_peers import tune
 from blackwellsparsek.measure import interleaved_medians
 
 # Calls that are timed together, as in training: the host runs ahead of the device, and the 25 ms and more are
 # long enough for clocks to forget the power that what ran before took.
 IN_A_ROW = 20
+TUNING_SECONDS = 8.0  # for the parameters of torch's kernel
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -32,7 +36,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dtypes", nargs="+", default=["bfloat16"], choices=("float16", "bfloat16"))
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--peers", action="store_true", help="also torch's own forward with a BSR weight")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.peers and not torch.cuda.is_available():
+        parser.error("--peers needs a CUDA device: torch's Triton kernels run on no other.")
+    return arguments
 
 
 def step(layer: torch.nn.Module, x: torch.Tensor, grad: torch.Tensor) -> list[torch.Tensor]:
@@ -86,11 +93,12 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
     }
     if arguments.peers:
         weight = bsk.BSRMatrix(*arrays).to_torch()
+        parameters = tune(weight, plain.t(), torch.empty_like(grad).t(), TUNING_SECONDS, store=True)
         calls["torch_bsr_forward"] = lambda: torch.nn.functional.linear(plain, weight)
     rows = [lambda call=call: [call() for _ in range(IN_A_ROW)] for call in calls.values()]
     times = interleaved_medians(rows, arguments.repetitions, device, warm_up=2)
     milliseconds = {name: seconds * 1e3 / IN_A_ROW for name, seconds in zip(calls, times, strict=True)}
-    return {
+    record = {
         "schema": "bsk.linear_training/1",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
@@ -108,6 +116,14 @@ def measure(arguments: argparse.Namespace, block: int, dtype: torch.dtype, devic
         "dense_state_bytes": adam_bytes(dense, x, grad),
         "relative_errors": errors,
     }
+    if arguments.peers:
+        forwards = {name: calls[name] for name in ("bsk_forward", "torch_bsr_forward")}
+        alone = interleaved_medians(list(forwards.values()), arguments.repetitions, device, warm_up=2)
+        record["torch_bsr_parameters"] = parameters
+        record["milliseconds_from_call"] = {
+            name: seconds * 1e3 for name, seconds in zip(forwards, alone, strict=True)
+        }
+    return record
 
 
 def main() -> None:

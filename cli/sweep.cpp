@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "bench/record.h"
+#include "bench/sampled_sweep.h"
 #include "bench/sweep.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -18,6 +19,7 @@ struct SweepArguments {
     std::vector<std::string> pattern_names{"uniform"};
     std::vector<std::string> layouts{"nn"};
     std::string dtype = "float16";
+    bool sampled = false;
     std::string records;
 };
 
@@ -40,7 +42,7 @@ int run_sweep(SweepArguments arguments) {
     std::int64_t wrong = 0;
     std::int64_t count = 0;
     nlohmann::ordered_json product;
-    bench::sweep(
+    (arguments.sampled ? bench::sweep_sampled : bench::sweep)(
         sweep,
         [&](const nlohmann::ordered_json& record) {
             bench::append_record(arguments.records, record);
@@ -99,6 +101,10 @@ void add_sweep(CLI::App& app, int& exit_code) {
         ->delimiter(',')
         ->check(CLI::IsMember({"nn", "linear"}).description(""))
         ->capture_default_str();
+    command->add_flag(
+        "--sampled", arguments->sampled,
+        "Sampled products instead, by the kernel that the plan chooses; layout linear is that of a "
+        "weight's gradient");
     command->add_option("--dtype", arguments->dtype, "float16 or bfloat16")
         ->check(CLI::IsMember({"float16", "bfloat16"}).description(""))
         ->capture_default_str();

@@ -143,6 +143,8 @@ main() {
         --time-budget 4 --records "$OUT/bench.jsonl"
     check sweep "$BSK" sweep --size 2048,4096,"$size" --density 0.05,0.1,0.22,0.3,0.5,0.7,0.9,1 \
         --n 1,16,64,128,512,2048,8192 --time-budget 0.04 --runs 12 --records "$OUT/crossover.jsonl"
+    check sampled "$BSK" sweep --sampled --size 2048,4096,"$size" --density 0.02,0.05,0.1,0.22,0.5,1 --block 128,64,32 \
+        --n 512,2048,8192 --layout nn,linear --dtype bfloat16 --time-budget 0.02 --runs 12 --records "$OUT/sampled.jsonl"
     check patterns bash -c "'$PYTHON' benchmarks/patterns.py >'$OUT/patterns.jsonl'"
     check shapes bash -c "'$PYTHON' benchmarks/shapes.py >'$OUT/shapes.jsonl'"
     check comparison "$PYTHON" benchmarks/comprehensive_benchmark.py --sizes "$size" --sparsity 0.78 \

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from .arrays import tensor_of
 from .blocks import block_of, block_rows_of, check_mask, pattern_of, split
 
 Arrays = tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple[int, int]]
@@ -81,6 +82,19 @@ class BSRMatrix:
 
         return to_scipy(self)
 
+    @classmethod
+    def from_cupy(cls, matrix, block: int, dtype: torch.dtype = torch.float16) -> "BSRMatrix":
+        """Of a cupyx.scipy.sparse matrix of any format, on its GPU; duplicates are summed."""
+        from .io.cupy_form import from_cupy
+
+        return from_cupy(matrix, block, dtype)
+
+    def to_cupy(self):
+        """A CuPy CSR matrix of float32 that holds every element of the blocks."""
+        from .io.cupy_form import to_cupy
+
+        return to_cupy(self)
+
     def to_torch(self) -> torch.Tensor:
         """A torch.sparse_bsr tensor of the same memory; a transposed matrix is copied."""
         stored = self.contiguous()
@@ -101,6 +115,15 @@ class BSRMatrix:
     def block_rows(self) -> torch.Tensor:
         """The block row, as stored, of each stored block: [nnzb] of int64."""
         return block_rows_of(self.crow_indices, self.col_indices.shape[0])
+
+    def places(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Row and column, after transposition, of each stored element: as `values`, of int64."""
+        rows, cols = (
+            index[:, None] * side + torch.arange(side, device=index.device)
+            for index, side in zip((self.block_rows(), self.col_indices), self.block, strict=True)
+        )
+        rows, cols = torch.broadcast_tensors(rows[:, :, None], cols[:, None, :])
+        return (cols, rows) if self.transposed else (rows, cols)
 
     def mask(self) -> torch.Tensor:
         """Which blocks are stored: bool [block_rows, block_cols] as stored."""
@@ -223,10 +246,3 @@ def as_bsr(A: torch.Tensor | BSRMatrix, argument: str = "A") -> BSRMatrix:
             "torch.sparse_bsr: convert it with A.to_sparse_bsr((block_m, block_k))."
         )
     return BSRMatrix(A.crow_indices(), A.col_indices(), A.values(), tuple(A.shape))
-
-
-def tensor_of(array: object) -> torch.Tensor:
-    """An array of another library as a tensor of the same memory."""
-    if isinstance(array, torch.Tensor):
-        return array
-    return torch.from_dlpack(array) if hasattr(array, "__dlpack__") else torch.as_tensor(array)

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .blocks import block_rows_of
-from .bsr import BSRMatrix, as_bsr, tensor_of
+from .arrays import tensor_of
+from .blocks import SIDES, block_rows_of
+from .bsr import BSRMatrix, as_bsr
 from .io import from_scipy
+from .io.scipy_form import bsr_tensor
 from .reblock import Unstructured
 
 if TYPE_CHECKING:
     import scipy.sparse
 
 _UNSTRUCTURED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_coo)
+_BLOCKED = (torch.sparse_bsr, torch.sparse_bsc)
 
 
 class _Cached:
@@ -42,14 +45,14 @@ def _version(A: torch.Tensor) -> int | None:
 def blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> BSRMatrix | torch.Tensor:
     """A sparse matrix as a BSRMatrix, or dense where that is predicted to be faster for products with [k, n].
 
-    The forms of CSR, CSC and COO tensors are kept as long as these live, and made anew once their values
-    change or where they require a gradient.
+    The forms of CSR, CSC and COO tensors, and of those with blocks that no kernel multiplies by, are kept as
+    long as these live, and made anew once their values change or where they require a gradient.
     """
     if isinstance(A, BSRMatrix):
         return A
     if not isinstance(A, torch.Tensor):
         A = from_scipy_any(A)
-    if A.layout not in _UNSTRUCTURED:
+    if not _is_unstructured(A):
         return as_bsr(A)
     cached = _cached_of(A)
     form = cached.parts.choice(n)
@@ -63,15 +66,23 @@ def blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix", n: int) -> BS
 def is_blocked(A: "torch.Tensor | BSRMatrix | scipy.sparse.spmatrix") -> bool:
     """Whether `blocked` takes its blocks as they are."""
     if isinstance(A, torch.Tensor):
-        return A.layout in (torch.sparse_bsr, torch.sparse_bsc)
-    return isinstance(A, BSRMatrix) or getattr(A, "format", None) == "bsr"
+        return A.layout in _BLOCKED and not _is_unstructured(A)
+    return isinstance(A, BSRMatrix) or (
+        getattr(A, "format", None) == "bsr" and set(A.blocksize) <= set(SIDES)
+    )
 
 
 def unstructured(A: "torch.Tensor | scipy.sparse.spmatrix") -> Unstructured | None:
-    """A CSR, CSC or COO matrix taken apart; None for what is in blocks already."""
+    """A matrix in no blocks, or in blocks that no kernel multiplies by, taken apart; None for others."""
     if not isinstance(A, torch.Tensor):
         A = from_scipy_any(A)
-    return _cached_of(A).parts if A.layout in _UNSTRUCTURED else None
+    return _cached_of(A).parts if _is_unstructured(A) else None
+
+
+def _is_unstructured(A: torch.Tensor) -> bool:
+    if A.layout in _BLOCKED and A.dim() == 2:
+        return A.values().dim() == 3 and not set(A.values().shape[1:]) <= set(SIDES)
+    return A.layout in _UNSTRUCTURED
 
 
 def _cached_of(A: torch.Tensor) -> _Cached:
@@ -85,7 +96,11 @@ def _places_of(A: torch.Tensor) -> Unstructured:
     """Copies all of them, as a view would keep `A` alive."""
     if A.dim() != 2:
         raise TypeError(f"A is a {A.dim()}-dimensional tensor of layout {A.layout}; expected a matrix.")
-    if A.layout is torch.sparse_coo:
+    if A.layout in _BLOCKED:
+        matrix = as_bsr(A.detach())
+        bsr_tensor(*matrix.arrays)  # an error where the arrays do not fit
+        rows, cols = (places.flatten() for places in matrix.places())
+    elif A.layout is torch.sparse_coo:
         rows, cols = A.detach().coalesce().indices().clone()
     elif A.layout is torch.sparse_csr:
         cols = A.col_indices().to(torch.int64, copy=True)
@@ -97,6 +112,8 @@ def _places_of(A: torch.Tensor) -> Unstructured:
 
 
 def _nonzeros_of(A: torch.Tensor) -> torch.Tensor:
+    if A.layout in _BLOCKED:
+        return as_bsr(A).values.flatten()
     return A.coalesce().values() if A.layout is torch.sparse_coo else A.values()
 
 

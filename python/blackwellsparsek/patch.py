@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as torch_functional
 
 from .bsr import BSRMatrix
+from .convert import is_blocked
 from .functional import linear
 from .spmm import sparse_mm
 
@@ -31,9 +32,9 @@ def patch_torch() -> None:
 
     From now on `A @ B`, torch.matmul, torch.mm, torch.sparse.mm and torch.nn.functional.linear use
     `sparse_mm` and `linear` where an operand, by position or by keyword, is a matrix of layout
-    torch.sparse_bsr, its transpose (torch.sparse_bsc) or a BSRMatrix, in all threads; anything else, and
-    products with vectors, go to torch as before. Names that a module imported earlier
-    (``from torch import mm``) stay torch's.
+    torch.sparse_bsr, its transpose (torch.sparse_bsc) or a BSRMatrix, in all threads; anything else, blocks
+    that no kernel multiplies by and products with vectors go to torch as before. Names that a module imported
+    earlier (``from torch import mm``) stay torch's.
     """
     if _originals:
         return
@@ -82,8 +83,6 @@ def _diverted(original: Callable, keywords: tuple[str, str]) -> Callable:
 
 
 def _has_blocks(operand: object) -> bool:
-    return isinstance(operand, BSRMatrix) or (
-        isinstance(operand, torch.Tensor)
-        and operand.layout in (torch.sparse_bsr, torch.sparse_bsc)
-        and operand.dim() == 2
-    )
+    if isinstance(operand, torch.Tensor):
+        return operand.dim() == 2 and is_blocked(operand)
+    return isinstance(operand, BSRMatrix)

@@ -43,9 +43,10 @@ def sparse_mm(
     A : torch.Tensor, BSRMatrix, or SciPy matrix
         Sparse [m, k] of float16, bfloat16 or float32, on CUDA or the CPU; in float64, for
         torch.autograd.gradcheck, torch computes it densely. BSR matrices with block sides in
-        {16, 32, 64, 128, 256} are used where they are. CSR, CSC and COO ones are put into blocks of the size
-        that the cost model predicts to be fastest, or made dense where that is: `explain` tells. What was
-        made is kept as long as such a tensor lives; a SciPy matrix is converted in every call.
+        {16, 32, 64, 128, 256} are used where they are. CSR, CSC and COO ones, and those of other blocks, are
+        put into blocks of the size that the cost model predicts to be fastest, or made dense where that is:
+        `explain` tells. What was made is kept as long as such a tensor lives; a SciPy matrix is converted in
+        every call.
     B : torch.Tensor or BSRMatrix
         Dense [k, n], or a batch [batch, k, n] that is multiplied in one launch; dtype and device of `A`.
         Or block-sparse, which gives a dense result.

@@ -47,12 +47,12 @@ std::string cost_variant(const KernelChoice& choice, int unit) {
     }
 }
 
-double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device) {
-    return kMicro * constants_of(cost_variant(choice, 0)).step * sm_scale(device);
+double step_seconds(std::string_view variant, const DeviceModel& device) {
+    return kMicro * constants_of(variant).step * sm_scale(device);
 }
 
-double sm90_tile_seconds(const KernelChoice& choice) {
-    return kMicro * std::max(constants_of(cost_variant(choice, 0)).tile, kLeastTile);
+double tile_seconds(std::string_view variant) {
+    return kMicro * std::max(constants_of(variant).tile, kLeastTile);
 }
 
 double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <bsk/bsr.h>
 #include <bsk/device.h>
@@ -19,21 +20,22 @@ namespace bsk {
 struct CostTerms {
     std::string variant;  ///< which constants count
     double tiles = 0;     ///< of C
-    /// spmm_sm90: tile_m x 64 of A; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny:
+    /// spmm_sm90: tile_m x 64 of A; sddmm_sm90: 64 of n; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny:
     /// megabytes through L2
     double steps = 0;
-    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile
+    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile; sddmm_sm90:
+    /// microseconds of sddmm_parts_seconds
     double units = 0;
-    double bytes = 0;  ///< moved through device memory at least, by the whole device
+    /// moved through device memory at least, by the whole device; sddmm_sm90: D1 and D2 once in every round of tiles
+    double bytes = 0;
 };
 
-/// One step of spmm_sm90: a tile_m x 64 piece of A times a 64 x tile_n piece of B on one SM. Bound by the
-/// tensor cores or by the SM's share of L2 bandwidth, whichever is longer.
-[[nodiscard]] double sm90_step_seconds(const KernelChoice& choice, const DeviceModel& device);
+/// One step of a variant of spmm_sm90 or sddmm_sm90: of spmm_sm90 a tile_m x 64 piece of A times a 64 x tile_n piece of B on
+/// one SM. Bound by the tensor cores or by the SM's share of L2 bandwidth, whichever is longer.
+[[nodiscard]] double step_seconds(std::string_view variant, const DeviceModel& device);
 
-/// What a tile of spmm_sm90 costs beside its steps: filling the pipeline and the part of the epilogue that no
-/// other tile hides.
-[[nodiscard]] double sm90_tile_seconds(const KernelChoice& choice);
+/// What a tile costs beside its steps: filling the pipeline and the part of the epilogue that no other tile hides.
+[[nodiscard]] double tile_seconds(std::string_view variant);
 
 /// What a part of a split tile of spmm_sm90 costs beside its steps and the tile: 128 KiB of partial sums written, and
 /// read by the last part to arrive.

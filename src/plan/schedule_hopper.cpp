@@ -28,8 +28,8 @@ struct StripWork {
 std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
                                const KernelChoice& choice, const DeviceModel& device) {
     const int steps_per_block = a.block_k / kSm90TileK;
-    const double per_block = steps_per_block * sm90_step_seconds(choice, device);
-    const double per_tile = sm90_tile_seconds(choice);
+    const double per_block = steps_per_block * step_seconds(cost_variant(choice, 0), device);
+    const double per_tile = tile_seconds(cost_variant(choice, 0));
     const int tiles_per_block = a.block_m / choice.tile_m;
     std::vector<TileRow> rows(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -198,8 +198,8 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
-    const double per_tile = sm90_tile_seconds(plan.choice);
-    const double per_step = sm90_step_seconds(plan.choice, device);
+    const double per_tile = tile_seconds(cost_variant(plan.choice, 0));
+    const double per_step = step_seconds(cost_variant(plan.choice, 0), device);
     const int steps_per_block = a.block_k / kSm90TileK;
     const int tiles_per_block = a.block_m / plan.choice.tile_m;
     plan.tile = {per_tile, per_step * steps_per_block, 0};

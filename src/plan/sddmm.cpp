@@ -1,6 +1,8 @@
 #include "plan/sddmm.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -17,13 +19,6 @@
 namespace bsk {
 
 namespace {
-
-constexpr int kMostParts = 8;
-constexpr int kMostSplitRounds = 4;          // beside those of whole tiles
-constexpr std::int64_t kLeastPartSteps = 8;  // not less than kMostParts, so that no part is empty
-
-/// How sddmm_sm90 cuts its work: as spmm_sm90 does with tiles of 128 rows and no clusters, so that its costs are the same.
-constexpr KernelChoice kHopperTile{KernelId::spmm_sm90, kSddmmTileM, kSddmmTileN, 1};
 
 /// The kernel of the product that asks the same of the build and the device.
 KernelId like(SddmmKernel kernel) {
@@ -109,46 +104,48 @@ SddmmKernel choose_kernel(const BsrView& a, const SddmmProblem& problem, const D
          device.name, device.cc_major, device.cc_minor);
 }
 
-/// What rounds of make_sddmm_schedule cost.
-struct RoundCosts {
-    std::int64_t steps;
-    int streams;
-    double step_seconds;
-    double tile_seconds;
+/// The constants of sddmm_sm90. Where neither operand lies along n, units of 32 are loaded by lines of 64 bytes.
+std::string cost_variant(const BsrView& a, const SddmmProblem& problem) {
+    const int unit = sddmm_unit(a.block_m, a.block_k);
+    const bool along_n = problem.d1_layout == Layout::row_major || problem.d2_layout == Layout::col_major;
+    return fmt::format("sddmm_sm90/{}{}", unit, along_n || unit > kSddmmLeastUnit ? "" : "t");
+}
 
-    [[nodiscard]] double of(int parts) const {
-        const double steps_seconds = static_cast<double>(ceil_div(steps, parts)) * step_seconds;
-        return steps_seconds + tile_seconds +
-               (parts == 1 ? 0.0 : kSddmmPartSeconds + parts * kSddmmSumSeconds);
-    }
-};
-
-struct Rounds {
-    std::vector<int> parts;  ///< of a tile, in each round
-    double seconds = 0;
-};
-
-/// The shortest sequence of rounds for a few tiles, of at most `most` rounds more than whole tiles need.
-Rounds best_rounds(std::int64_t tiles, const RoundCosts& costs, int most) {
-    if (tiles == 0) {
-        return {};
-    }
-    Rounds best;
-    for (int parts = 1; parts <= kMostParts; ++parts) {
-        const std::int64_t taken = std::min(tiles, static_cast<std::int64_t>(costs.streams / parts));
-        const bool fits =
-            parts == 1 || (ceil_div(costs.steps, parts) >= kLeastPartSteps && taken > 0 && most > 0);
-        if (!fits) {
-            continue;
-        }
-        Rounds rest = best_rounds(tiles - taken, costs, parts == 1 ? most : most - 1);
-        const double seconds = costs.of(parts) + rest.seconds;
-        if (best.parts.empty() || seconds < best.seconds) {
-            rest.parts.insert(rest.parts.begin(), parts);
-            best = {std::move(rest.parts), seconds};
+/// Unit rows and unit columns that the tiles of a round load, each once: in a round the streams go along n together.
+std::int64_t units_loaded(const HostSddmmPlan& plan, std::int32_t round, int unit) {
+    std::set<std::int32_t> rows;
+    std::set<std::int32_t> cols;
+    const std::vector<std::int32_t>& offsets = plan.schedule.offsets;
+    for (std::size_t stream = 0; stream + 1 < offsets.size(); ++stream) {
+        const std::int32_t item = offsets[stream] + round;
+        if (item < offsets[stream + 1]) {
+            const SddmmTile& tile = plan.tiles[plan.schedule.items[item].tile_row];
+            rows.insert(tile.rows, tile.rows + kSddmmTileM / unit);
+            cols.insert(tile.cols, tile.cols + kSddmmTileN / unit);
         }
     }
-    return best;
+    return static_cast<std::int64_t>(rows.size() + cols.size());
+}
+
+/// Of the first stream, which is in every round.
+CostTerms busiest_stream(const HostSddmmPlan& plan, const BsrView& a, std::string variant,
+                         std::int64_t steps) {
+    const int unit = sddmm_unit(a.block_m, a.block_k);
+    CostTerms terms;
+    terms.variant = std::move(variant);
+    std::int64_t units = 0;
+    for (std::int32_t round = 0; round < plan.schedule.offsets[1]; ++round) {
+        const std::int32_t part = plan.schedule.items[round].part;
+        const int parts = part < 0 ? 1 : plan.schedule.parts[part].count;
+        terms.tiles += 1;
+        terms.steps += static_cast<double>(ceil_div(steps, parts));
+        terms.units += 1e6 * sddmm_parts_seconds(parts);
+        units += units_loaded(plan, round, unit);
+    }
+    const auto values = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    terms.bytes = static_cast<double>(units * unit * plan.problem.n * size_of(a.dtype)) +
+                  values * static_cast<double>(size_of(plan.problem.values_dtype));
+    return terms;
 }
 
 void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
@@ -156,9 +153,11 @@ void plan_hopper(HostSddmmPlan& plan, const BsrView& a, const std::vector<std::i
     plan.tiles = make_sddmm_tiles(a, crow, col);
     const auto tiles = static_cast<std::int64_t>(plan.tiles.size());
     const std::int64_t steps = ceil_div(plan.problem.n, kSddmmStep);
-    plan.schedule = make_sddmm_schedule(tiles, steps, device.sm_count, sm90_step_seconds(kHopperTile, device),
-                                        sm90_tile_seconds(kHopperTile));
-    plan.predicted_seconds = plan.schedule.makespan;
+    const std::string variant = cost_variant(a, plan.problem);
+    plan.schedule = make_sddmm_schedule(tiles, steps, device.sm_count, step_seconds(variant, device),
+                                        tile_seconds(variant));
+    plan.terms = busiest_stream(plan, a, variant, steps);
+    plan.predicted_seconds = seconds(plan.terms, device);
     const int unit = sddmm_unit(a.block_m, a.block_k);
     const double computed = static_cast<double>(tiles) * kSddmmTileM * kSddmmTileN;
     const double kept = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
@@ -222,46 +221,6 @@ HostSddmmPlan plan_sddmm(const BsrView& a, const std::vector<std::int32_t>& crow
         plan_hopper(plan, a, crow, col, device);
     }
     return plan;
-}
-
-Schedule make_sddmm_schedule(std::int64_t tiles, std::int64_t steps, int streams, double step_seconds,
-                             double tile_seconds) {
-    const RoundCosts costs{steps, streams, step_seconds, tile_seconds};
-    // Before the last two rounds' worth of tiles all are whole.
-    const std::int64_t whole_rounds = std::max<std::int64_t>(tiles / streams - 1, 0);
-    const Rounds last = best_rounds(tiles - whole_rounds * streams, costs, kMostSplitRounds);
-    std::vector<int> parts_of_rounds(static_cast<std::size_t>(whole_rounds), 1);
-    parts_of_rounds.insert(parts_of_rounds.end(), last.parts.begin(), last.parts.end());
-
-    Schedule schedule;
-    schedule.makespan = static_cast<double>(whole_rounds) * costs.of(1) + last.seconds;
-    std::vector<std::vector<WorkItem>> items(static_cast<std::size_t>(streams));
-    std::int64_t tile = 0;
-    for (const int parts : parts_of_rounds) {
-        const std::int64_t count = std::min(tiles - tile, static_cast<std::int64_t>(streams / parts));
-        const auto first_slot = static_cast<std::int32_t>(schedule.parts.size());
-        const std::int64_t part_steps = ceil_div(steps, parts);
-        for (std::int64_t i = 0; i < count * parts; ++i) {  // the parts of a tile have neighbouring slots
-            const auto number = static_cast<std::int32_t>(tile + i / parts);
-            const auto index = static_cast<std::int32_t>(i % parts);
-            const auto slot = first_slot + static_cast<std::int32_t>(i);
-            items[static_cast<std::size_t>(i)].push_back({number, 0, parts == 1 ? -1 : slot});
-            if (parts > 1) {
-                schedule.parts.push_back(
-                    {static_cast<std::int32_t>(index * part_steps),
-                     static_cast<std::int32_t>(std::min((index + 1) * part_steps, steps)), index, parts,
-                     schedule.split_tiles + static_cast<std::int32_t>(i / parts), slot});
-            }
-        }
-        schedule.split_tiles += parts == 1 ? 0 : static_cast<int>(count);
-        tile += count;
-    }
-    schedule.offsets.assign(1, 0);
-    for (const std::vector<WorkItem>& stream : items) {
-        schedule.items.insert(schedule.items.end(), stream.begin(), stream.end());
-        schedule.offsets.push_back(static_cast<std::int32_t>(schedule.items.size()));
-    }
-    return schedule;
 }
 
 }  // namespace bsk

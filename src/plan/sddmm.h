@@ -10,6 +10,7 @@
 #include <bsk/device.h>
 #include <bsk/sddmm.h>
 
+#include "plan/cost_model.h"
 #include "plan/schedule.h"
 #include "plan/sddmm_tiles.h"
 
@@ -35,6 +36,7 @@ struct HostSddmmPlan {
     std::vector<SddmmTile> tiles;  ///< sddmm_sm90 only, as is the schedule
     Schedule schedule;             ///< its items' tile_row is a tile; the blocks of its parts are steps
     double predicted_seconds = 0;
+    CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
 };
 
@@ -51,10 +53,8 @@ struct HostSddmmPlan {
                                        const std::vector<std::int32_t>& col, const SddmmProblem& problem,
                                        const DeviceModel& device, const std::string& kernel);
 
-/// What a round of parts costs beside their steps, in seconds: writing partial sums, and the last to arrive reads those of
-/// all parts of its tile (128 KiB each). Fitted to eleven sequences of rounds on an H200 (docs/worklog/training.md).
-inline constexpr double kSddmmPartSeconds = 10e-6;
-inline constexpr double kSddmmSumSeconds = 4.3e-6;  ///< of each part
+/// What a round of so many parts a tile costs beside their steps and a tile.
+[[nodiscard]] double sddmm_parts_seconds(int parts);
 
 /// Tiles of `steps` steps each for `streams` streams, round by round. In a round every stream takes a whole tile, or every
 /// stream takes one of p equal parts of a tile along n; the last rounds may use parts, of a number that makes the makespan

@@ -29,6 +29,9 @@ public:
         lists_.steps.push_back(step);
     }
 
+    /// The stage that was opened last.
+    [[nodiscard]] std::size_t stage() const { return lists_.stage_units.size() - 1; }
+
     void close_group() {
         close_stage();
         lists_.group_stages.push_back(static_cast<std::int32_t>(lists_.stage_units.size()));
@@ -59,7 +62,6 @@ struct RowPiece {
 struct BlockColumn {
     std::uint32_t rows = 0;
     std::int32_t units = 0;  ///< in each of its unit columns
-    std::int32_t next = 0;   ///< where the next unit of its first unit column goes
 };
 
 /// The rows of one group after another, and the block columns they store.
@@ -92,8 +94,21 @@ public:
         }
     }
 
-    [[nodiscard]] const std::vector<RowPiece>& pieces() const { return pieces_; }
-    [[nodiscard]] BlockColumn& column(std::int32_t block_column) { return columns_[block_column]; }
+    [[nodiscard]] const BlockColumn& column(std::int32_t block_column) const {
+        return columns_[block_column];
+    }
+
+    /// Calls `visit` with {unit row in its block, stored block} for the group's unit rows in order, each from left to right.
+    template <class Visitor>
+    void for_each_row_block(Visitor&& visit) const {
+        for (const RowPiece& piece : pieces_) {
+            for (int row = 0; row < piece.count; ++row) {
+                for (std::int32_t block = piece.begin; block < piece.end; ++block) {
+                    visit(piece.row_in_block + row, block);
+                }
+            }
+        }
+    }
 
     /// Calls `visit` with the block columns in ascending order.
     template <class Visitor>
@@ -165,20 +180,23 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
     Writer writer(lists, unit);
     GroupReader reader(a, crow, col, unit);
     lists.group_stages.push_back(0);
+    std::vector<std::size_t> stage_of_step(
+        static_cast<std::size_t>(ceil_div(a.block_cols() * a.block_k, kGroupStepK)));
     std::int32_t next = 0;
     for (std::size_t group = 0; group < lists.group_chunks.size(); group += kGroupChunks) {
         reader.read(lists.group_chunks.data() + group);
+        const std::size_t first_stage = lists.stage_units.size();
         UnionStep step;
         int step_units = 0;
         const auto close_step = [&] {
             if (step_units > 0) {
                 writer.add_step(step, step_units, next - step_units);
+                stage_of_step[step.column] = writer.stage();
             }
             step_units = 0;
         };
         reader.for_each_column([&](std::int32_t block_column) {
-            BlockColumn& column = reader.column(block_column);
-            column.next = next;
+            const BlockColumn& column = reader.column(block_column);
             for (int part = 0; part < columns_per_block; ++part) {
                 const std::int32_t unit_column = block_column * columns_per_block + part;
                 if (step.column != unit_column / columns_per_step) {
@@ -192,18 +210,17 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
         });
         close_step();
         writer.close_group();
-        for (const RowPiece& piece : reader.pieces()) {
-            for (std::int32_t block = piece.begin; block < piece.end; ++block) {
-                BlockColumn& column = reader.column(col[block]);
-                std::int32_t unit_index = (block * rows_per_block + piece.row_in_block) * columns_per_block;
-                for (int i = 0; i < piece.count; ++i) {
-                    for (int part = 0; part < columns_per_block; ++part) {
-                        lists.units[column.next + part * column.units] = unit_index++;
-                    }
-                    ++column.next;
-                }
+        // Where the next unit of each stage goes: the rows come one after the other.
+        std::vector<std::int32_t> next_unit(
+            lists.stage_units.begin() + static_cast<std::ptrdiff_t>(first_stage), lists.stage_units.end());
+        reader.for_each_row_block([&](std::int32_t unit_row, std::int32_t block) {
+            for (int part = 0; part < columns_per_block; ++part) {
+                const std::int32_t unit_column = col[block] * columns_per_block + part;
+                const std::size_t stage = stage_of_step[unit_column / columns_per_step];
+                lists.units[next_unit[stage - first_stage]++] =
+                    (block * rows_per_block + unit_row) * columns_per_block + part;
             }
-        }
+        });
         reader.clear();
     }
     lists.stage_units.insert(lists.stage_units.end(), 2, next);

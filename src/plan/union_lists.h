@@ -43,7 +43,7 @@ struct UnionLists {
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
     std::vector<UnionStep> steps;            ///< [stages * kGroupStageSteps]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
-    /// [units + kMostStageUnits]: by unit column, then by row; index in [nnzb * block_m / unit, block_k / unit],
+    /// [units + kMostStageUnits]: by stage, then by row, then by unit column; index in [nnzb * block_m / unit, block_k / unit],
     /// row-major. What lies past the last unit is 0, so that as many may be read from any stage's first on.
     std::vector<std::int32_t> units;
 };

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
+#include <bsk/device.h>
 
 #include "base/math.h"
 #include "plan/sddmm.h"
@@ -81,6 +82,26 @@ TEST(SddmmTiles, KeepMostOfWhatTheyCompute) {
         const std::vector<SddmmTile> tiles = make_sddmm_tiles(a.view(), a.crow_indices, a.col_indices);
         const double computed = static_cast<double>(tiles.size()) * kSddmmTileM * kSddmmTileN;
         EXPECT_GT(static_cast<double>(a.nnzb()) * block * block / computed, share) << "blocks of " << block;
+    }
+}
+
+TEST(SddmmPlan, PredictsWhatWasMeasured) {
+    if (!is_built(SddmmKernel::sddmm_sm90)) {
+        GTEST_SKIP() << "built without the Hopper kernels";
+    }
+    const DeviceModel h200 = device_model_by_name("h200");
+    // Microseconds of dW = dY^T * X, 8192 tokens, on two H200s (docs/worklog/training.md).
+    for (const auto& [block, measured] : {std::pair{128, 377.0}, {64, 386.0}, {32, 701.0}}) {
+        const BsrMatrix a = generate({.m = 8192,
+                                      .k = 8192,
+                                      .block_m = block,
+                                      .block_k = block,
+                                      .density = 0.22,
+                                      .dtype = DType::bf16});
+        const SddmmProblem problem =
+            check_problem(a.view(), {.n = 8192, .values_dtype = DType::bf16, .d1_layout = Layout::col_major});
+        const HostSddmmPlan plan = plan_sddmm(a.view(), a.crow_indices, a.col_indices, problem, h200, "");
+        EXPECT_NEAR(1e6 * plan.predicted_seconds / measured, 1.0, 0.05) << "blocks of " << block;
     }
 }
 

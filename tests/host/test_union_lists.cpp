@@ -1,6 +1,7 @@
 // The lists that spmm_sm90_small walks: every unit once, in the order and within the sizes its ring relies
 // on.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <string>
@@ -67,22 +68,24 @@ std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
         std::int32_t previous_column = -1;
         for (int stage = lists.group_stages[group]; stage < lists.group_stages[group + 1]; ++stage) {
             std::int32_t next = lists.stage_units[stage];
-            bool filled_up = false;
+            const UnionStep* steps = lists.steps.data() + std::ptrdiff_t{stage} * kGroupStageSteps;
+            EXPECT_NE(steps[0].rows, 0U) << "stage " << stage << " starts with an empty step";
             for (int i = 0; i < kGroupStageSteps; ++i) {
-                const UnionStep step = lists.steps[stage * kGroupStageSteps + i];
-                EXPECT_TRUE(i > 0 || step.rows != 0) << "stage " << stage << " starts with an empty step";
-                EXPECT_FALSE(filled_up && step.rows != 0) << "a step after an empty one in stage " << stage;
-                filled_up = step.rows == 0;
-                EXPECT_TRUE(filled_up || step.column > previous_column) << "stage " << stage;
-                previous_column = filled_up ? previous_column : step.column;
-                for (int part = 0; part < columns_per_step; ++part) {
-                    for (int row = 0; row < kGroupRows / unit; ++row) {
-                        if ((step.rows >> (16 * part + row) & 1) != 0) {
-                            const std::int64_t chunk =
-                                lists.group_chunks[group * kGroupChunks + row / rows_per_chunk];
-                            units.emplace_back(chunk * rows_per_chunk + row % rows_per_chunk,
-                                               step.column * columns_per_step + part, lists.units[next++]);
-                        }
+                const bool filled_up = steps[i].rows == 0;
+                EXPECT_TRUE(i == 0 || filled_up || steps[i - 1].rows != 0)
+                    << "a step after an empty one in stage " << stage;
+                EXPECT_TRUE(filled_up || steps[i].column > previous_column) << "stage " << stage;
+                previous_column = filled_up ? previous_column : steps[i].column;
+            }
+            for (int row = 0; row < kGroupRows / unit; ++row) {
+                for (int column = 0; column < kGroupStageSteps * columns_per_step; ++column) {
+                    const UnionStep step = steps[column / columns_per_step];
+                    const int part = column % columns_per_step;
+                    if ((step.rows >> (16 * part + row) & 1) != 0) {
+                        const std::int64_t chunk =
+                            lists.group_chunks[group * kGroupChunks + row / rows_per_chunk];
+                        units.emplace_back(chunk * rows_per_chunk + row % rows_per_chunk,
+                                           step.column * columns_per_step + part, lists.units[next++]);
                     }
                 }
             }
@@ -172,7 +175,7 @@ TEST(UnionListsOfRows, PairColumnsOf16) {
     EXPECT_EQ(lists.steps[1].rows, 0b101U | 0b010U << 16);
     EXPECT_EQ(lists.steps[2].rows, 0U);
     EXPECT_EQ(std::vector<std::int32_t>(lists.units.begin(), lists.units.begin() + 4),
-              (std::vector<std::int32_t>{1, 0, 3, 2}));
+              (std::vector<std::int32_t>{0, 1, 2, 3}));
 }
 
 TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {

@@ -23,7 +23,7 @@ class Block(torch.nn.Module):
         return x + self.down(self.up(x))
 
 
-def step(model, block: Block, x: torch.Tensor) -> list[torch.Tensor]:
+def step(model, block: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
     """The loss and all gradients."""
     x = x.detach().requires_grad_()
     block.zero_grad()
@@ -47,6 +47,15 @@ def test_compiled_without_breaks_and_for_any_number_of_tokens(device, backend):
         x = random_dense(tokens, 96, torch.float32, device)
         assert_same(step(compiled, block, x), step(block, block, x))
     assert counter.frame_count == 1, "compiled again for another number of tokens"
+
+
+def test_a_compiled_layer_without_bias(device):
+    """Its last arguments have their defaults, which torch leaves out."""
+    torch.compiler.reset()
+    layer = bsk.nn.BlockSparseLinear(96, 64, bias=False, block_size=32, density=0.5, device=device)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    x = random_dense(24, 96, torch.float32, device)
+    assert_same(step(compiled, layer, x), step(layer, layer, x))
 
 
 def test_sparse_mm_of_matrices_in_compiled_code(device):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -76,6 +77,32 @@ def test_the_first_gradient_of_a_bias_may_be_captured(repository):
     command = [sys.executable, "-c", FIRST_BIAS_GRADIENT]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+def test_training_takes_no_more_memory_than_its_share():
+    """At its peak, beside activations, which are small here: weights, gradients and all that AdamW needs."""
+
+    def peak_of(make) -> int:
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        layer = make()
+        optimizer = torch.optim.AdamW(layer.parameters(), foreach=True)
+        for _ in range(3):
+            layer(x).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        return torch.cuda.max_memory_allocated() - before
+
+    size, like = 4096, {"device": "cuda", "dtype": torch.bfloat16}
+    x = random_dense(64, size, torch.bfloat16, "cuda")
+    torch.nn.Linear(64, 64, **like)(x[:, :64])  # cuBLAS's workspace counts for neither
+    dense = peak_of(partial(torch.nn.Linear, size, size, **like))
+    for block in (128, 64, 32):
+        sparse = peak_of(
+            lambda b=block: bsk.nn.BlockSparseLinear(size, size, block_size=b, density=0.22, **like)
+        )
+        assert sparse <= (0.22 + 0.05) * dense
 
 
 def test_results_are_the_same_from_run_to_run():

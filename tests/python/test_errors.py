@@ -107,14 +107,18 @@ def test_malformed_patterns(B, crow, col, message):
 
 def test_values_of_the_wrong_shape(B):
     assert_refused(RuntimeError, "values", bsr([0, 1, 3], [0, 1, 2], torch.ones(3, 256).half()), B)
-    assert_refused(RuntimeError, "crow_indices", bsr([0, 1, 3], [0, 1, 2], torch.ones(3, 8, 16).half()), B)
+    other_blocks = bsr([0, 1, 3], [0, 1, 2], torch.ones(3, 8, 16).half())
+    assert_refused(ValueError, "the arrays form no BSR matrix: .*crow_indices", other_blocks, B)
 
 
 @pytest.mark.parametrize("block", [(8, 8), (48, 48), (512, 512)])
 def test_blocks_without_a_kernel(block):
-    A = torch.ones(block).half().to_sparse_bsr(block)
+    """sparse_mm of a tensor with other blocks puts its elements into new ones."""
+    A = bsk.BSRMatrix.from_torch(torch.ones(block).half().to_sparse_bsr(block))
     B = random_dense(block[1], 8)
     assert_refused(RuntimeError, r"16, 32, 64, 128", A, B, out=torch.zeros(block[0], 8, dtype=torch.float16))
+    with pytest.raises(RuntimeError, match=r"16, 32, 64, 128"):
+        bsk.make_plan(A.to_torch(), 8)
 
 
 def test_out_with_other_strides(A, B):

@@ -41,6 +41,16 @@ def test_state_survives_saving_and_loading(device, tmp_path):
     assert torch.equal(copy.deepcopy(layer)(x), layer(x))
 
 
+def test_a_layer_without_memory_takes_a_checkpoint(device):
+    layer = BlockSparseLinear(96, 128, block_size=32, density=0.3, device=device)
+    with torch.device("meta"):
+        empty = BlockSparseLinear(96, 128, block_size=32, density=0.6)
+    assert all(tensor.is_meta for tensor in empty.state_dict().values())
+    empty.to_empty(device=device).load_state_dict(layer.state_dict())
+    x = random_dense(5, 96, torch.float32, device)
+    assert torch.equal(empty(x), layer(x))
+
+
 def test_a_dense_checkpoint_loads(device):
     dense = nn.Linear(96, 128, device=device)
     layer = BlockSparseLinear(96, 128, block_size=32, density=0.3, device=device)

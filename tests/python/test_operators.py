@@ -151,21 +151,28 @@ def test_linear_beside_torch(device, dtype, activation, shape):
         assert_near(bsk.linear(x, W, bias, activation), expected, dtype)
 
 
-@pytest.mark.parametrize("name", ["dsd", "dds", "sdd", "dss", "linear"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_opcheck(device, name, dtype):
-    A = matrix(64, 96, (16, 32), dtype, device)
-    if name == "linear":
-        bias = dense(1, 64, A)[0].requires_grad_()
-        inputs = (dense(8, 96, A).requires_grad_(), *A.arrays, bias, "gelu")
-    else:
-        inputs = arguments(name, A, (False, True))
+def opcheck(name: str, inputs: tuple, dtype: torch.dtype) -> None:
     checks = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
     if dtype is torch.bfloat16:  # compares with tolerances of its own, which rounding exceeds
         checks = checks[:-1]
-    if name == "dss":  # a composite: its parts are registered
-        checks = ("test_schema", "test_faketensor")
     torch.library.opcheck(getattr(torch.ops.bsk, name).default, inputs, test_utils=checks)
+
+
+@pytest.mark.parametrize("transposed", TRANSPOSITIONS)
+@pytest.mark.parametrize("name", ["dsd", "dds", "sdd", "dss"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_opcheck(device, name, dtype, transposed):
+    opcheck(name, arguments(name, matrix(64, 96, (16, 32), dtype, device), transposed), dtype)
+
+
+@pytest.mark.parametrize("activation", ["none", "gelu"])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_opcheck_of_linear(device, dtype, with_bias, activation):
+    W = matrix(64, 96, (16, 32), dtype, device)
+    W.values.requires_grad_()
+    bias = dense(1, 64, W)[0].requires_grad_() if with_bias else None
+    opcheck("linear", (dense(8, 96, W).requires_grad_(), *W.arrays, bias, activation), dtype)
 
 
 def test_a_gradient_with_strides_of_its_own(device):

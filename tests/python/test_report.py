@@ -8,7 +8,7 @@ import pytest
 import synthetic_records as synthetic
 from hypothesis import HealthCheck, given, settings, strategies
 
-from blackwellsparsek.records import OURS, Results, write_results
+from blackwellsparsek.records import OURS, RecordsError, Results, write_results
 from blackwellsparsek.report.__main__ import main
 from blackwellsparsek.report.arithmetic import check_of_projection
 from blackwellsparsek.report.bench_lines import load
@@ -179,6 +179,11 @@ def test_a_sweep_holds_the_alternatives_of_the_plan_and_no_oracle(
     assert sum(record.settings is None for record in headline) == 1
     assert len(headline) > 1
     assert verdict(judge(sweep, criteria), "correct").outcome == "not measured"
+
+
+def test_sampled_products_are_not_taken_for_others(repository: Path) -> None:
+    with pytest.raises(RecordsError, match=r"sampled\.jsonl holds sampled products"):
+        load(repository / "results" / "h200" / "sampled.jsonl")
 
 
 def test_the_arithmetic_of_the_projections(criteria: Criteria) -> None:

@@ -63,7 +63,7 @@ def test_plans_of_one_pattern_on_both():
         C = bsk.sparse_mm(matrix, right, plan=plans[device])
         assert C.device == torch.device(device)
         assert_product(C, A, B)
-    with pytest.raises(RuntimeError, match="values of A are on cuda:1, the plan on cuda:0"):
+    with pytest.raises(RuntimeError, match="values of A are on CUDA device 1, the plan on CUDA device 0"):
         bsk.sparse_mm(*on[THERE], plan=plans[HERE])
 
 

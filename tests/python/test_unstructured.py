@@ -1,7 +1,6 @@
 """sparse_mm of CSR, CSC, COO, BSC and SciPy matrices: results, gradients, what is kept."""
 
 import gc
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -74,14 +73,39 @@ def test_gradients(device, form):
     torch.testing.assert_close(got_A.to_dense(), expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("layout", ["bsr", "bsc"])
+@pytest.mark.parametrize("block", [(4, 4), (20, 12), (10, 60)])
+def test_blocks_that_no_kernel_knows_are_put_into_others(device, block, layout):
+    A = getattr(sparse("clustered", device), f"to_sparse_{layout}")(block).requires_grad_()
+    B = random_dense(420, 24, torch.float32, device).requires_grad_()
+    dense = A.detach().to_dense()
+    C = bsk.sparse_mm(A, B)
+    torch.testing.assert_close(C, dense @ B, rtol=1e-4, atol=1e-4)
+    seed = torch.ones_like(C)
+    got_A, got_B = torch.autograd.grad(C, (A, B), seed)
+    torch.testing.assert_close(got_B, dense.t() @ seed, rtol=1e-4, atol=1e-3)
+    stored = torch.where(A.detach().to_dense() != 0, 1, 0)
+    expected = seed @ B.detach().t()
+    torch.testing.assert_close(got_A.to_dense() * stored, expected * stored, rtol=1e-4, atol=1e-3)
+    assert "in no blocks" in bsk.explain(A, 24)
+
+
+def test_arrays_that_form_no_blocks_are_refused():
+    A = torch.sparse_bsr_tensor([0, 1, 3], [0, 1, 2], torch.ones(3, 8, 8), (32, 32), check_invariants=False)
+    with pytest.raises(ValueError, match="the arrays form no BSR matrix"):
+        bsk.sparse_mm(A, torch.ones(32, 8))
+
+
 def test_scipy(device):
     scipy_sparse = pytest.importorskip("scipy.sparse")
     if device == "cuda":
         pytest.skip("SciPy matrices lie on the CPU")
     dense = sparse("clustered", device)
     B = random_dense(420, 24, torch.float32)
-    for make in (scipy_sparse.csr_matrix, scipy_sparse.coo_array, scipy_sparse.lil_matrix):
-        torch.testing.assert_close(bsk.sparse_mm(make(dense.numpy()), B), dense @ B, rtol=1e-4, atol=1e-4)
+    matrices = [make(dense.numpy()) for make in (scipy_sparse.csr_matrix, scipy_sparse.coo_array)]
+    matrices += [scipy_sparse.lil_matrix(dense.numpy()), matrices[0].tobsr((4, 6))]
+    for matrix in matrices:
+        torch.testing.assert_close(bsk.sparse_mm(matrix, B), dense @ B, rtol=1e-4, atol=1e-4)
 
 
 def test_the_conversion_is_kept_until_the_matrix_changes(monkeypatch):
@@ -127,35 +151,6 @@ def test_out_takes_the_result_whatever_form_is_chosen(device, form):
     half = bsk.sparse_mm(chosen(form, A.half(), 40), B.half(), out_dtype=torch.float32)
     assert half.dtype is torch.float32
     torch.testing.assert_close(half, dense.half().float() @ B.half().float(), rtol=1e-3, atol=1e-3)
-
-
-class CudaCsr:
-    """What CuPy's sparse matrices offer of SciPy's: CSR, in arrays with `__cuda_array_interface__`."""
-
-    format = "csr"
-
-    def __init__(self, A: torch.Tensor) -> None:
-        self.tensor, self.shape = A, tuple(A.shape)
-        self.indptr, self.indices, self.data = (
-            SimpleNamespace(__cuda_array_interface__=part.__cuda_array_interface__, keeps=part)
-            for part in (A.crow_indices().int(), A.col_indices().int(), A.values())
-        )
-
-    def tocsr(self) -> "CudaCsr":
-        return self
-
-    def astype(self, dtype: str) -> "CudaCsr":
-        return CudaCsr(self.tensor.to(getattr(torch, dtype)))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_matrix_like_cupys_is_multiplied_where_it_lies():
-    dense = sparse("clustered", "cuda", torch.float64)
-    B = random_dense(420, 40, torch.float32, "cuda")
-    product = bsk.sparse_mm(CudaCsr(dense.to_sparse_csr()), B)
-    assert product.is_cuda
-    torch.testing.assert_close(product, dense.float() @ B, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("form", [DENSE, 16])

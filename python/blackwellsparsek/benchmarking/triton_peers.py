@@ -63,11 +63,18 @@ class TorchTritonBsrTuned(TorchTritonBsr):
         self.settings = ", ".join(f"{name}={value}" for name, value in sorted(meta.items()))
 
     def _tune(self, seconds: float, start: dict[str, int] | None) -> dict:
-        problem, meta_module = self.problem, self._meta_module
-        with _limited_tuner(seconds), _tuning_from(start, problem, meta_module):
-            return meta_module.tune_bsr_dense_addmm(
-                problem.out, problem.A, problem.B, beta=0, alpha=1, out=problem.out, force=True
-            )
+        problem = self.problem
+        with _tuning_from(start, problem, self._meta_module):
+            return tune(problem.A, problem.B, problem.out, seconds)
+
+
+def tune(
+    A: torch.Tensor, B: torch.Tensor, out: torch.Tensor, seconds: float, store: bool = False
+) -> dict[str, int]:
+    """Parameters of PyTorch's kernel for out = A @ B; with `store` later products take them as well."""
+    _, meta_module = _triton_ops()
+    with _limited_tuner(seconds):
+        return meta_module.tune_bsr_dense_addmm(out, A, B, beta=0, alpha=1, out=out, store=store, force=True)
 
 
 @contextmanager

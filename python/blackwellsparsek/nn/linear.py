@@ -60,15 +60,15 @@ class BlockSparseLinear(nn.Module):
             raise ValueError(f"density is {density}; expected a share of the blocks between 0 and 1.")
         if mask is None:
             stored = round(density * blocks[0] * blocks[1])
-            mask = torch.zeros(blocks, dtype=torch.bool)
-            mask.view(-1)[torch.randperm(mask.numel())[:stored]] = True
+            mask = torch.zeros(blocks, dtype=torch.bool, device="cpu")  # even where the default is "meta"
+            mask.view(-1)[torch.randperm(mask.numel(), device="cpu")[:stored]] = True
         else:
             check_mask(mask, blocks)
-        crow_indices, col_indices = pattern_of(mask.to(device))
-        self.register_buffer("crow_indices", crow_indices)
-        self.register_buffer("col_indices", col_indices)
+        crow_indices, col_indices = pattern_of(mask)
         nnzb = col_indices.shape[0]
         self.weight = nn.Parameter(torch.empty(nnzb, *self.block_size, device=device, dtype=dtype))
+        self.register_buffer("crow_indices", crow_indices.to(self.weight.device))
+        self.register_buffer("col_indices", col_indices.to(self.weight.device))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 

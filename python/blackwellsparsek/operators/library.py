@@ -36,9 +36,10 @@ def register(
     name = schema.partition("(")[0]
 
     def all_gradients(ctx, grad):
-        needed = [ctx.needs_input_grad[position] for position in floating]
+        given = ctx.needs_input_grad  # torch leaves out last arguments that have their default
+        needed = [position < len(given) and given[position] for position in floating]
         found = dict(zip(floating, gradients(ctx, grad, needed), strict=True))
-        return tuple(found.get(position) for position in range(len(ctx.needs_input_grad)))
+        return tuple(found.get(position) for position in range(len(given)))
 
     _library.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     for device in ("CPU", "CUDA"):

@@ -47,6 +47,10 @@ def _read_lines(path: Path) -> Results:
         versions = {data["schema_version"] for data in kept}
         if versions != {SCHEMA_VERSION}:
             raise RecordsError(f"{path} has the schema versions {versions}; expected {{{SCHEMA_VERSION}}}.")
+        if any(data["case"].get("product") == "sampled" for data in kept):
+            raise RecordsError(
+                f"{path} holds sampled products; expected products of `bsk bench` or `bsk sweep`."
+            )
         chosen = _chosen_by_the_plan(kept)
         records = tuple(_record(data, chosen) for data in kept)
         results = Results(_environment(kept), {}, source=str(path))

@@ -70,8 +70,11 @@ void load(const void* kernel) {
 void prepare_replan() {
     load(reinterpret_cast<const void*>(copy_pattern<std::int32_t>));
     load(reinterpret_cast<const void*>(copy_pattern<std::int64_t>));
-    load(reinterpret_cast<const void*>(lists::count_stages));
-    load(reinterpret_cast<const void*>(lists::write_lists));
+    for (const auto kernel : {lists::count_stages, lists::write_lists}) {
+        check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        static_cast<int>(lists::shared_bytes(kMostDynamicSteps))),
+                   "cudaFuncSetAttribute(replan)");
+    }
     load(reinterpret_cast<const void*>(order::order_of_work<3>));
     load(reinterpret_cast<const void*>(order::order_of_work<5>));
     load(reinterpret_cast<const void*>(order::order_of_work<8>));

@@ -19,14 +19,14 @@ struct Group {
     std::uint32_t* rows;    ///< [steps of A] as UnionStep::rows
     std::int32_t* before;   ///< [steps of A] units in the steps before
     std::uint16_t* stored;  ///< [steps] the steps of A where the group stores something, ascending
+    std::uint16_t* stage;   ///< [steps of A] where the step's stage begins in `stored`; write_lists only
     int steps;
     int units;
 };
 
 constexpr std::size_t shared_bytes(std::int64_t steps_of_a) {
-    return static_cast<std::size_t>(steps_of_a) * (2 * sizeof(std::uint32_t) + sizeof(std::uint16_t));
+    return static_cast<std::size_t>(steps_of_a) * (2 * sizeof(std::uint32_t) + 2 * sizeof(std::uint16_t));
 }
-static_assert(shared_bytes(kMostDynamicSteps) <= 47 * 1024, "more needs a function attribute");
 
 /// Where a unit column of A lies among the steps.
 struct StepPlace {
@@ -63,6 +63,7 @@ __device__ inline Group read_group(const ReplanLaunch& p, int number, void* shar
     group.rows = static_cast<std::uint32_t*>(shared);
     group.before = reinterpret_cast<std::int32_t*>(group.rows + steps_of_a);
     group.stored = reinterpret_cast<std::uint16_t*>(group.before + steps_of_a);
+    group.stage = group.stored + steps_of_a;
     for (int step = threadIdx.x; step < steps_of_a; step += kThreads) {
         group.rows[step] = 0;
     }
@@ -98,8 +99,8 @@ __device__ inline Group read_group(const ReplanLaunch& p, int number, void* shar
     return group;
 }
 
-/// Calls `visit(step of A, stage, step in the stage)` for this thread's steps of the group, whose first stage has the
-/// number `stage`, and returns how many stages they take.
+/// Calls `visit(i, stage, step in the stage)` for this thread's steps of the group, group.stored[i], whose first stage has
+/// the number `stage`, and returns how many stages they take.
 template <class Visitor>
 __device__ int for_each_step(const Group& group, const DeviceLists& lists, int stage, Visitor&& visit) {
     const int steps_per_thread =
@@ -110,14 +111,13 @@ __device__ int for_each_step(const Group& group, const DeviceLists& lists, int s
     int place = 0;
     int free_units = 0;
     for (int i = begin; i < end; ++i) {
-        const int step = group.stored[i];
-        const int units = __popc(group.rows[step]);
+        const int units = __popc(group.rows[group.stored[i]]);
         if (i % kGroupStageSteps == 0 || units > free_units) {
             ++stages;
             place = 0;
             free_units = lists.units_per_stage;
         }
-        visit(step, stage + stages - 1, place);
+        visit(i, stage + stages - 1, place);
         ++place;
         free_units -= units;
     }
@@ -159,6 +159,22 @@ __device__ inline int sum_of(const std::int32_t* counts, int count) {
     return all;
 }
 
+/// Where the unit of this row and step (of units of 16: of the half that begins at bit `shift`) lies among the group's: a
+/// stage has its rows one after the other, each from left to right.
+__device__ inline int slot_of(const Group& group, int step, int shift, int row) {
+    constexpr std::uint32_t kHalves = 0x10001;
+    const std::uint32_t rows_before = ((1U << row) - 1) * kHalves;
+    const std::uint32_t own = kHalves << row;
+    const int first = group.stage[step];
+    int slot = group.before[group.stored[first]];
+    for (int i = first; i < group.steps && group.stage[group.stored[i]] == first; ++i) {
+        const int other = group.stored[i];
+        const std::uint32_t own_before = other < step ? own : other == step ? own & ((1U << shift) - 1) : 0;
+        slot += __popc(group.rows[other] & (rows_before | own_before));
+    }
+    return slot;
+}
+
 /// Writes the lists of every group.
 __global__ void __launch_bounds__(kThreads) write_lists(const ReplanLaunch p) {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -187,21 +203,22 @@ __global__ void __launch_bounds__(kThreads) write_lists(const ReplanLaunch p) {
         steps[i] = {};  // what no step overwrites fills up a stage
     }
     __syncthreads();
-    for_each_step(group, lists, stages_before, [&](int step, int stage, int place) {
+    for_each_step(group, lists, stages_before, [&](int i, int stage, int place) {
+        const int step = group.stored[i];
         if (place == 0) {
             lists.stage_units[first_stage + stage] = first_unit + group.before[step];
         }
+        group.stage[step] = static_cast<std::uint16_t>(i - place);
         steps[stage * kGroupStageSteps + place] = {step, group.rows[step]};
     });
+    __syncthreads();
     for_each_block(p, number, [&](int block, int first_row) {
         for (int part = 0; part < lists.columns_per_block; ++part) {
             const StepPlace place =
                 step_of(p.col_indices[block] * lists.columns_per_block + part, lists.unit);
-            const std::uint32_t rows = group.rows[place.step];
-            const int first = first_unit + group.before[place.step] +
-                              __popc(rows & ((1U << (place.shift + first_row)) - 1));
             for (int i = 0; i < lists.rows_per_block; ++i) {
-                lists.units[first + i] = (block * lists.rows_per_block + i) * lists.columns_per_block + part;
+                lists.units[first_unit + slot_of(group, place.step, place.shift, first_row + i)] =
+                    (block * lists.rows_per_block + i) * lists.columns_per_block + part;
             }
         }
     });

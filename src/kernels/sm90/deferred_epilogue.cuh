@@ -51,17 +51,15 @@ public:
         at_ = make_int2(row, col);
         batch_ = batch;
         chunk_ = 0;
+        end_ = min((p_.columns - col + kChunkN - 1) / kChunkN, kChunks);
         if (!p_.is_plain) [[unlikely]] {
             if (p_.column_bias != nullptr) {
                 scale_with_column_bias(acc);
-            } else {
-#pragma unroll
-                for (int chunk = 0; chunk < kChunks; ++chunk) {
-                    scale(acc, chunk);
-                }
+            } else if (p_.alpha != 1.0F || p_.row_bias != nullptr) {
+                scale(acc);
             }
             if (loads_residual()) {
-                load_first(place(), batch, chunks());
+                load_first(at_, batch, end_);
             } else {
                 activate<kTypeC>(p_.activation, acc);
             }
@@ -76,18 +74,18 @@ public:
     /// first, but with a residual, which takes its time to arrive, a chunk a step from the third on, or from where the
     /// steps just suffice.
     __device__ void flush_under(int step, int steps) {
+        if (chunk_ >= end_) {  // first, as at most steps: whatever is done between wgmma costs time
+            return;
+        }
         if (!loads_residual()) {
-            if (step == 0 && chunk_ < kChunks) {
-                flush_plain();
-            }
+            flush_plain();
             return;
         }
         if (step < min(kResidualSteps, steps - 1)) {
             return;
         }
-        int left = chunks() - chunk_;
 #pragma unroll 1
-        for (int count = max(1, left - (steps - step) + 1); count > 0 && left > 0; --count, --left) {
+        for (int count = max(1, end_ - chunk_ - (steps - step) + 1); count > 0 && chunk_ < end_; --count) {
             flush_chunk();
         }
     }
@@ -115,14 +113,6 @@ private:
     /// Steps of a mainloop that the first chunk of R may take to arrive.
     static constexpr int kResidualSteps = 2;
 
-    /// Chunks of the tile that lie in C.
-    __device__ int chunks() const {
-        return min((p_.columns - at_.y + kChunkN - 1) / kChunkN, kChunks);
-    }
-    __device__ auto place() const {
-        return [at = at_](int offset) { return make_int2(at.x, at.y + offset); };
-    }
-
     __device__ float* column_biases() const {
         return reinterpret_cast<float*>(staging_ + Base::kStagingBytes);
     }
@@ -143,25 +133,24 @@ private:
     __device__ void flush_plain() {
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int2 at = place()(chunk * kChunkN);
-            if (at.y >= p_.columns) {
+            if (chunk >= end_) {
                 continue;
             }
-            open_chunk(place(), batch_, chunk, kChunks);
+            open_chunk(at_, batch_, chunk, kChunks);
 #pragma unroll
             for (int group = 0; group < kChunkN / 8; group += 2) {
                 const int first = 2 * (chunk * (kChunkN / 8) + group);
                 ChunkC::put_pairs(buffer(), group,
                                   {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
             }
-            close_chunk(at, batch_);
+            close_chunk(at_, batch_, chunk);
         }
-        chunk_ = kChunks;
+        chunk_ = end_;
     }
 
     /// The next chunk, with its residual.
     __device__ void flush_chunk() {
-        open_chunk(place(), batch_, chunk_, chunks());
+        open_chunk(at_, batch_, chunk_, end_);
 #pragma unroll
         for (int group = 0; group < kChunkN / 8; group += 2) {
             float x[8];
@@ -174,7 +163,7 @@ private:
             finish(x, group);
         }
         Base::template move_down<kWidth / 4 / kChunks>(held_);
-        close_chunk(place()(chunk_ * kChunkN), batch_);
+        close_chunk(at_, batch_, chunk_);
         ++chunk_;
     }
 
@@ -182,7 +171,8 @@ private:
         held_[kWidth / 4];  ///< pairs of columns in the order of the accumulators, from chunk chunk_ on
     int2 at_ = {};          ///< where the tile lies in C
     int batch_ = 0;
-    int chunk_ = kChunks;  ///< the next to be stored
+    int chunk_ = 0;  ///< the next to be stored
+    int end_ = 0;    ///< chunks of the tile that lie in C
 };
 
 }  // namespace bsk

@@ -1,6 +1,5 @@
 // Epilogue of the wgmma kernels: C = activation(alpha*acc + beta*R + bias) of 64 x kWidth accumulators, through shared
-// memory to C by TMA. Rows and columns are those of the accumulators: a kernel that accumulates the transpose of C
-// passes the transpose's layout and sizes.
+// memory to C by TMA.
 //
 // A consumer warpgroup stages its 64 rows chunk by chunk (chunk.cuh). alpha, the biases and, without a residual, the
 // activation go to the accumulators first: unrolled math for 16-bit C, but one copy of the code for all pieces of an
@@ -45,22 +44,19 @@ public:
     static constexpr int kBuffers = kBufferCount;
     static constexpr int kStagingBytes = kBuffers * kChunkBytes;
 
-    /// @param transposed  the kernel accumulates the transpose of C, kLayoutC is the transpose's
-    static EpilogueParams make_params(const SpmmLaunch& launch, bool transposed) {
-        const std::int64_t rows = transposed ? launch.n : launch.m;
-        const std::int64_t columns = transposed ? launch.m : launch.n;
+    static EpilogueParams make_params(const SpmmLaunch& launch) {
         const auto map_of = [&](const void* data) {
-            return make_tensor_map(data, kTypeC, kLayoutC, rows, columns, launch.ldc, ChunkC::kBoxRows,
+            return make_tensor_map(data, kTypeC, kLayoutC, launch.m, launch.n, launch.ldc, ChunkC::kBoxRows,
                                    ChunkC::kBoxCols, launch.batch, launch.stride_c);
         };
-        const bool of_rows = (launch.bias_axis == BiasAxis::row) != transposed;
+        const bool of_rows = launch.bias_axis == BiasAxis::row;
         EpilogueParams p{};
         p.c_map = map_of(launch.c);
         p.residual_map = map_of(launch.residual);
         p.row_bias = of_rows ? launch.bias : nullptr;
         p.column_bias = of_rows ? nullptr : launch.bias;
-        p.rows = static_cast<int>(rows);
-        p.columns = static_cast<int>(columns);
+        p.rows = static_cast<int>(launch.m);
+        p.columns = static_cast<int>(launch.n);
         p.alpha = launch.alpha;
         p.beta = launch.beta;
         p.activation = launch.activation;
@@ -76,38 +72,32 @@ public:
                                  int barrier_id)
         : p_(params), staging_(staging), barrier_id_(barrier_id), loaded_(loaded) {}
 
-    /// Stores 64 x kWidth accumulators: columns offset .. offset + kChunkN - 1 of them as C[row ..][col ..] with
-    /// {row, col} = place_of(offset), of product `batch`. What lies outside C is left out. The accumulators are used
-    /// up.
-    template <class PlaceOf>
-    __device__ void store(float (&acc)[kWidth / 2], PlaceOf place_of, int batch) {
-#pragma unroll
-        for (int chunk = 0; chunk < kChunks; ++chunk) {
-            load_row_bias(place_of(chunk * kChunkN).x);
-            scale(acc, chunk);
-        }
+    /// Stores 64 x kWidth accumulators as C[at.x ..][at.y ..] of product `batch`. What lies outside C is left out. The
+    /// accumulators are used up.
+    __device__ void store(float (&acc)[kWidth / 2], int2 at, int batch) {
+        load_row_bias(at.x);
+        scale(acc);
         if (p_.column_bias != nullptr || p_.activation != Activation::none || loads_residual()) [[unlikely]] {
             if (p_.column_bias != nullptr) {
-                add_column_bias(acc, place_of);
+                add_column_bias(acc, at.y);
             }
             if (ChunkC::kWide || loads_residual()) {
-                store_pieces(acc, place_of, batch);
+                store_pieces(acc, at, batch);
                 return;
             }
             activate<kTypeC>(p_.activation, acc);
         }
 #pragma unroll
         for (int chunk = 0; chunk < kChunks; ++chunk) {
-            const int2 at = place_of(chunk * kChunkN);
-            if (at.y >= p_.columns) {
+            if (at.y + chunk * kChunkN >= p_.columns) {
                 continue;
             }
-            open_chunk(place_of, batch, chunk, kChunks);
+            open_chunk(at, batch, chunk, kChunks);
 #pragma unroll
             for (int group = 0; group < kChunkN / 8; group += 2) {
                 ChunkC::put(buffer(), group, acc + 4 * (chunk * (kChunkN / 8) + group));
             }
-            close_chunk(at, batch);
+            close_chunk(at, batch, chunk);
         }
     }
 
@@ -136,23 +126,20 @@ protected:  // DeferredEpilogue stores by the same steps
         }
     }
 
-    /// alpha*acc plus the row bias, for one chunk.
-    __device__ void scale(float (&acc)[kWidth / 2], int chunk) const {
+    /// alpha*acc plus the row bias.
+    __device__ void scale(float (&acc)[kWidth / 2]) const {
         const float row_bias[2] = {to_float(row_bias_[0]), to_float(row_bias_[1])};
-        float* x = acc + 4 * chunk * (kChunkN / 8);
 #pragma unroll
-        for (int i = 0; i < kChunkN / 2; ++i) {
-            x[i] = p_.alpha * x[i] + row_bias[i / 2 % 2];
+        for (int i = 0; i < kWidth / 2; ++i) {
+            acc[i] = p_.alpha * acc[i] + row_bias[i / 2 % 2];
         }
     }
 
-    template <class PlaceOf>
-    __device__ void add_column_bias(float (&acc)[kWidth / 2], PlaceOf place_of) const {
+    /// Adds the biases of the columns from `first` on.
+    __device__ void add_column_bias(float (&acc)[kWidth / 2], int first) const {
 #pragma unroll
         for (int group = 0; group < kWidth / 8; ++group) {
-            const int in_chunk = group % (kChunkN / 8) * 8;
-            const int column =
-                place_of(group * 8 - in_chunk).y + in_chunk + static_cast<int>(threadIdx.x) % 4 * 2;
+            const int column = first + group * 8 + static_cast<int>(threadIdx.x) % 4 * 2;
 #pragma unroll
             for (int h = 0; h < 2; ++h) {
                 const float bias = column_bias(column + h);
@@ -184,24 +171,27 @@ protected:  // DeferredEpilogue stores by the same steps
         }
     }
 
-    /// Starts loading R for the first chunks of a tile, as many as there are buffers.
-    template <class PlaceOf>
-    __device__ void load_first(PlaceOf place_of, int batch, int chunks) {
+    /// Where a chunk of the tile at `at` lies in C.
+    __device__ static int2 chunk_of(int2 at, int chunk) {
+        return make_int2(at.x, at.y + chunk * kChunkN);
+    }
+
+    /// Starts loading R for the first chunks of the tile at `at`, as many as there are buffers.
+    __device__ void load_first(int2 at, int batch, int chunks) {
         if (is_leader()) {
             ptx::tma_store_wait_read<0>();
 #pragma unroll
             for (int chunk = 0; chunk < kBuffers; ++chunk) {
                 if (chunk < chunks) {
-                    load_residual((stored_ + chunk) % kBuffers, place_of(chunk * kChunkN), batch);
+                    load_residual((stored_ + chunk) % kBuffers, chunk_of(at, chunk), batch);
                 }
             }
         }
     }
 
     /// Waits until buffer() is free, or holds its chunk of R; starts loading the chunk that is next in the buffer of
-    /// the chunk before.
-    template <class PlaceOf>
-    __device__ void open_chunk(PlaceOf place_of, int batch, int chunk, int chunks) {
+    /// the chunk before. The tile lies at `at`.
+    __device__ void open_chunk(int2 at, int batch, int chunk, int chunks) {
         if (!loads_residual()) {
             if (is_leader()) {
                 ptx::tma_store_wait_read<kBuffers - 1>();
@@ -212,17 +202,17 @@ protected:  // DeferredEpilogue stores by the same steps
         const int next = chunk + kBuffers - 1;
         if (is_leader() && chunk > 0 && next < chunks) {
             ptx::tma_store_wait_read<0>();
-            load_residual((stored_ + kBuffers - 1) % kBuffers, place_of(next * kChunkN), batch);
+            load_residual((stored_ + kBuffers - 1) % kBuffers, chunk_of(at, next), batch);
         }
         ptx::mbarrier_wait(&loaded_[stored_ % kBuffers], stored_ / kBuffers % 2);
     }
 
-    /// Stores buffer() as the chunk of C at `at`.
-    __device__ void close_chunk(int2 at, int batch) {
+    /// Stores buffer() as a chunk of the tile at `at`.
+    __device__ void close_chunk(int2 at, int batch, int chunk) {
         ptx::fence_proxy_async();
         ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
         if (is_leader()) {
-            ChunkC::store(buffer(), &p_.c_map, at, batch, p_.evict_c_first);
+            ChunkC::store(buffer(), &p_.c_map, chunk_of(at, chunk), batch, p_.evict_c_first);
         }
         ++stored_;
     }
@@ -270,19 +260,18 @@ private:
     }
 
     /// store() of scaled accumulators, piece by piece.
-    template <class PlaceOf>
-    __device__ void store_pieces(float (&acc)[kWidth / 2], PlaceOf place_of, int batch) {
+    __device__ void store_pieces(float (&acc)[kWidth / 2], int2 at, int batch) {
         constexpr int kPieces = kWidth / 32;  // of 32 columns each: one copy of the code serves all
         constexpr int kPiecesPerChunk = kPieces / kChunks;
         if (loads_residual()) {
-            load_first(place_of, batch, kChunks);
+            load_first(at, batch, kChunks);
         }
 #pragma unroll 1
         for (int piece = 0; piece < kPieces; ++piece) {
             const int part = piece % kPiecesPerChunk;
             const int chunk = piece / kPiecesPerChunk;
             if (part == 0) {
-                open_chunk(place_of, batch, chunk, kChunks);
+                open_chunk(at, batch, chunk, kChunks);
             }
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
@@ -294,7 +283,7 @@ private:
                 finish(x, 4 * part + 2 * i);
             }
             if (part + 1 == kPiecesPerChunk) {
-                close_chunk(place_of(chunk * kChunkN), batch);
+                close_chunk(at, batch, chunk);
             }
             move_down<16>(acc);
         }

@@ -310,48 +310,13 @@ __device__ inline void load_matrix_x4(std::uint32_t (&r)[4], const void* shared)
     }
 }
 
-/// The same from a shared-memory address, where `wanted` (the same in the whole warp) is not 0; else r stays.
-template <bool kTranspose>
-__device__ inline void load_matrix_x4_if(std::uint32_t wanted, std::uint32_t (&r)[4], std::uint32_t address) {
-    if constexpr (kTranspose) {
-        asm volatile(
-            "{\n"
-            ".reg .pred wanted;\n"
-            "setp.ne.u32 wanted, %5, 0;\n"
-            "@wanted ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
-            "}"
-            : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
-            : "r"(address), "r"(wanted)
-            : "memory");
-    } else {
-        asm volatile(
-            "{\n"
-            ".reg .pred wanted;\n"
-            "setp.ne.u32 wanted, %5, 0;\n"
-            "@wanted ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
-            "}"
-            : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
-            : "r"(address), "r"(wanted)
-            : "memory");
-    }
-}
-
-/// Untransposed; where `wanted` (the same in the whole warp) does not hold, r becomes zeros. Takes the old values in, so that
-/// nothing else can lie in these registers between two loads.
-__device__ inline void load_matrix_x4_or_zero(bool wanted, std::uint32_t (&r)[4], std::uint32_t address) {
-    asm volatile(
-        "{\n"
-        ".reg .pred wanted;\n"
-        "setp.ne.u32 wanted, %5, 0;\n"
-        "@!wanted mov.b32 %0, 0;\n"
-        "@!wanted mov.b32 %1, 0;\n"
-        "@!wanted mov.b32 %2, 0;\n"
-        "@!wanted mov.b32 %3, 0;\n"
-        "@wanted ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
-        "}"
-        : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
-        : "r"(address), "r"(wanted ? 1 : 0)
-        : "memory");
+/// The same from a shared-memory address, not transposed, to registers that hold something until then: nothing else can be
+/// put there while a wgmma that reads them is in flight.
+__device__ inline void reload_matrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "+r"(r[0]), "+r"(r[1]), "+r"(r[2]), "+r"(r[3])
+                 : "r"(address)
+                 : "memory");
 }
 
 }  // namespace bsk::ptx

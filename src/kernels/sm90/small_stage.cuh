@@ -1,6 +1,6 @@
 // What producers and consumers of spmm_sm90_small agree on: how a stage lies in shared memory.
 //
-//   a   up to kGroupStageBytes of units, in the order of the plan, 32 rows of 64 bytes, swizzled by as many, or 16 rows of 32
+//   a   up to kGroupStageBytes of units, row by row in the order of the plan, 32 rows of 64 bytes, swizzled by as many, or 16 rows of 32
 //       bytes, as they come
 //   b   128 of k x 128 columns of n in pieces of 32 of k, one for each step:
 //         B row major: 2 x (32 rows of k x 64 columns of n), 128-byte swizzle
@@ -11,11 +11,14 @@
 
 #include <bsk/types.h>
 
+#include "kernels/sm90/warpgroup.cuh"
 #include "plan/kernels.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
 
+inline constexpr int kSmallConsumers = kGroupChunks;  ///< warpgroups, a band of 64 rows each
+inline constexpr int kSmallThreads = (1 + kSmallConsumers) * kWarpgroupThreads;
 inline constexpr int kSmallStages = 3;                                 ///< of the ring: what fits in 227 KiB
 inline constexpr int kPieceBytes = kGroupStepK * kSm90SmallTileN * 2;  ///< of B for a step
 
@@ -44,6 +47,7 @@ struct SpmmSm90SmallParams {
     int strips;              ///< of one product: a batch has as many strips for each
     int units_per_row_log2;  ///< block_k / unit
     int cluster;             ///< CTAs of a cluster, 1 or 2
+    bool one_box_b;          ///< B is row-major and its map one of panels: a piece of it is one box, not two
 };
 
 /// Where a tile lies in C.

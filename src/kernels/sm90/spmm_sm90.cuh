@@ -202,12 +202,7 @@ struct SpmmSm90 {
             if constexpr (kDefersStore) {
                 epilogue.hold(acc, place.row + tile_rows, place.col, place.batch);
             } else {
-                epilogue.store(
-                    acc,
-                    [&](int offset) {
-                        return int2{place.row + tile_rows, place.col + offset};
-                    },
-                    place.batch);
+                epilogue.store(acc, make_int2(place.row + tile_rows, place.col), place.batch);
             }
         }
         epilogue.finish_stores();
@@ -283,7 +278,7 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
     const CUtensorMap b_map = make_tensor_map(
         b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
         kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
-    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch, false);
+    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch);
     const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,

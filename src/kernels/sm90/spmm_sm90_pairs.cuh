@@ -264,12 +264,7 @@ struct SpmmSm90Pairs {
             if constexpr (kDefersStore) {
                 epilogue.hold(acc, row, col, batch);
             } else {
-                epilogue.store(
-                    acc,
-                    [&](int offset) {
-                        return int2{row, col + offset};
-                    },
-                    batch);
+                epilogue.store(acc, make_int2(row, col), batch);
             }
         }
         if constexpr (kDefersStore) {
@@ -344,7 +339,7 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
                                    kTileN / kPanelCols, launch.batch, launch.stride_b)
                   : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
                                     Kernel::kRowMajorB ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
-    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch, false);
+    const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch);
     const SpmmSm90PairsParams params{launch.pairs,
                                      launch.pair_steps,
                                      launch.work_offsets,

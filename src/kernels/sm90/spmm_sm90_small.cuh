@@ -7,30 +7,29 @@
 // Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles that the plan gives its stream,
 // in order; its CTAs take neighbouring column tiles of the same group, so they need the same units: each
 // loads every other unit and multicasts it to both. Warpgroup 0 produces: warp 1 loads the pieces of B, the
-// other three gather units by TMA straight from the BSR values (no packing, no workspace). The others consume:
-// two warpgroups for units of 32 (small_swapped.cuh), four for units of 16 (small_padded.cuh).
+// other three gather units by TMA straight from the BSR values (no packing, no workspace). Four more consume
+// (small_consumer.cuh).
 //
 // Shared memory, 16-bit elements:
 //
 //   stages      units and pieces of B (small_stage.cuh)                                       64 KiB each
-//   c           staging of each consumer's epilogue (epilogue.cuh)                   8 KiB a buffer
+//   c           staging of each consumer's epilogue (epilogue.cuh)                            8 KiB each
+//   zeros       what a row reads that stores no unit
 //   barriers    full[stages]: 4 arrivals (own producer warps) + the bytes of the stage; consumers wait
-//               empty[stages]: arrivals of each consumer warpgroup of each CTA of the cluster; producer warps wait
+//               empty[stages]: 1 arrival of each consumer warp of each CTA of the cluster; producer warps wait
 //               c_full[...]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
 #include <bit>
-#include <type_traits>
 
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/epilogue.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/small_config.h"
-#include "kernels/sm90/small_padded.cuh"
+#include "kernels/sm90/small_consumer.cuh"
 #include "kernels/sm90/small_producer.cuh"
 #include "kernels/sm90/small_stage.cuh"
-#include "kernels/sm90/small_swapped.cuh"
 #include "kernels/sm90/tensor_map.h"
 
 namespace bsk {
@@ -40,30 +39,27 @@ struct SpmmSm90Small {
     static constexpr int kUnit = kConfig.unit;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
     static constexpr int kTileN = kSm90SmallTileN;
-    // Not conditional_t: only the one that is taken may be instantiated.
-    using Consumers = typename std::conditional_t<kUnit == 32, std::type_identity<SwappedConsumers<kConfig>>,
-                                                  std::type_identity<PaddedConsumers<kConfig>>>::type;
-    using State = typename Consumers::State;
-    using TileEpilogue = typename Consumers::TileEpilogue;
-    static constexpr int kThreads = (1 + Consumers::kWarpgroups) * kWarpgroupThreads;
+    using Consumer = SmallConsumer<kConfig>;
+    using State = typename Consumer::State;
+    using TileEpilogue = typename Consumer::TileEpilogue;
 
     struct alignas(1024) SharedStorage {
         SmallStage<kUnit> stages[kSmallStages];
-        std::uint8_t c[Consumers::kWarpgroups][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint8_t c[kSmallConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        alignas(64) std::uint8_t zeros[64];
         std::uint64_t full[kSmallStages];
         std::uint64_t empty[kSmallStages];
-        std::uint64_t c_full[Consumers::kWarpgroups * TileEpilogue::kBuffers];
+        std::uint64_t c_full[kSmallConsumers * TileEpilogue::kBuffers];
     };
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
 template <DType kType, DType kTypeC, int kUnit, Layout kLayoutB, Layout kLayoutC>
-__global__ void __launch_bounds__(kUnit == 32 ? 384 : 640, 1)
+__global__ void __launch_bounds__(kSmallThreads, 1)
     spmm_sm90_small(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
                     const __grid_constant__ EpilogueParams epilogue, const SpmmSm90SmallParams p) {
     using Kernel = SpmmSm90Small<SpmmSm90SmallConfig{kType, kTypeC, kUnit, kLayoutB, kLayoutC}>;
-    static_assert(Kernel::kThreads == (kUnit == 32 ? 384 : 640));
-    using Consumers = typename Kernel::Consumers;
+    using Consumer = typename Kernel::Consumer;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -72,21 +68,24 @@ __global__ void __launch_bounds__(kUnit == 32 ? 384 : 640, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
+    if (threadIdx.x < sizeof(shared.zeros) / 4) {
+        reinterpret_cast<std::uint32_t*>(shared.zeros)[threadIdx.x] = 0;
+    }
     start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 4,
-                                Consumers::kWarpgroups * Consumers::kReleaseArrivals * p.cluster);
+                                kSmallConsumers * kWarpgroupThreads / 32 * p.cluster);
 
     const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
     const int warpgroup = warp / 4;
     if (warpgroup == 0) {
-        ptx::give_registers<Consumers::kProducerRegisters>();
+        ptx::give_registers<Consumer::kProducerRegisters>();
         if (warp == 1) {
             SmallProducer<Kernel>::pieces(shared, b_map, p, begin, end, rank);
         } else {
             SmallProducer<Kernel>::units(shared, a_map, p, begin, end, rank, warp == 0 ? 0 : warp - 1);
         }
     } else {
-        ptx::take_registers<Consumers::kRegisters>();
-        Consumers::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        ptx::take_registers<Consumer::kRegisters>();
+        Consumer::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
     }
     __syncwarp();
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
@@ -111,11 +110,16 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
     const void* b = launch.k > 0 ? launch.b : launch.c;
     const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m,
                                               launch.block_k, launch.block_k, Kernel::kUnit, Kernel::kUnit);
+    // Whole panels only: the columns behind the last would be those of the next row.
+    const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
     const CUtensorMap b_map =
-        make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
-                        Kernel::kRowMajorB ? kGroupStepK : Kernel::kTileN,
-                        Kernel::kRowMajorB ? 64 : kGroupStepK, launch.batch, launch.stride_b);
-    const EpilogueParams epilogue = TileEpilogue::make_params(launch, Kernel::Consumers::kTransposesC);
+        one_box_b
+            ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kGroupStepK,
+                             Kernel::kTileN / kPanelCols, launch.batch, launch.stride_b)
+            : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
+                              Kernel::kRowMajorB ? kGroupStepK : Kernel::kTileN,
+                              Kernel::kRowMajorB ? kPanelCols : kGroupStepK, launch.batch, launch.stride_b);
+    const EpilogueParams epilogue = TileEpilogue::make_params(launch);
     const SpmmSm90SmallParams params{launch.group_chunks,
                                      launch.group_stages,
                                      launch.steps,
@@ -131,10 +135,11 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                                      static_cast<int>(launch.k),
                                      static_cast<int>(ceil_div(launch.n, Kernel::kTileN * cluster)),
                                      std::countr_zero(static_cast<unsigned>(launch.block_k / Kernel::kUnit)),
-                                     cluster};
+                                     cluster,
+                                     one_box_b};
 
     launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90Small<kConfig>, launch.streams, cluster,
-                                                    Kernel::kThreads, stream, a_map, b_map, epilogue, params);
+                                                    kSmallThreads, stream, a_map, b_map, epilogue, params);
 }
 
 }  // namespace bsk

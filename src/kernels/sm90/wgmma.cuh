@@ -65,7 +65,6 @@ __device__ inline void settle(float (&acc)[kCount]) {
 #define BSK_ACCUMULATORS_64(d, i)                                                              \
     BSK_ACCUMULATORS_16(d, i), BSK_ACCUMULATORS_16(d, i + 16), BSK_ACCUMULATORS_16(d, i + 32), \
         BSK_ACCUMULATORS_16(d, i + 48)
-#define BSK_NUMBERS_0_TO_15 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
 #define BSK_NUMBERS_0_TO_63                                                                      \
     "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, " \
     "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, " \
@@ -119,26 +118,9 @@ __device__ inline void wgmma_m64n128k16(float (&d)[64], const std::uint32_t (&a)
 #undef BSK_WGMMA
 }
 
-/// The same, d 64 x 32, b K-major.
-template <DType kType>
-__device__ inline void wgmma_m64n32k16(float (&d)[16], const std::uint32_t (&a)[4], std::uint64_t b) {
-#define BSK_WGMMA(type)                                                                               \
-    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type " {" BSK_NUMBERS_0_TO_15 \
-                 "}, {%16, %17, %18, %19}, %20, 1, 1, 1, 0;"                                          \
-                 : BSK_ACCUMULATORS_16(d, 0)                                                          \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
-    if constexpr (kType == DType::f16) {
-        BSK_WGMMA("f16");
-    } else {
-        BSK_WGMMA("bf16");
-    }
-#undef BSK_WGMMA
-}
-
 #undef BSK_ACCUMULATORS_8
 #undef BSK_ACCUMULATORS_16
 #undef BSK_ACCUMULATORS_64
-#undef BSK_NUMBERS_0_TO_15
 #undef BSK_NUMBERS_0_TO_63
 #undef BSK_NUMBERS_64_TO_127
 
