@@ -32,21 +32,6 @@ __device__ inline float power_of_2(float x) {
     return y;
 }
 
-/// 2^x to 3e-6 by multiplications, x held between -126 and 127.
-__device__ inline float power_of_2_by_polynomial(float x) {
-    constexpr float kRounder =
-        12582912.0F;  // 1.5 * 2^23: the last bits of a sum with it are those of an integer
-    x = fmaxf(fminf(x, 127.0F), -126.0F);
-    const float shifted = x + kRounder;
-    const float rest = x - (shifted - kRounder);
-    float power = 0.00956052F;
-    power = power * rest + 0.0559171222F;
-    power = power * rest + 0.240249813F;
-    power = power * rest + 0.693121970F;
-    power = power * rest + 0.999999166F;
-    return __int_as_float(__float_as_int(power) + (__float_as_int(shifted) << 23));
-}
-
 /// The y of GELU's tanh form, times `scale`.
 __device__ inline float gelu_tanh_logit(float x, float scale) {
     constexpr float kLinear = 1.5957691216F;  // 2*sqrt(2/pi)
@@ -73,17 +58,9 @@ __device__ inline float times_sigmoid(float x, float y) {
     return x * reciprocal(1.0F + expf(-y));
 }
 
-/// x[i] *= sigmoid(log(2) * y(x[i])) for 16-bit results. A special function takes as long as eight multiplications, so that
-/// half of the powers are polynomials where y is short.
-template <bool kIsShort, int kCount, class Logit>
-__device__ inline void times_fast_sigmoids(float (&x)[kCount], Logit y) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-        const float exponent = -y(x[i]);
-        const bool by_polynomial = kIsShort && i % 2 != 0;
-        x[i] *=
-            reciprocal(1.0F + (by_polynomial ? power_of_2_by_polynomial(exponent) : power_of_2(exponent)));
-    }
+/// x * sigmoid(log(2) * y) for a 16-bit result.
+__device__ inline float times_fast_sigmoid(float x, float y) {
+    return x * reciprocal(1.0F + power_of_2(-y));
 }
 
 /// x[i] = activation(x[i]), as precisely as elements of kTypeC can hold.
@@ -112,10 +89,12 @@ __device__ inline void activate(Activation activation, float (&x)[kCount]) {
     } else {
         switch (activation) {
             case Activation::gelu_tanh:
-                times_fast_sigmoids<true>(x, [](float v) { return gelu_tanh_logit(v, kLog2E); });
+                each([](float v) { return times_fast_sigmoid(v, gelu_tanh_logit(v, kLog2E)); });
                 break;
-            case Activation::gelu_erf: times_fast_sigmoids<false>(x, gelu_erf_logit); break;
-            default: times_fast_sigmoids<true>(x, [](float v) { return kLog2E * v; });  // silu
+            case Activation::gelu_erf:
+                each([](float v) { return times_fast_sigmoid(v, gelu_erf_logit(v)); });
+                break;
+            default: each([](float v) { return times_fast_sigmoid(v, kLog2E * v); });  // silu
         }
     }
 }
