@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -42,6 +43,20 @@ __device__ inline float2 unpack(std::uint32_t pair) {
     } else {
         return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&pair));
     }
+}
+
+template <DType kType>
+__device__ inline bool is_exact(float x) {
+    return unpack<kType>(pack<kType>(x, x)).x == x;
+}
+
+/// a*b + c, rounded once.
+template <DType kType>
+__device__ inline std::uint32_t multiply_add(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+    using Pair = std::conditional_t<kType == DType::f16, __half2, __nv_bfloat162>;
+    const Pair sum = __hfma2(*reinterpret_cast<const Pair*>(&a), *reinterpret_cast<const Pair*>(&b),
+                             *reinterpret_cast<const Pair*>(&c));
+    return *reinterpret_cast<const std::uint32_t*>(&sum);
 }
 
 /// Byte offset of 16-byte piece `piece` of 128-byte row `row` under the 128-byte swizzle.
@@ -102,6 +117,19 @@ struct Chunk {
                 x[2 * q + 1] += scale * pair.y;
             }
         }
+    }
+
+    /// The same for 16-bit elements: the chunk's groups `group` and `group + 1` = scale * themselves + pairs, rounded once.
+    /// @param scale  twice
+    __device__ static void add_pairs(std::uint8_t* chunk, int group, std::uint32_t scale,
+                                     const std::uint32_t* pairs) {
+        std::uint32_t sums[4];
+        ptx::load_matrix_x4<kTransposed>(sums, chunk + matrix_offset(group));
+#pragma unroll
+        for (int q = 0; q < 4; ++q) {
+            sums[q] = multiply_add<kTypeC>(scale, sums[q], pairs[q]);
+        }
+        put_pairs(chunk, group, sums);
     }
 
     /// Rounds x to groups `group` and `group + 1` of the chunk.

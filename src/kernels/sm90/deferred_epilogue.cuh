@@ -151,8 +151,13 @@ private:
     /// The next chunk, with its residual.
     __device__ void flush_chunk() {
         open_chunk(at_, batch_, chunk_, end_);
+        const bool adds_only = p_.activation == Activation::none && is_exact<kTypeC>(p_.beta);
 #pragma unroll
         for (int group = 0; group < kChunkN / 8; group += 2) {
+            if (adds_only) {
+                ChunkC::add_pairs(buffer(), group, pack<kTypeC>(p_.beta, p_.beta), held_ + 2 * group);
+                continue;
+            }
             float x[8];
 #pragma unroll
             for (int q = 0; q < 4; ++q) {

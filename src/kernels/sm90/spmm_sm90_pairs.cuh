@@ -200,8 +200,7 @@ struct SpmmSm90Pairs {
                 drain(shared, place, cluster);
             }
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
-            // Read by the lane that releases the stage: its arrival orders no other lane's reads.
-            const int rows = same_in_warp(threadIdx.x % 32 == 0 ? shared.rows[state.stage] : 0);
+            const int rows = same_in_warp(shared.rows[state.stage]);
             if ((rows >> consumer & 1) != 0) {
                 --left;
                 return true;
