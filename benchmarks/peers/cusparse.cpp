@@ -1,4 +1,4 @@
-// cuSPARSE's BSR and Blocked-ELL products as peers, and what the bench knows of the GPU and of this build.
+// cuSPARSE's BSR and Blocked-ELL products as peers, and what the bench knows of the GPU.
 #include "abi.h"
 
 #include <cstdio>
@@ -73,14 +73,4 @@ BSK_PEER_EXPORT void bsk_peer_telemetry(int index, bsk_telemetry* out) {
     }
     std::snprintf(out->throttle_reasons, sizeof out->throttle_reasons, "%s", reasons.c_str());
     std::snprintf(out->driver, sizeof out->driver, "%s", nvml.driver_version().value_or("").c_str());
-}
-
-/// What this library was built from and for, as JSON.
-BSK_PEER_EXPORT const char* bsk_peer_build() {
-    static const std::string json =
-        R"({"commit": ")" BSK_COMMIT R"(", "kernels_sha256": ")" BSK_KERNELS_SHA256
-        R"(", "plan_sha256": ")" BSK_PLAN_SHA256 R"(", "architectures": ")" BSK_ARCHITECTURES
-        R"(", "cuda": ")" +
-        std::to_string(CUDART_VERSION / 1000) + "." + std::to_string(CUDART_VERSION % 1000 / 10) + "\"}";
-    return json.c_str();
 }

@@ -1,10 +1,19 @@
 """Loads the operators (`_torch_ops.so`) and refuses in words where that cannot work."""
 
+import ctypes
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 _MINIMUM_TORCH = (2, 10)
 _LIBRARY = Path(__file__).with_name("_torch_ops.so")
+
+
+def build_identity() -> dict[str, str]:
+    """Commit, digests of the sources, architectures and CUDA that the operators were built from and for."""
+    library = ctypes.CDLL(str(_LIBRARY))
+    library.bsk_build_identity.restype = ctypes.c_char_p
+    return json.loads(library.bsk_build_identity())
 
 
 def _load() -> SimpleNamespace:

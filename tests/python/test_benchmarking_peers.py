@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.sparse import _triton_ops_meta
 
+from blackwellsparsek import _ops
 from blackwellsparsek.benchmarking import cutlass, native
 from blackwellsparsek.benchmarking.as_before import require_case_of_before
 from blackwellsparsek.benchmarking.cases import CaseSpec
+from blackwellsparsek.benchmarking.environment import sources
 from blackwellsparsek.benchmarking.implementations import Unavailable
 from blackwellsparsek.benchmarking.one_case import CaseRunner
 from blackwellsparsek.benchmarking.registry import IMPLEMENTATIONS
@@ -39,14 +41,19 @@ def test_peers_that_are_not_built_say_how_to_build_them(monkeypatch, tmp_path):
     with pytest.raises(Unavailable, match="bsk_peers"):
         native._own_library()
     assert native.telemetry(0) == (None, None)
-    assert native.build_identity() == {}
 
 
-def test_the_native_library_knows_its_build_and_reports_errors():
+def test_records_name_the_sources_of_the_operators_that_are_measured():
+    identity = _ops.build_identity()
+    assert set(identity) == {"commit", *FOLDERS, "architectures", "cuda"}
+    assert sources() == {name: identity[name] for name in ("commit", *FOLDERS)}
+    assert all(len(identity[name]) == 64 for name in FOLDERS)
+
+
+def test_the_native_library_reports_errors():
     path = native.peers_folder() / "libbsk_peers.so"
     if not path.exists():
         pytest.skip(f"{path} is not built")
-    assert set(native.build_identity()) == {"commit", *FOLDERS, "architectures", "cuda"}
     library = native.load(path)
     assert library.bsk_peer_create(b"coo", native.Product(m=16, n=16, k=16, block=16)) is None
     assert len(library.bsk_peer_error()) > 10

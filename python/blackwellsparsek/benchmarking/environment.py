@@ -17,8 +17,8 @@ import torch
 from .. import __version__, _ops
 from ..measure import interleaved_medians
 from ..records import Environment
-from ..source_digests import FOLDERS, source_digests
-from .native import REPOSITORY, build_identity, telemetry
+from ..source_digests import FOLDERS
+from .native import REPOSITORY, telemetry
 
 _COPY_BYTES = 2**30
 _COPIES = 10
@@ -26,14 +26,14 @@ _COPIES = 10
 
 def gather(device: torch.device, command: str) -> Environment:
     """Describe this machine and this build; measures the rate of copies on a GPU."""
-    build = build_identity()
+    build = _ops.build_identity()
     common = {
         **sources(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "library_version": __version__,
-        "architectures": build.get("architectures", "unknown"),
-        "cuda_build": build.get("cuda"),
+        "architectures": build["architectures"],
+        "cuda_build": build["cuda"],
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": command,
     }
@@ -70,20 +70,10 @@ def gather(device: torch.device, command: str) -> Environment:
     )
 
 
-def sources() -> dict[str, str | None]:
-    """What is measured: commit and digests of the sources, of the build or else of the tree."""
-    build = build_identity()
-    if not build:
-        return {"commit": _git_commit(), **source_digests(REPOSITORY)}
-    return {name: build.get(name) for name in ("commit", *FOLDERS)}
-
-
-def _git_commit() -> str:
-    try:
-        command = ["git", "-C", REPOSITORY, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+def sources() -> dict[str, str]:
+    """What is measured: the commit of the build and digests of its sources."""
+    build = _ops.build_identity()
+    return {name: build[name] for name in ("commit", *FOLDERS)}
 
 
 def _cuda_of_driver() -> str | None:

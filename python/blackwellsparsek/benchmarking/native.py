@@ -1,7 +1,6 @@
 """Peers in shared libraries with the C ABI of benchmarks/peers/abi.h, and what they know of GPU and build."""
 
 import ctypes
-import json
 import os
 from functools import cache
 from pathlib import Path
@@ -89,16 +88,6 @@ def telemetry(device: int) -> tuple[Clocks | None, str | None]:
         tuple(reasons.split(",")) if reasons else (),
     )
     return clocks, sample.driver.decode() or None
-
-
-def build_identity() -> dict[str, str]:
-    """Commit, digests of the sources, cuda and architectures of the build; empty where it has no peers."""
-    try:
-        library = _own_library()
-    except Unavailable:
-        return {}
-    library.bsk_peer_build.restype = ctypes.c_char_p
-    return json.loads(library.bsk_peer_build())
 
 
 class NativePeer(Implementation):
