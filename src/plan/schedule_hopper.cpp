@@ -75,6 +75,11 @@ void share_l2(HostPlan& plan, const BsrView& a) {
     }
 }
 
+// Tiles of spmm_sm90_small take so many times as long where rows of a row-major B are shorter than a line of L2: 64 products
+// of n = 16, blocks of 128 (docs/worklog/cost-model.md).
+constexpr std::int64_t kNarrowColumns = 64;
+constexpr double kNarrowTiles = 3.1;
+
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
 void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
     const double memory = memory_seconds(plan.terms, device);
@@ -245,6 +250,13 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
                     "each piece of B",
                     kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
+    if (plan.problem.b_layout == Layout::row_major && plan.problem.n < kNarrowColumns) {
+        plan.terms.steps *= kNarrowTiles;
+        plan.terms.units *= kNarrowTiles;
+        plan.predicted_seconds += (kNarrowTiles - 1) * plan.schedule.makespan;
+        plan.reasons.push_back(fmt::format("Rows of B of fewer than {} columns: tiles take {} times as long.",
+                                           kNarrowColumns, kNarrowTiles));
+    }
 }
 
 }  // namespace bsk

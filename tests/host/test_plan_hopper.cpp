@@ -57,6 +57,15 @@ TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
     EXPECT_TRUE(reasons_mention(plan, "two block rows share loads of B"));
 }
 
+TEST_F(HopperPlanner, LeavesBatchesOfFewColumnsToTheKernelForThem) {
+    const BsrMatrix a = square(4096, 128);
+    SpmmProblem problem = problem_of(a, 16);
+    problem.batch = 64;
+    EXPECT_EQ(plan_of(a, problem, "h200").choice.kernel, KernelId::spmm_skinny);
+    const HostPlan named = plan_of(a, problem, "h200", "spmm_sm90_small");
+    EXPECT_TRUE(reasons_mention(named, "fewer than 64 columns"));
+}
+
 TEST_F(HopperPlanner, KeepsBsStripInL2WhereAHasNoRoomBesideIt) {
     const auto keeps = [](std::int64_t m, std::int64_t k, int block, double density) {
         BsrMatrix a = generate(
