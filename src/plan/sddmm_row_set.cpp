@@ -23,7 +23,7 @@ int count_bits(const std::uint64_t* words, std::int64_t count, int most) {
 
 UnitGroup::UnitGroup(const Units& units, std::int64_t first_row)
     : first(first_row),
-      last(std::min(first + kGroupRows / units.unit, units.rows)),
+      last(std::min(first + kSddmmGroupRows / units.unit, units.rows)),
       with_(static_cast<std::size_t>(units.words * 64)) {
     for (std::int64_t row = first; row < last; ++row) {
         rows_.set(row - first);

@@ -76,7 +76,7 @@ std::vector<SddmmTile> make_sddmm_tiles(const BsrView& a, const std::vector<std:
         return tiles_of_rows(units);
     }
     std::vector<SddmmTile> tiles;
-    for (std::int64_t first = 0; first < units.rows; first += kGroupRows / units.unit) {
+    for (std::int64_t first = 0; first < units.rows; first += kSddmmGroupRows / units.unit) {
         add_tiles(units, UnitGroup(units, first), tiles);
     }
     return tiles;

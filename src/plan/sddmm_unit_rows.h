@@ -11,10 +11,10 @@
 namespace bsk {
 
 /// Rows of D1 that share tiles only with each other: for the locality of what tiles read, and for the time of planning.
-inline constexpr int kGroupRows = 4096;
+inline constexpr int kSddmmGroupRows = 4096;
 
 /// Unit rows of a group.
-using UnitRows = std::bitset<kGroupRows / kSddmmLeastUnit>;
+using UnitRows = std::bitset<kSddmmGroupRows / kSddmmLeastUnit>;
 
 /// @param rows  not none
 [[nodiscard]] inline int first_of(const UnitRows& rows) {

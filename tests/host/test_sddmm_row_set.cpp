@@ -57,7 +57,7 @@ TEST_P(RowSets, TakeTheRowThatAddsTheMost) {
     const BsrMatrix a = generate(
         {.m = 4096 + 640, .k = 2080, .block_m = block, .block_k = block, .density = density, .seed = 5});
     Units units(a.view(), a.crow_indices, a.col_indices);
-    for (const std::int64_t first : {0, kGroupRows / units.unit}) {
+    for (const std::int64_t first : {0, kSddmmGroupRows / units.unit}) {
         UnitGroup group(units, first);
         for (std::int64_t start = group.first; start < group.last; start += 3) {
             RowSet set(units, start);
