@@ -13,6 +13,7 @@
 #include "base/lines.h"
 #include "bench/nvml.h"
 #include "bench/record.h"
+#include "bench/sweep_cases.h"
 #include "bench/sweep_operands.h"
 #include "plan/sddmm.h"
 
@@ -52,35 +53,13 @@ private:
     void* values_;
 };
 
-nlohmann::ordered_json plan_json(const HostSddmmPlan& plan) {
-    return {{"variant", plan.terms.variant},
-            {"packs_each_time", false},
-            {"predicted_ms", 1e3 * plan.predicted_seconds},
-            {"terms",
-             {{"tiles", plan.terms.tiles},
-              {"steps", plan.terms.steps},
-              {"units", plan.terms.units},
-              {"bytes", plan.terms.bytes}}}};
-}
-
 /// The sampled products of one pattern.
 class SampledCase {
 public:
     SampledCase(const GenerateOptions& a, Device device)
-        : options_(a), device_(device), a_(generate(a)), values_(a_.values.data(), a_.values.size()) {}
+        : device_(device), a_(generate(a)), values_(a_.values.data(), a_.values.size()) {}
 
-    [[nodiscard]] CaseResult result(std::int64_t n) const {
-        CaseResult result;
-        result.options = {options_, n, options_.dtype, Layout::row_major, Layout::row_major};
-        result.device = device_;
-        result.model = device_model(device_);
-        result.nnzb = a_.nnzb();
-        const auto stored = static_cast<double>(a_.nnzb()) * options_.block_m * options_.block_k;
-        result.density = stored / (static_cast<double>(a_.m) * static_cast<double>(a_.k));
-        result.dense_flop =
-            2.0 * static_cast<double>(a_.m) * static_cast<double>(a_.k) * static_cast<double>(n);
-        return result;
-    }
+    [[nodiscard]] std::int64_t nnzb() const { return a_.nnzb(); }
 
     /// With the kernel of this name; the chosen one where it is empty.
     [[nodiscard]] SampledProduct product(const Factors& factors, const SddmmProblem& problem,
@@ -114,7 +93,6 @@ public:
     }
 
 private:
-    GenerateOptions options_;
     Device device_;
     BsrMatrix a_;
     DeviceBuffer values_;
@@ -128,8 +106,8 @@ void sweep_sampled(const SweepOptions& options,
     const DeviceGuard guard(options.device.index);
     const Nvml nvml(options.device);  // kept, so that measure() need not start NVML for every case
     const std::unique_ptr<LaunchClock> clock = make_launch_clock(options.device);
-    const auto measure_one = [&](const SampledCase& sampled, const Factors& factors, std::int64_t n,
-                                 Layout layout) {
+    const auto measure_one = [&](const SampledCase& sampled, const GenerateOptions& a, const Factors& factors,
+                                 std::int64_t n, Layout layout) {
         const SddmmProblem problem{.n = n, .values_dtype = options.dtype, .d1_layout = layout};
         SampledProduct expected = sampled.product(factors, problem, "sddmm_sm80");
         expected.launch(nullptr);
@@ -137,8 +115,7 @@ void sweep_sampled(const SweepOptions& options,
         SampledProduct product = sampled.product(factors, problem, "");
         product.launch(nullptr);
 
-        CaseResult result = sampled.result(n);
-        result.driver_version = nvml.driver_version();
+        CaseResult result = case_result(a, sampled.nnzb(), n, Layout::row_major, options.device, nvml);
         Measurement& measurement = result.measurements.emplace_back();
         measurement.implementation = product.name();
         measurement.kernel = product.kernel();
@@ -153,7 +130,8 @@ void sweep_sampled(const SweepOptions& options,
         nlohmann::ordered_json record = make_record(result, measurement);
         record["case"]["product"] = "sampled";
         record["case"]["d1_layout"] = name(layout);
-        record["plan"] = plan_json(sampled.host_plan(problem));
+        const HostSddmmPlan plan = sampled.host_plan(problem);
+        record["plan"] = plan_json(plan.terms, plan.predicted_seconds, false);
         sink(record);
     };
     for (const std::int64_t size : options.sizes) {
@@ -165,7 +143,7 @@ void sweep_sampled(const SweepOptions& options,
                     if (stop) {
                         return;
                     }
-                    measure_one(sampled, factors, n, layout);
+                    measure_one(sampled, a, factors, n, layout);
                 }
             }
         }

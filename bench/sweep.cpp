@@ -4,8 +4,6 @@
 #include <memory>
 #include <optional>
 
-#include <fmt/format.h>
-
 #include <bsk/packed.h>
 #include <bsk/plan.h>
 #include <bsk/spmm.h>
@@ -15,6 +13,7 @@
 #include "base/cuda.h"
 #include "bench/nvml.h"
 #include "bench/record.h"
+#include "bench/sweep_cases.h"
 #include "bench/sweep_operands.h"
 
 namespace bsk::bench {
@@ -93,38 +92,7 @@ std::vector<std::unique_ptr<PlannedProduct>> products(const Operands& operands, 
     return result;
 }
 
-nlohmann::ordered_json plan_json(const PlannedProduct& product) {
-    const HostPlan& plan = product.host_plan();
-    return {{"variant", plan.terms.variant},
-            {"packs_each_time", product.packs_each_time()},
-            {"predicted_ms", 1e3 * plan.predicted_seconds},
-            {"terms",
-             {{"tiles", plan.terms.tiles},
-              {"steps", plan.terms.steps},
-              {"units", plan.terms.units},
-              {"bytes", plan.terms.bytes}}}};
-}
-
 }  // namespace
-
-std::vector<GenerateOptions> matrices(const SweepOptions& options, std::int64_t size) {
-    std::vector<GenerateOptions> result;
-    for (const Pattern pattern : options.patterns) {
-        for (const int block : options.blocks) {
-            for (const double density : options.densities) {
-                result.push_back({.pattern = pattern,
-                                  .m = size,
-                                  .k = size,
-                                  .block_m = block,
-                                  .block_k = block,
-                                  .density = density,
-                                  .dtype = options.dtype,
-                                  .seed = options.seed});
-            }
-        }
-    }
-    return result;
-}
 
 void sweep(const SweepOptions& options, const std::function<void(const nlohmann::ordered_json&)>& sink,
            const std::atomic<bool>& stop) {
@@ -134,16 +102,7 @@ void sweep(const SweepOptions& options, const std::function<void(const nlohmann:
     const auto measure_one = [&](const Operands& operands, const GenerateOptions& a, std::int64_t n,
                                  Layout layout, const PackedValues& dense) {
         const auto kernels = products(operands, n, layout, dense, n == options.ns.front(), options.device);
-        CaseResult result;
-        result.options = {a, n, a.dtype, layout, layout};
-        result.device = options.device;
-        result.model = device_model(options.device);
-        result.driver_version = nvml.driver_version();
-        result.nnzb = operands.a_host().nnzb();
-        result.density = static_cast<double>(result.nnzb) * a.block_m * a.block_k /
-                         (static_cast<double>(a.m) * static_cast<double>(a.k));
-        result.dense_flop =
-            2.0 * static_cast<double>(a.m) * static_cast<double>(a.k) * static_cast<double>(n);
+        CaseResult result = case_result(a, operands.a_host().nnzb(), n, layout, options.device, nvml);
         std::vector<Implementation*> implementations;
         std::vector<float> expected;
         for (const auto& product : kernels) {
@@ -165,7 +124,8 @@ void sweep(const SweepOptions& options, const std::function<void(const nlohmann:
                 continue;  // interrupted before its first run
             }
             nlohmann::ordered_json record = make_record(result, result.measurements[i]);
-            record["plan"] = plan_json(*kernels[i]);
+            const HostPlan& plan = kernels[i]->host_plan();
+            record["plan"] = plan_json(plan.terms, plan.predicted_seconds, kernels[i]->packs_each_time());
             sink(record);
         }
     };

@@ -29,9 +29,6 @@ struct SweepOptions {
     TimingOptions timing;
 };
 
-/// Every A of m = k = size.
-[[nodiscard]] std::vector<GenerateOptions> matrices(const SweepOptions& options, std::int64_t size);
-
 /// Measures the products of each combination by every kernel but those predicted to take more than 4 times as long
 /// as the fastest; dense_cublas takes A packed, and a second time packs it in every product. `sink` gets a record
 /// for each (record.h), with the plan's terms of the cost model. Results are compared with those of the first kernel.
