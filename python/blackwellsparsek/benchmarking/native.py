@@ -1,4 +1,4 @@
-"""Peers in shared libraries with the C ABI of benchmarks/peers/abi.h, and what they know of GPU and build."""
+"""Peers in shared libraries with the C ABI of benchmarks/peers/abi.h, and what they know of the GPU."""
 
 import ctypes
 import os
