@@ -28,8 +28,9 @@ struct StripWork {
 std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
                                const KernelChoice& choice, const DeviceModel& device) {
     const int steps_per_block = a.block_k / kSm90TileK;
-    const double per_block = steps_per_block * step_seconds(cost_variant(choice, 0), device);
-    const double per_tile = tile_seconds(cost_variant(choice, 0));
+    const std::string variant = cost_variant(choice, 0);
+    const double per_block = steps_per_block * step_seconds(variant, device);
+    const double per_tile = tile_seconds(variant);
     const int tiles_per_block = a.block_m / choice.tile_m;
     std::vector<TileRow> rows(static_cast<std::size_t>(ceil_div(a.m, choice.tile_m)));
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -74,11 +75,6 @@ void share_l2(HostPlan& plan, const BsrView& a) {
             fmt::format("A strip of B takes {} MiB of L2: lines of A and C are evicted first.", strip >> 20));
     }
 }
-
-// Tiles of spmm_sm90_small take so many times as long where rows of a row-major B are shorter than a line of L2: 64 products
-// of n = 16, blocks of 128 (docs/worklog/cost-model.md).
-constexpr std::int64_t kNarrowColumns = 64;
-constexpr double kNarrowTiles = 3.1;
 
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
 void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles) {
@@ -203,8 +199,9 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
             }
         }
     }
-    const double per_tile = tile_seconds(cost_variant(plan.choice, 0));
-    const double per_step = step_seconds(cost_variant(plan.choice, 0), device);
+    const std::string variant = cost_variant(plan.choice, 0);
+    const double per_tile = tile_seconds(variant);
+    const double per_step = step_seconds(variant, device);
     const int steps_per_block = a.block_k / kSm90TileK;
     const int tiles_per_block = a.block_m / plan.choice.tile_m;
     plan.tile = {per_tile, per_step * steps_per_block, 0};
@@ -238,6 +235,11 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
                     2 * kPairBlockRows, kSm90TileN, units_per_step(total)));
     explain_deferred_store(plan);
 }
+
+// Tiles of spmm_sm90_small take so many times as long where rows of a row-major B are shorter than a line of L2: 64 products
+// of n = 16, blocks of 128 (docs/worklog/cost-model.md).
+constexpr std::int64_t kNarrowColumns = 64;
+constexpr double kNarrowTiles = 3.1;
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device) {

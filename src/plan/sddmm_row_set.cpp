@@ -1,6 +1,7 @@
 #include "plan/sddmm_row_set.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <numeric>
 
@@ -11,12 +12,10 @@ namespace {
 /// Bits that are set, up to `most`.
 int count_bits(const std::uint64_t* words, std::int64_t count, int most) {
     int found = 0;
-    for (std::int64_t w = 0; w < count; ++w) {
-        for (std::uint64_t bits = words[w]; bits != 0 && found < most; bits &= bits - 1) {
-            ++found;
-        }
+    for (std::int64_t w = 0; w < count && found < most; ++w) {
+        found += std::popcount(words[w]);
     }
-    return found;
+    return std::min(found, most);
 }
 
 }  // namespace
