@@ -53,49 +53,41 @@ __device__ inline float gelu_erf_logit(float x) {
     return x * y;
 }
 
-/// x * sigmoid(y)
-__device__ inline float times_sigmoid(float x, float y) {
-    return x * reciprocal(1.0F + expf(-y));
-}
+/// For 16-bit results y is in units of log(2): 1 is this many.
+template <DType kTypeC>
+inline constexpr float kLogit = kTypeC == DType::f32 ? 1.0F : 1.44269504F;
 
-/// x * sigmoid(log(2) * y) for a 16-bit result.
-__device__ inline float times_fast_sigmoid(float x, float y) {
-    return x * reciprocal(1.0F + power_of_2(-y));
+/// x * sigmoid(y / kLogit<kTypeC>)
+template <DType kTypeC>
+__device__ inline float times_sigmoid(float x, float y) {
+    return x * reciprocal(1.0F + (kTypeC == DType::f32 ? expf(-y) : power_of_2(-y)));
 }
 
 /// x[i] = activation(x[i]), as precisely as elements of kTypeC can hold.
 template <DType kTypeC, int kCount>
 __device__ inline void activate(Activation activation, float (&x)[kCount]) {
-    constexpr float kLog2E = 1.44269504F;
     const auto each = [&](auto function) {
 #pragma unroll
         for (float& element : x) {
             element = function(element);
         }
     };
-    if (activation == Activation::none) {
-        return;
-    }
-    if (activation == Activation::relu) {
-        each(relu);
-    } else if constexpr (kTypeC == DType::f32) {
-        switch (activation) {
-            case Activation::gelu_tanh:
-                each([](float v) { return times_sigmoid(v, gelu_tanh_logit(v, 1.0F)); });
-                break;
-            case Activation::gelu_erf: each([](float v) { return v * normcdff(v); }); break;
-            default: each([](float v) { return times_sigmoid(v, v); });  // silu
-        }
-    } else {
-        switch (activation) {
-            case Activation::gelu_tanh:
-                each([](float v) { return times_fast_sigmoid(v, gelu_tanh_logit(v, kLog2E)); });
-                break;
-            case Activation::gelu_erf:
-                each([](float v) { return times_fast_sigmoid(v, gelu_erf_logit(v)); });
-                break;
-            default: each([](float v) { return times_fast_sigmoid(v, kLog2E * v); });  // silu
-        }
+    switch (activation) {
+        case Activation::none: break;
+        case Activation::relu: each(relu); break;
+        case Activation::gelu_tanh:
+            each([](float v) {
+                return times_sigmoid<kTypeC>(v, gelu_tanh_logit(v, kLogit<kTypeC>));
+            });
+            break;
+        case Activation::gelu_erf:
+            each([](float v) {
+                return kTypeC == DType::f32 ? v * normcdff(v) : times_sigmoid<kTypeC>(v, gelu_erf_logit(v));
+            });
+            break;
+        case Activation::silu:
+            each([](float v) { return times_sigmoid<kTypeC>(v, kLogit<kTypeC> * v); });
+            break;
     }
 }
 

@@ -23,7 +23,7 @@ struct CostTerms {
     /// spmm_sm90: tile_m x 64 of A; sddmm_sm90: 64 of n; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny:
     /// megabytes through L2
     double steps = 0;
-    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: units of A; spmm_sm80: steps of the longest tile; sddmm_sm90:
+    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: 64 x unit of A; spmm_sm80: steps of the longest tile; sddmm_sm90:
     /// microseconds of sddmm_parts_seconds
     double units = 0;
     /// moved through device memory at least, by the whole device; sddmm_sm90: D1 and D2 once in every round of tiles

@@ -164,7 +164,7 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
                     terms.steps = tiles_of_c / 2 / kSm90TileN;  // both rows store every block
                     terms.units = tiles_of_c / kSm90TileN;
                     break;
-                default: terms.units = tiles_of_c * (64.0 * 64.0) / (unit * unit) / kSm90SmallTileN;
+                default: terms.units = tiles_of_c * 64 / unit / kSm90SmallTileN;
             }
             least = std::min(least, seconds(terms, device));
         }

@@ -246,11 +246,11 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
     const int unit = unit_of(a.block_m, a.block_k);
     plan.lists = make_union_lists(a, crow, col);
     const GroupWork total =
-        schedule_groups(plan, a, group_work(plan.lists), kGroupRows, kSm90SmallTileN, device);
+        schedule_groups(plan, a, group_work(plan.lists, unit), kGroupRows, kSm90SmallTileN, device);
     explain_schedule(
         plan, a, device,
-        fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} units of {}x{} for "
-                    "each piece of B",
+        fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
+                    "units of {}x{} for each piece of B",
                     kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
     if (plan.problem.b_layout == Layout::row_major && plan.problem.n < kNarrowColumns) {
         plan.terms.steps *= kNarrowTiles;

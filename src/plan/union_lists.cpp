@@ -227,16 +227,17 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
     return lists;
 }
 
-std::vector<GroupWork> group_work(const UnionLists& lists) {
+std::vector<GroupWork> group_work(const UnionLists& lists, int unit) {
     std::vector<GroupWork> works(lists.group_stages.size() - 1);
     for (std::size_t g = 0; g < works.size(); ++g) {
         const auto step_of = [&](std::int32_t stage) {
             return lists.steps.begin() + std::ptrdiff_t{stage} * kGroupStageSteps;
         };
-        works[g].steps = std::count_if(step_of(lists.group_stages[g]), step_of(lists.group_stages[g + 1]),
-                                       [](const UnionStep& step) { return step.rows != 0; });
-        works[g].units =
-            lists.stage_units[lists.group_stages[g + 1]] - lists.stage_units[lists.group_stages[g]];
+        std::for_each(step_of(lists.group_stages[g]), step_of(lists.group_stages[g + 1]),
+                      [&](const UnionStep& step) {
+                          works[g].steps += step.rows != 0 ? 1 : 0;
+                          works[g].units += std::popcount(products_of(step.rows, unit));
+                      });
     }
     return works;
 }

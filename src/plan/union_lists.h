@@ -10,6 +10,7 @@
 
 #include <bsk/bsr.h>
 
+#include "base/host_device.h"
 #include "plan/row_groups.h"
 
 namespace bsk {
@@ -50,9 +51,17 @@ struct UnionLists {
 
 /// What one group computes.
 struct GroupWork {
-    std::int64_t steps = 0;
+    std::int64_t steps = 0;  ///< pieces of B
+    /// spmm_sm90_small: products of a band of kGroupChunkRows rows and a unit column where it stores anything; spmm_sm90_pairs:
+    /// 64 x 64 of A
     std::int64_t units = 0;
 };
+
+/// A bit for each product of a step, by UnionStep::rows.
+BSK_HOST_DEVICE constexpr std::uint32_t products_of(std::uint32_t rows, int unit) {
+    const std::uint32_t pairs = rows | rows >> 1;
+    return unit == 32 ? pairs & 0x55555555 : (pairs | pairs >> 2) & 0x11111111;
+}
 
 /// The side of the units that blocks of this shape are cut into: 32 or 16.
 [[nodiscard]] int unit_of(int block_m, int block_k);
@@ -67,6 +76,6 @@ struct GroupWork {
 [[nodiscard]] std::int64_t most_stages(const BsrView& a);
 
 /// The work of every group, in order.
-[[nodiscard]] std::vector<GroupWork> group_work(const UnionLists& lists);
+[[nodiscard]] std::vector<GroupWork> group_work(const UnionLists& lists, int unit);
 
 }  // namespace bsk

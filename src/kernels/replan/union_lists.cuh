@@ -139,12 +139,18 @@ __global__ void __launch_bounds__(kThreads) count_stages(const ReplanLaunch p) {
     const Group group = read_group(p, number, shared);
     int before = 0;
     const int stages = count_stages_of(group, p.lists, before);
+    int own_products = 0;
+    for (int step = threadIdx.x; step < p.lists.steps_of_a; step += kThreads) {
+        own_products += __popc(products_of(group.rows[step], p.lists.unit));
+    }
+    int products = 0;
+    inclusive_prefix<Sum>(own_products, products);
     if (threadIdx.x == 0) {
         p.lists.stage_counts[number] = stages;
         p.lists.unit_counts[number] = group.units;
         const TileTicks& ticks = p.schedule.ticks;
         p.schedule.costs[number] = static_cast<std::uint32_t>(
-            (ticks.fixed + group.units * ticks.unit + group.steps * ticks.step) >> kTickBits);
+            (ticks.fixed + products * ticks.unit + group.steps * ticks.step) >> kTickBits);
     }
 }
 

@@ -11,6 +11,21 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
+/// The same address, kept in a register: that of dynamic shared memory is computed again at every use otherwise, from the CTA's
+/// rank in its cluster, which takes some 40 clocks.
+__device__ inline std::uint32_t kept(std::uint32_t address) {
+    asm volatile("" : "+r"(address));
+    return address;
+}
+
+/// 4 words from a shared-memory address.
+__device__ inline void load_shared_x4(std::uint32_t (&words)[4], std::uint32_t address) {
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address)
+                 : "memory");
+}
+
 // ---- Clusters -------------------------------------------------------------------------------------------
 
 /// 10.33 %cluster_ctarank: index of this CTA in its cluster.
@@ -45,16 +60,21 @@ __device__ inline void mbarrier_arrive_expect_tx(std::uint64_t* barrier, std::ui
                  : "memory");
 }
 
+/// The same place in the shared memory of CTA `rank` of the cluster.
+__device__ inline std::uint32_t remote_address(std::uint32_t address, std::uint32_t rank) {
+    std::uint32_t remote;
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(rank));
+    return remote;
+}
+
+/// Arrives at a barrier of any CTA of the cluster.
+__device__ inline void mbarrier_arrive_remote(std::uint32_t barrier) {
+    asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
 /// Arrives at the barrier at the same place in the shared memory of CTA `rank` of the cluster.
 __device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint32_t rank) {
-    asm volatile(
-        "{\n"
-        ".reg .b32 remote;\n"
-        "mapa.shared::cluster.u32 remote, %0, %1;\n"
-        "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
-        "}" ::"r"(shared_address(barrier)),
-        "r"(rank)
-        : "memory");
+    mbarrier_arrive_remote(remote_address(shared_address(barrier), rank));
 }
 
 /// Whether the phase of this parity is complete.
@@ -74,16 +94,20 @@ __device__ inline bool mbarrier_test(std::uint64_t* barrier, std::uint32_t parit
 
 /// Waits for the completion of the phase of this parity. The loop holds no trap: one makes ptxas keep the
 /// launch's register limit for the whole kernel.
-__device__ inline void mbarrier_wait(std::uint64_t* barrier, std::uint32_t parity) {
+__device__ inline void mbarrier_wait(std::uint32_t barrier, std::uint32_t parity) {
     asm volatile(
         "{\n"
         ".reg .pred done;\n"
         "again:\n"
         "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
         "@!done bra again;\n"
-        "}" ::"r"(shared_address(barrier)),
+        "}" ::"r"(barrier),
         "r"(parity)
         : "memory");
+}
+
+__device__ inline void mbarrier_wait(std::uint64_t* barrier, std::uint32_t parity) {
+    mbarrier_wait(shared_address(barrier), parity);
 }
 
 // ---- Barriers of part of a CTA (9.7.13.1 barrier) -------------------------------------------------------

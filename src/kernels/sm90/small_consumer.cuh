@@ -2,13 +2,14 @@
 //
 // Four warpgroups, each a band of 64 of the tile's rows and all of its columns, 64 accumulators a thread. A column is one of
 // units, 16 or 32 of k. Each warp brings the 16 rows that it has of the unit stored there, or zeros, to registers as its rows
-// of wgmma's A operand (m64n128k16); columns where no row of the band stores anything are skipped. The products of
-// different warpgroups overlap, so each waits for its own before it loads the next unit to the same registers.
+// of wgmma's A operand (m64n128k16), in the order of SmallLists, which leave out columns where no row of the band stores
+// anything. Two sets of registers take turns: one is loaded while the products of the other are in flight.
 //
 // Zeros times an infinity or NaN of B are NaN in rows that store nothing there. Where sums are not finite, the warp takes its
 // 16 rows again from global memory, without padding (take_again).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -27,43 +28,6 @@
 
 namespace bsk {
 
-/// What one consumer warp multiplies in a stage.
-template <int kUnit>
-struct SmallColumns {
-    static constexpr int kCount = kGroupStageK / kUnit;  ///< of a stage at most
-    static constexpr int kPerStep = kGroupStepK / kUnit;
-    static constexpr int kBandRows = kGroupChunkRows / kUnit;  ///< unit rows of a warpgroup
-
-    std::uint32_t active;  ///< bit c: the warpgroup's band stores a unit in column c
-    std::uint32_t stored;  ///< bit c: the unit row of this warp's 16 rows does
-    std::uint32_t first;   ///< which of the stage's units is that row's first
-
-    /// Of the column of the lane: the group's unit rows that store a unit there.
-    __device__ static std::uint32_t load_rows(const SpmmSm90SmallParams& p, int stage) {
-        const int lane = threadIdx.x % 32;
-        if (lane >= kCount) {
-            return 0;
-        }
-        return __ldg(&p.steps[stage * kGroupStageSteps + lane / kPerStep].rows) >> 16 * (lane % kPerStep) &
-               0xFFFF;
-    }
-
-    /// From what load_rows gave for a stage.
-    __device__ static SmallColumns of(std::uint32_t rows, int band) {
-        const int warp = threadIdx.x % kWarpgroupThreads / 32;
-        const int row = band * kBandRows + warp * 16 / kUnit;
-        const std::uint32_t band_rows = ((1U << kBandRows) - 1) << band * kBandRows;
-        return {__ballot_sync(0xFFFFFFFF, (rows & band_rows) != 0),
-                __ballot_sync(0xFFFFFFFF, (rows >> row & 1) != 0),
-                __reduce_add_sync(0xFFFFFFFF, static_cast<unsigned>(__popc(rows & ((1U << row) - 1))))};
-    }
-
-    /// Which of the stage's units the row stores in a column of `stored`.
-    __device__ std::uint32_t source(int column) const {
-        return first + __popc(stored & ((1U << column) - 1));
-    }
-};
-
 template <SpmmSm90SmallConfig kConfig>
 struct SmallConsumer {
     // Registers of a thread after the roles part: 128*32 + 512*112 = 61440, the 96 a thread of the launch.
@@ -79,77 +43,134 @@ struct SmallConsumer {
     using State = PipelineState<kSmallStages>;
     using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 1, kSm90SmallTileN>;
     using Accumulators = float[kSm90SmallTileN / 2];
-    using Columns = SmallColumns<kUnit>;
-    using Fragments = std::uint32_t[kSlices][4];
+    using Lists = SmallLists<kUnit>;
+    static constexpr int kColumns = Lists::kColumns;
+
+    /// First of this warp's 16 rows in the group.
+    __device__ static int first_row(int consumer) {
+        return consumer * kGroupChunkRows + same_in_warp(threadIdx.x % kWarpgroupThreads / 32) * 16;
+    }
 
     /// Byte offset in a unit of the 16 bytes that this lane addresses for ldmatrix: lanes 8q .. 8q+7 address rows +8 where q is
     /// odd, columns +8 where q >= 2. Rows of 64 bytes are swizzled by as many.
-    __device__ static std::uint32_t lane_offset() {
+    __device__ static std::uint32_t lane_offset(int first_row) {
         const int lane = threadIdx.x % 32;
-        const int row = threadIdx.x % kWarpgroupThreads / 32 * 16 % kUnit + lane % 16;
+        const int row = first_row % kUnit + lane % 16;
         return kUnit == 16 ? row * 32 + lane / 16 * 16 : row * 64 + ((lane / 16 ^ row / 2 % 4) << 4);
     }
 
-    /// Descriptor of B for 16 of k, `slice` of a stage whose pieces start at `pieces`.
-    __device__ static std::uint64_t descriptor_of_b(std::uint64_t pieces, int slice) {
-        constexpr int kPerPiece = kGroupStepK / 16;
-        const int in_piece = slice % kPerPiece * 16 * (kRowMajorB ? 128 : 2);
-        return pieces + ((slice / kPerPiece * kPieceBytes + in_piece) >> 4);
+    /// Matrix descriptor of B but for where it begins (SmallLists::kStartOfB).
+    template <class SharedStorage>
+    __device__ static std::uint64_t descriptor_of_b(const SharedStorage& shared) {
+        constexpr std::uint64_t kStart = 0x3FFF;
+        return ~kStart & (kRowMajorB ? ptx::matrix_descriptor(shared.stages[0].b, kPieceBytes / 2)
+                                     : ptx::kNarrowMatrixDescriptorBase);
     }
 
-    /// Adds up the stages [begin, end) of a group; nothing is in flight or held at the end.
+    /// Adds up `stages` stages, at least one, from `state` on; nothing is in flight or held at the end.
     template <class SharedStorage>
-    __device__ static void accumulate(Accumulators& acc, Fragments& fragments, SharedStorage& shared,
-                                      const SpmmSm90SmallParams& p, State& state, int begin, int end,
-                                      int consumer) {
-        const std::uint32_t offset = lane_offset();
-        const std::uint32_t zeros = ptx::shared_address(shared.zeros);
-        Columns columns = Columns::of(Columns::load_rows(p, begin), consumer);
-        std::uint32_t next_rows = Columns::load_rows(p, min(begin + 1, end - 1));
-#pragma unroll 1
-        for (int stage = begin; stage < end; ++stage) {
-            const auto& slot = shared.stages[state.stage];
-            std::uint32_t unit = ptx::shared_address(slot.a) + offset + columns.first * kUnitBytes;
-            const std::uint64_t pieces =
-                kRowMajorB ? ptx::matrix_descriptor(slot.b, kPieceBytes / 2)
-                           : ptx::kNarrowMatrixDescriptorBase | ptx::descriptor_address(slot.b);
-            ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
+    __device__ static void accumulate(Accumulators& acc, SharedStorage& shared, State& state, int stages,
+                                      int cluster, int consumer) {
+        static_assert(offsetof(SharedStorage, zeros) >= sizeof(shared.stages));
+        static_assert(Lists::kNoUnit >= sizeof(SharedStorage));
+        const int row = first_row(consumer);
+        const int lane = threadIdx.x % 32;
+        const std::uint32_t base = ptx::kept(ptx::shared_address(&shared));
+        const std::uint32_t first_unit = ptx::kept(base + lane_offset(row));
+        const std::uint32_t zeros = base + offsetof(SharedStorage, zeros);
+        const std::uint32_t full = base + offsetof(SharedStorage, full);
+        const bool releases = lane < cluster;  // the stages of this CTA of the cluster
+        const std::uint32_t empty =
+            ptx::remote_address(base + offsetof(SharedStorage, empty), releases ? lane : 0);
+        const std::uint32_t list = base + offsetof(SharedStorage, lists) + row / kUnit * kColumns * 4;
+        const std::uint64_t descriptor = descriptor_of_b(shared);
+        const std::uint32_t descriptor_low = ptx::kept(static_cast<std::uint32_t>(descriptor));
+
+        std::uint32_t fragments[2][kSlices][4] = {};
+        std::uint32_t entries[kColumns];
+        const auto enter_stage = [&] {
+            ptx::mbarrier_wait(full + state.stage * sizeof(shared.full[0]), state.phase);
 #pragma unroll
-            for (int column = 0; column < Columns::kCount; ++column) {
-                if ((columns.active >> column & 1) != 0) {
-                    const bool stored = (columns.stored >> column & 1) != 0;
-                    const std::uint32_t source = stored ? unit : zeros;
-                    unit += stored ? kUnitBytes : 0;
-                    ptx::wgmma_wait<0>();
+            for (int i = 0; i < kColumns; i += 4) {
+                ptx::load_shared_x4(reinterpret_cast<std::uint32_t(&)[4]>(entries[i]),
+                                    list + state.stage * sizeof(Lists) + i * 4);
+            }
+        };
+
+        enter_stage();
+#pragma unroll 1
+        while (true) {
+            const int stage = state.stage;
+            state.advance();
+            --stages;
+            if (entries[0] != 0) {
+                const std::uint32_t units = first_unit + stage * sizeof(SmallStage<kUnit>);
+#pragma unroll
+                for (int column = 0; column < kColumns; ++column) {
+                    const std::uint32_t entry = entries[column];
+                    auto& fragment = fragments[column % 2];
+                    const std::uint32_t source = min(units + (entry >> Lists::kUnitShift), zeros);
+                    const std::uint64_t b = descriptor | (descriptor_low | (entry & Lists::kStartOfB));
 #pragma unroll
                     for (int slice = 0; slice < kSlices; ++slice) {
-                        ptx::reload_matrix_x4(fragments[slice], source ^ slice * 32);
+                        ptx::reload_matrix_x4(fragment[slice], source ^ slice * 32);
                     }
                     ptx::wgmma_fence();
 #pragma unroll
                     for (int slice = 0; slice < kSlices; ++slice) {
                         ptx::wgmma_m64n128k16<kConfig.dtype, kRowMajorB ? 1 : 0>(
-                            acc, fragments[slice], descriptor_of_b(pieces, column * kSlices + slice));
+                            acc, fragment[slice], b + (slice_offset<kRowMajorB>(slice) >> 4));
                     }
                     ptx::wgmma_commit();
+                    ptx::wgmma_wait<1>();  // the other set of fragments is free
+                    if ((entry & Lists::kLast) != 0) {
+                        break;
+                    }
                 }
+                if (stages > 0) {
+                    enter_stage();  // under the last products
+                }
+                ptx::wgmma_wait<0>();
+            } else if (stages > 0) {
+                enter_stage();
             }
-            columns = Columns::of(next_rows, consumer);  // under the last product
-            next_rows = Columns::load_rows(p, min(stage + 2, end - 1));
-            ptx::wgmma_wait<0>();
             __syncwarp();  // an arrival releases the reads of its own lane only
             // Each warp: no barrier keeps the four together where a stage is skipped.
-            release_stage_of_warp(&shared.empty[state.stage], p.cluster);
-            state.advance();
+            if (releases) {
+                ptx::mbarrier_arrive_remote(empty + stage * sizeof(shared.empty[0]));
+            }
+            if (stages == 0) {
+                return;
+            }
         }
     }
+
+    /// What a warp's unit row stores in a stage, by the plan.
+    struct StoredUnits {
+        std::uint32_t columns;  ///< bit c: a unit in column c
+        int first;              ///< which of the stage's units is its first
+
+        __device__ StoredUnits(const SpmmSm90SmallParams& p, int stage, int unit_row) {
+            constexpr int kPerStep = kGroupStepK / kUnit;
+            const int lane = threadIdx.x % 32;
+            const std::uint32_t rows =  // of the column of the lane that store a unit there
+                lane < kColumns ? __ldg(&p.steps[stage * kGroupStageSteps + lane / kPerStep].rows) >>
+                                          16 * (lane % kPerStep) &
+                                      0xFFFF
+                                : 0;
+            columns = __ballot_sync(0xFFFFFFFF, (rows >> unit_row & 1) != 0);
+            const std::uint32_t before = rows & ((1U << unit_row) - 1);
+            first = static_cast<int>(__reduce_add_sync(0xFFFFFFFF, static_cast<unsigned>(__popc(before))));
+        }
+    };
 
     /// The warp's 16 x 128 sums of the stages [begin, end) again, from its own units alone: mma.sync on global memory, of
     /// which the accumulators lie as those of wgmma do.
     __device__ static void take_again(Accumulators& acc, const SpmmSm90SmallParams& p, const SmallPlace& at,
                                       int begin, int end, int consumer) {
         const int lane = threadIdx.x % 32;
-        const int row = threadIdx.x % kWarpgroupThreads / 32 * 16 % kUnit + lane / 4;  // of a unit
+        const int warp_row = first_row(consumer);
+        const int row = warp_row % kUnit + lane / 4;  // of a unit
         const std::int64_t row_elements = std::int64_t{kUnit} << p.units_per_row_log2;
         const auto* values = reinterpret_cast<const std::uint16_t*>(p.values);
         const std::uint16_t* b = p.b + at.batch * p.stride_b;
@@ -165,12 +186,13 @@ struct SmallConsumer {
         for (int slice = begin * (kGroupStageK / 16); slice < end * (kGroupStageK / 16); ++slice) {
             const int stage = slice / (kGroupStageK / 16);
             const int in_stage = slice % (kGroupStageK / 16);
-            const Columns columns = Columns::of(Columns::load_rows(p, stage), consumer);
-            if ((columns.stored >> in_stage / kSlices & 1) == 0) {
+            const int unit_column = in_stage / kSlices;
+            const StoredUnits stored(p, stage, warp_row / kUnit);
+            if ((stored.columns >> unit_column & 1) == 0) {
                 continue;
             }
-            const int unit =
-                __ldg(p.units + __ldg(p.stage_units + stage) + columns.source(in_stage / kSlices));
+            const int place = stored.first + __popc(stored.columns & ((1U << unit_column) - 1));
+            const int unit = __ldg(p.units + __ldg(p.stage_units + stage) + place);
             const std::uint16_t* rows =
                 values + ((unit >> p.units_per_row_log2) * kUnit + row) * row_elements +
                 (unit & ((1 << p.units_per_row_log2) - 1)) * kUnit + in_stage % kSlices * 16 + lane % 4 * 2;
@@ -208,7 +230,6 @@ struct SmallConsumer {
                                    const SpmmSm90SmallParams& p, int begin, int end, int rank, int consumer) {
         TileEpilogue epilogue(epilogue_params, shared.c[consumer],
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kBarrier + consumer);
-        Fragments fragments = {};
         State state;
         for (int item = begin; item < end; ++item) {
             const SmallPlace at = place_of(p, p.work[item], rank);
@@ -216,7 +237,7 @@ struct SmallConsumer {
             const int stage_end = __ldg(p.group_stages + at.group + 1);
             Accumulators acc = {};
             if (stage_begin < stage_end) {
-                accumulate(acc, fragments, shared, p, state, stage_begin, stage_end, consumer);
+                accumulate(acc, shared, state, stage_end - stage_begin, p.cluster, consumer);
             }
             ptx::settle(acc);
             if (__any_sync(0xFFFFFFFF, !is_finite(acc))) {

@@ -1,4 +1,4 @@
-// Producer warps of spmm_sm90_small: one for B, three for A.
+// Producer warps of spmm_sm90_small: one for B, two for A, one for what consumers multiply.
 #pragma once
 
 #include <cstdint>
@@ -15,51 +15,48 @@ struct SmallProducer {
     using State = typename Kernel::State;
     static constexpr int kUnit = Kernel::kUnit;
     static constexpr int kUnitBytes = SmallStage<kUnit>::kUnitBytes;
-    static constexpr int kUnitWarps = 3;                    ///< warps that load units
-    static constexpr int kLaneUnits = kUnit == 16 ? 2 : 1;  ///< of a stage
+    static constexpr int kUnitWarps = 2;                    ///< warps that load units
+    static constexpr int kLaneUnits = kUnit == 16 ? 2 : 1;  ///< of a stage: `lane` and `lane + 32`
+    static_assert(kGroupStageBytes / kUnitBytes <= 32 * kLaneUnits);
 
-    /// Units of A, shared by this many warps of each CTA: a lane starts loading those of slots `lane` and `lane + 32` of the
-    /// stage where it is their warp's turn. Indices are read one stage ahead. Every warp arrives at every stage, also where
-    /// none of its units are, so that none falls a round behind: its parity wait would alias.
+    /// Units of A: a warp has every second stage, from that of `part` on, and its lanes start loading a run of units each.
+    /// What a stage's loads take is read and computed before the wait for its place in the ring.
     __device__ static void units(SharedStorage& shared, const CUtensorMap& a_map,
                                  const SpmmSm90SmallParams& p, int begin, int end, int rank, int part) {
         const int lane = threadIdx.x % 32;
-        const int stride = kUnitWarps * p.cluster;
-        const int own = rank + part * p.cluster;
-        static_assert(kGroupStageBytes / kUnitBytes <= 32 * kLaneUnits);
-        State state;
+        State of_tile;   // at its first stage
+        int parity = 0;  // of the stages of all tiles before
         for (int item = begin; item < end; ++item) {
             const int group = p.work[item].tile_row;
             const int stage_end = __ldg(p.group_stages + group + 1);
             const int stage_begin = __ldg(p.group_stages + group);
-            int first = __ldg(p.stage_units + stage_begin);
-            int next_first = __ldg(p.stage_units + stage_begin + 1);
-            int2 next = load_indices(p, first);
+            const int skipped = (part + parity) % kUnitWarps;
+            State state = of_tile;
+            state.advance(skipped);
+            of_tile.advance(stage_end - stage_begin);
+            parity = (parity + stage_end - stage_begin) % kUnitWarps;
+            if (stage_begin + skipped >= stage_end) {
+                continue;
+            }
+            StageUnits next(p, stage_begin + skipped);
 #pragma unroll 1
-            for (int stage = stage_begin; stage < stage_end; ++stage) {
-                const int count = next_first - first;
-                const int2 index = next;
-                first = next_first;
-                next_first = __ldg(p.stage_units + stage + 2);
-                next = load_indices(p, first);
-                const std::uint64_t starts = run_starts(index, p) & (~std::uint64_t{0} >> (64 - count));
-
-                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
-                std::uint64_t* full = &shared.full[state.stage];
-                if (lane == 0) {
-                    ptx::mbarrier_arrive_expect_tx(full, part == 0 ? count * kUnitBytes : 0);
-                }
+            for (int stage = stage_begin + skipped; stage < stage_end; stage += kUnitWarps) {
+                Run runs[kLaneUnits];
 #pragma unroll
                 for (int i = 0; i < kLaneUnits; ++i) {
-                    const int slot = lane + 32 * i;
-                    if (slot % stride == own && (starts >> slot & 1) != 0) {
-                        const int to_next = __ffsll(static_cast<long long>(starts >> slot >> 1));
-                        load_units(shared.stages[state.stage].a + slot * kUnitBytes,
-                                   i == 0 ? index.x : index.y, to_next != 0 ? to_next : count - slot, a_map,
-                                   full, p);
+                    runs[i] = run_of_lane(next.index[i], next.count - 32 * i, rank, p);
+                }
+                next = StageUnits(p, min(stage + kUnitWarps, stage_end - 1));
+
+                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+#pragma unroll
+                for (int i = 0; i < kLaneUnits; ++i) {
+                    if (runs[i].length > 0) {
+                        load_units(shared.stages[state.stage].a + (lane + 32 * i) * kUnitBytes, runs[i],
+                                   a_map, &shared.full[state.stage], p);
                     }
                 }
-                state.advance();
+                state.advance(kUnitWarps);
             }
         }
     }
@@ -99,6 +96,85 @@ struct SmallProducer {
         }
     }
 
+    /// SmallLists of every stage. Also tells the barrier how many bytes of units come, from whichever CTA of the cluster.
+    __device__ static void lists(SharedStorage& shared, const SpmmSm90SmallParams& p, int begin, int end) {
+        using Lists = SmallLists<kUnit>;
+        constexpr int kColumns = Lists::kColumns;
+        constexpr int kPerStep = kGroupStepK / kUnit;
+        constexpr int kBandRows = kGroupChunkRows / kUnit;  // unit rows
+        constexpr std::uint32_t kBandColumns = (1U << kColumns) - 1;
+        // A lane has a column of a band: bit `lane` of the votes below. Lanes beyond the last band have nothing.
+        const int lane = threadIdx.x % 32;
+        const int column = lane % kColumns;
+        const int band = lane / kColumns;
+        const int band_bit = lane - column;
+        const bool has_band = band < kSmallConsumers;
+        const std::uint32_t columns_before = (1U << column) - 1;
+        const std::uint32_t bands_before = (1U << band_bit) - 1;
+        State state;
+        for (int item = begin; item < end; ++item) {
+            const int group = p.work[item].tile_row;
+            const int stage_end = __ldg(p.group_stages + group + 1);
+            const int stage_begin = __ldg(p.group_stages + group);
+            if (stage_begin == stage_end) {
+                continue;
+            }
+            UnionStep next = load_step(p, stage_begin, column / kPerStep);
+            int first_unit = __ldg(p.stage_units + stage_begin);
+            int next_first_unit = __ldg(p.stage_units + stage_begin + 1);
+#pragma unroll 1
+            for (int stage = stage_begin; stage < stage_end; ++stage) {
+                const std::uint32_t of_group = next.rows >> 16 * (column % kPerStep);
+                next = load_step(p, min(stage + 1, stage_end - 1), column / kPerStep);
+                // As many as the warps that load them count, also where A's indices were wrong.
+                const int units = next_first_unit - first_unit;
+                first_unit = next_first_unit;
+                next_first_unit = __ldg(p.stage_units + stage + 2);
+                const std::uint32_t rows =
+                    has_band ? of_group >> band * kBandRows & ((1U << kBandRows) - 1) : 0;
+                const std::uint32_t active =
+                    __ballot_sync(0xFFFFFFFF, rows != 0) >> band_bit & kBandColumns;
+                const int place = __popc(active & columns_before);
+                std::uint32_t stored[kBandRows];  // what the bands' row of this index stores
+                int unit = 0;                     // of the stage, the first of the band
+#pragma unroll
+                for (int row = 0; row < kBandRows; ++row) {
+                    stored[row] = __ballot_sync(0xFFFFFFFF, (rows >> row & 1) != 0);
+                    unit += __popc(stored[row] & bands_before);
+                }
+
+                ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
+                const std::uint8_t* b =
+                    shared.stages[state.stage].b + slice_offset<Kernel::kRowMajorB>(column * (kUnit / 16));
+                const std::uint32_t start_of_b = ptx::shared_address(b) >> 4 & Lists::kStartOfB;
+                const std::uint32_t last = active >> column == 1 ? Lists::kLast : 0;
+                auto* list = shared.lists[state.stage].entries + band * kBandRows;
+#pragma unroll
+                for (int row = 0; row < kBandRows; ++row) {
+                    const std::uint32_t of_row = stored[row] >> band_bit & kBandColumns;
+                    const bool stores = (rows >> row & 1) != 0;
+                    const std::uint32_t offset = (unit + __popc(of_row & columns_before)) * kUnitBytes;
+                    if (rows != 0) {
+                        list[row][place] =
+                            (stores ? offset : Lists::kNoUnit) << Lists::kUnitShift | start_of_b | last;
+                    }
+                    unit += __popc(of_row);
+                }
+                if (has_band && column == 0 && active == 0) {
+#pragma unroll
+                    for (int row = 0; row < kBandRows; ++row) {
+                        list[row][0] = 0;
+                    }
+                }
+                __syncwarp();
+                if (lane == 0) {
+                    ptx::mbarrier_arrive_expect_tx(&shared.full[state.stage], units * kUnitBytes);
+                }
+                state.advance();
+            }
+        }
+    }
+
 private:
     /// One thread: starts loading rows k .. k+31 of the tile's columns of B.
     __device__ static void load_piece(std::uint8_t* piece, const CUtensorMap& b_map, std::uint64_t* full,
@@ -113,46 +189,62 @@ private:
         }
     }
 
-    /// Indices of the units `lane` and `lane + 32` from `first` on.
-    __device__ static int2 load_indices(const SpmmSm90SmallParams& p, int first) {
-        const std::int32_t* units = p.units + first + threadIdx.x % 32;
-        return {__ldg(units), kLaneUnits == 2 ? __ldg(units + 32) : 0};
-    }
+    /// What a lane reads of a stage's units.
+    struct StageUnits {
+        int count;
+        int index[kLaneUnits];
+
+        __device__ StageUnits(const SpmmSm90SmallParams& p, int stage) {
+            const int first = __ldg(p.stage_units + stage);
+            count = __ldg(p.stage_units + stage + 1) - first;
+#pragma unroll
+            for (int i = 0; i < kLaneUnits; ++i) {
+                index[i] = __ldg(p.units + first + threadIdx.x % 32 + 32 * i);
+            }
+        }
+    };
+
+    /// Units from `index` on, loaded as one.
+    struct Run {
+        int index;
+        int length;  ///< 0: nothing to load
+    };
 
     /// Units that follow each other in memory, as blocks of 16 x 16 of a row do, are loaded as one.
     __device__ static bool loads_runs(const SpmmSm90SmallParams& p) {
         return kUnit == 16 && p.units_per_row_log2 == 0;
     }
 
-    /// Bit i: unit i of a stage does not follow unit i - 1 in memory.
-    __device__ static std::uint64_t run_starts(int2 index, const SpmmSm90SmallParams& p) {
-        if (!loads_runs(p)) {
-            return ~std::uint64_t{0};
-        }
+    /// What the lane loads of 32 units, of which `count` are the stage's: the run that begins with its own. The CTAs of a
+    /// cluster load every other run.
+    __device__ static Run run_of_lane(int index, int count, int rank, const SpmmSm90SmallParams& p) {
         const int lane = threadIdx.x % 32;
-        const int2 before = {__shfl_up_sync(0xFFFFFFFF, index.x, 1), __shfl_up_sync(0xFFFFFFFF, index.y, 1)};
-        const int last = __shfl_sync(0xFFFFFFFF, index.x, 31);
-        const std::uint64_t low = __ballot_sync(0xFFFFFFFF, lane == 0 || index.x != before.x + 1);
-        const std::uint64_t high = __ballot_sync(0xFFFFFFFF, index.y != (lane == 0 ? last : before.y) + 1);
-        return low | high << 32;
+        const int before = __shfl_up_sync(0xFFFFFFFF, index, 1);
+        const bool begins = lane == 0 || index != before + 1 || !loads_runs(p);
+        const std::uint32_t starts = __ballot_sync(0xFFFFFFFF, begins && lane < count);
+        const int runs_before = __popc(starts & ((1U << lane) - 1));
+        if ((starts >> lane & 1) == 0 || (p.cluster == 2 && runs_before % 2 != rank)) {
+            return {index, 0};
+        }
+        const int to_next = __ffs(static_cast<int>(starts >> lane >> 1));
+        return {index, to_next != 0 ? to_next : min(count, 32) - lane};
     }
 
-    /// One thread: starts loading the `run` units from `index` on to `slot` of every CTA of the cluster. More than one
-    /// only where loads_runs.
-    __device__ static void load_units(std::uint8_t* slot, int index, int run, const CUtensorMap& a_map,
+    /// One thread: starts loading a run to `slot` of every CTA of the cluster.
+    __device__ static void load_units(std::uint8_t* slot, Run run, const CUtensorMap& a_map,
                                       std::uint64_t* full, const SpmmSm90SmallParams& p) {
         constexpr std::uint16_t kBoth = 0b11;
         if (loads_runs(p)) {
-            const std::uint8_t* units = p.values + std::int64_t{index} * kUnitBytes;
+            const std::uint8_t* units = p.values + std::int64_t{run.index} * kUnitBytes;
             if (p.cluster == 1) {
-                ptx::bulk_load(slot, units, full, run * kUnitBytes);
+                ptx::bulk_load(slot, units, full, run.length * kUnitBytes);
             } else {
-                ptx::bulk_load_multicast(slot, units, full, run * kUnitBytes, kBoth);
+                ptx::bulk_load_multicast(slot, units, full, run.length * kUnitBytes, kBoth);
             }
             return;
         }
-        const int x = (index & ((1 << p.units_per_row_log2) - 1)) * kUnit;
-        const int y = (index >> p.units_per_row_log2) * kUnit;
+        const int x = (run.index & ((1 << p.units_per_row_log2) - 1)) * kUnit;
+        const int y = (run.index >> p.units_per_row_log2) * kUnit;
         if (p.cluster == 1) {
             ptx::tma_load(slot, &a_map, full, x, y);
         } else {

@@ -5,6 +5,8 @@
 //   b   128 of k x 128 columns of n in pieces of 32 of k, one for each step:
 //         B row major: 2 x (32 rows of k x 64 columns of n), 128-byte swizzle
 //         B col major: 128 rows of n x 32 columns of k, swizzled by the row's 64 bytes
+//
+// and what a producer warp says of it for the consumers: SmallLists.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +29,30 @@ struct SmallStage {
     static constexpr int kUnitBytes = kUnit * kUnit * 2;
     std::uint8_t a[kGroupStageBytes];
     std::uint8_t b[kGroupStageSteps * kPieceBytes];
+};
+
+/// Byte offset in SmallStage::b of 16 of k, `slice` of the stage.
+template <bool kRowMajorB>
+__device__ constexpr int slice_offset(int slice) {
+    constexpr int kPerPiece = kGroupStepK / 16;
+    return slice / kPerPiece * kPieceBytes + slice % kPerPiece * 16 * (kRowMajorB ? 128 : 2);
+}
+
+/// What the consumer warps multiply of a stage: for each unit row of the group the columns in which its band stores anything, in
+/// order. An entry is
+///   bit 0           set in the last one
+///   bits 1 .. 13    where B's rows of k of the column begin in shared memory, in 16 bytes (an even number)
+///   bits 14 .. 31   byte offset in SmallStage::a of the unit that the row stores there; kNoUnit where it stores none
+/// The first is 0 where the band stores nothing. What follows the last is not defined.
+template <int kUnit>
+struct alignas(16) SmallLists {
+    static constexpr int kColumns = kGroupStageK / kUnit;  ///< of a stage at most
+    static constexpr int kRows = kGroupRows / kUnit;
+    static constexpr std::uint32_t kLast = 1;
+    static constexpr std::uint32_t kStartOfB = 0x3FFE;
+    static constexpr int kUnitShift = 14;
+    static constexpr std::uint32_t kNoUnit = 0xFFFFFFFF >> kUnitShift;  ///< more than any offset in SharedStorage
+    std::uint32_t entries[kRows][kColumns];
 };
 
 /// What a CTA needs beside the tensor maps.

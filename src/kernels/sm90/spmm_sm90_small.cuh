@@ -6,16 +6,17 @@
 //
 // Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles that the plan gives its stream,
 // in order; its CTAs take neighbouring column tiles of the same group, so they need the same units: each
-// loads every other unit and multicasts it to both. Warpgroup 0 produces: warp 1 loads the pieces of B, the
-// other three gather units by TMA straight from the BSR values (no packing, no workspace). Four more consume
-// (small_consumer.cuh).
+// loads every other run of units and multicasts it to both. Warpgroup 0 produces (small_producer.cuh): warp 1 loads the
+// pieces of B, warps 2 and 3 gather units by TMA straight from the BSR values (no packing, no workspace), warp 0 writes
+// what the consumers multiply. Four more consume (small_consumer.cuh).
 //
 // Shared memory, 16-bit elements:
 //
 //   stages      units and pieces of B (small_stage.cuh)                                       64 KiB each
 //   c           staging of each consumer's epilogue (epilogue.cuh)                            8 KiB each
 //   zeros       what a row reads that stores no unit
-//   barriers    full[stages]: 4 arrivals (own producer warps) + the bytes of the stage; consumers wait
+//   lists       of a stage, what each consumer warp multiplies (small_stage.cuh)
+//   barriers    full[stages]: 2 arrivals (the warps of B and of the lists) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warp of each CTA of the cluster; producer warps wait
 //               c_full[...]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
@@ -46,7 +47,8 @@ struct SpmmSm90Small {
     struct alignas(1024) SharedStorage {
         SmallStage<kUnit> stages[kSmallStages];
         std::uint8_t c[kSmallConsumers][TileEpilogue::kBuffers * kChunkBytes];
-        alignas(64) std::uint8_t zeros[64];
+        alignas(128) std::uint8_t zeros[64];
+        SmallLists<kUnit> lists[kSmallStages];
         std::uint64_t full[kSmallStages];
         std::uint64_t empty[kSmallStages];
         std::uint64_t c_full[kSmallConsumers * TileEpilogue::kBuffers];
@@ -71,17 +73,19 @@ __global__ void __launch_bounds__(kSmallThreads, 1)
     if (threadIdx.x < sizeof(shared.zeros) / 4) {
         reinterpret_cast<std::uint32_t*>(shared.zeros)[threadIdx.x] = 0;
     }
-    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 4,
+    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 2,
                                 kSmallConsumers * kWarpgroupThreads / 32 * p.cluster);
 
     const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
     const int warpgroup = warp / 4;
     if (warpgroup == 0) {
         ptx::give_registers<Consumer::kProducerRegisters>();
-        if (warp == 1) {
+        if (warp == 0) {
+            SmallProducer<Kernel>::lists(shared, p, begin, end);
+        } else if (warp == 1) {
             SmallProducer<Kernel>::pieces(shared, b_map, p, begin, end, rank);
         } else {
-            SmallProducer<Kernel>::units(shared, a_map, p, begin, end, rank, warp == 0 ? 0 : warp - 1);
+            SmallProducer<Kernel>::units(shared, a_map, p, begin, end, rank, warp - 2);
         }
     } else {
         ptx::take_registers<Consumer::kRegisters>();
