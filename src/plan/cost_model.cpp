@@ -39,6 +39,11 @@ double overlapped(const CostConstants& cost, double steps, double units) {
 
 }  // namespace
 
+int cost_unit(const BsrView& a) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    return unit == 32 && a.block_m % kGroupChunkRows == 0 ? kGroupChunkRows : unit;
+}
+
 std::string cost_variant(const KernelChoice& choice, int unit) {
     switch (choice.kernel) {
         case KernelId::spmm_sm90: return fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster);

@@ -53,7 +53,11 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 [[nodiscard]] double b_bytes(const BsrView& a, const SpmmProblem& problem);
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
-/// The constants of a Hopper kernel; `unit` as unit_of gives it, for spmm_sm90_small.
+/// The side of A's units for the constants of spmm_sm90_small. 64: units of 32 of blocks that are as high as a product, whose
+/// operand holds no zeros then and takes more power.
+[[nodiscard]] int cost_unit(const BsrView& a);
+
+/// The constants of a Hopper kernel; `unit` as cost_unit gives it, for spmm_sm90_small.
 [[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);
 
 /// Of a launch, whatever it computes.

@@ -154,7 +154,7 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     for (const int cluster : {1, 2}) {
         for (const int tile_m : {64, 128}) {
             CostTerms terms;
-            terms.variant = cost_variant({kernel, tile_m, 0, cluster}, unit);
+            terms.variant = cost_variant({kernel, tile_m, 0, cluster}, cost_unit(a));
             terms.bytes = memory_bytes(a, problem);
             const double tiles_of_c =
                 pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;

@@ -111,7 +111,7 @@ void explain_deferred_store(HostPlan& plan) {
 /// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
 CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
     const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
-    return {cost_variant(plan.choice, unit_of(a.block_m, a.block_k)), share * strip.tiles,
+    return {cost_variant(plan.choice, cost_unit(a)), share * strip.tiles,
             share * strip.steps, share * strip.units, memory_bytes(a, plan.problem)};
 }
 
@@ -147,7 +147,7 @@ double units_per_step(const GroupWork& work) {
 /// work of all groups.
 GroupWork schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works, int tile_m,
                           int tile_n, const DeviceModel& device) {
-    const int unit = unit_of(a.block_m, a.block_k);
+    const int unit = cost_unit(a);
     const auto seconds_of_tiles = [&](const KernelChoice& choice) {
         std::vector<double> seconds;
         seconds.reserve(works.size());
