@@ -124,7 +124,7 @@ sanitizers() {
         filter='Sanitize*' options=(--tool "$tool" --error-exitcode 99)
         if [[ $tool == racecheck ]]; then
             filter+="-*DenseCublas*:$UNFOLLOWED"
-            options+=(--kernel-name-exclude "kernel_substring=$UNFOLLOWED_KERNEL")
+            options+=(--kernel-name-exclude "kns=$UNFOLLOWED_KERNEL")
         fi
         start_shards "$tool" "$filter" compute-sanitizer "${options[@]}"
     done

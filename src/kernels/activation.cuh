@@ -76,9 +76,7 @@ __device__ inline void activate(Activation activation, float (&x)[kCount]) {
         case Activation::none: break;
         case Activation::relu: each(relu); break;
         case Activation::gelu_tanh:
-            each([](float v) {
-                return times_sigmoid<kTypeC>(v, gelu_tanh_logit(v, kLogit<kTypeC>));
-            });
+            each([](float v) { return times_sigmoid<kTypeC>(v, gelu_tanh_logit(v, kLogit<kTypeC>)); });
             break;
         case Activation::gelu_erf:
             each([](float v) {

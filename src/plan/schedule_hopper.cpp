@@ -111,8 +111,8 @@ void explain_deferred_store(HostPlan& plan) {
 /// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
 CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
     const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
-    return {cost_variant(plan.choice, cost_unit(a)), share * strip.tiles,
-            share * strip.steps, share * strip.units, memory_bytes(a, plan.problem)};
+    return {cost_variant(plan.choice, cost_unit(a)), share * strip.tiles, share * strip.steps,
+            share * strip.units, memory_bytes(a, plan.problem)};
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -247,11 +247,10 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
     plan.lists = make_union_lists(a, crow, col);
     const GroupWork total =
         schedule_groups(plan, a, group_work(plan.lists, unit), kGroupRows, kSm90SmallTileN, device);
-    explain_schedule(
-        plan, a, device,
-        fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
-                    "units of {}x{} for each piece of B",
-                    kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
+    explain_schedule(plan, a, device,
+                     fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
+                                 "units of {}x{} for each piece of B",
+                                 kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
     if (plan.problem.b_layout == Layout::row_major && plan.problem.n < kNarrowColumns) {
         plan.terms.steps *= kNarrowTiles;
         plan.terms.units *= kNarrowTiles;

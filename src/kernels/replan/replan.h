@@ -26,7 +26,8 @@ struct alignas(8) Placement {
 inline constexpr int kTickBits = 20;
 struct TileTicks {
     std::uint64_t fixed = 0;
-    std::uint64_t unit = 0;  ///< for each stored block of its block row; spmm_sm90_small: product of its group
+    std::uint64_t unit =
+        0;  ///< for each stored block of its block row; spmm_sm90_small: product of its group
     std::uint64_t step = 0;  ///< spmm_sm90_small: for each step of its group
 };
 

@@ -132,8 +132,7 @@ struct SmallProducer {
                 next_first_unit = __ldg(p.stage_units + stage + 2);
                 const std::uint32_t rows =
                     has_band ? of_group >> band * kBandRows & ((1U << kBandRows) - 1) : 0;
-                const std::uint32_t active =
-                    __ballot_sync(0xFFFFFFFF, rows != 0) >> band_bit & kBandColumns;
+                const std::uint32_t active = __ballot_sync(0xFFFFFFFF, rows != 0) >> band_bit & kBandColumns;
                 const int place = __popc(active & columns_before);
                 std::uint32_t stored[kBandRows];  // what the bands' row of this index stores
                 int unit = 0;                     // of the stage, the first of the band

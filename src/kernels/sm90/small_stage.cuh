@@ -51,7 +51,8 @@ struct alignas(16) SmallLists {
     static constexpr std::uint32_t kLast = 1;
     static constexpr std::uint32_t kStartOfB = 0x3FFE;
     static constexpr int kUnitShift = 14;
-    static constexpr std::uint32_t kNoUnit = 0xFFFFFFFF >> kUnitShift;  ///< more than any offset in SharedStorage
+    static constexpr std::uint32_t kNoUnit =
+        0xFFFFFFFF >> kUnitShift;  ///< more than any offset in SharedStorage
     std::uint32_t entries[kRows][kColumns];
 };
 
