@@ -39,11 +39,6 @@ double overlapped(const CostConstants& cost, double steps, double units) {
 
 }  // namespace
 
-int cost_unit(const BsrView& a) {
-    const int unit = unit_of(a.block_m, a.block_k);
-    return unit == 32 && a.block_m % kGroupChunkRows == 0 ? kGroupChunkRows : unit;
-}
-
 std::string cost_variant(const KernelChoice& choice, int unit) {
     switch (choice.kernel) {
         case KernelId::spmm_sm90: return fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster);
@@ -60,10 +55,11 @@ double tile_seconds(std::string_view variant) {
     return kMicro * std::max(constants_of(variant).tile, kLeastTile);
 }
 
-double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
+double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, double loads, int unit,
                           const DeviceModel& device) {
     const CostConstants& cost = constants_of(cost_variant(choice, unit));
-    const double both = overlapped(cost, static_cast<double>(work.steps), static_cast<double>(work.units));
+    const double both =
+        overlapped(cost, loads * static_cast<double>(work.steps), static_cast<double>(work.units));
     return kMicro * (std::max(cost.tile, kLeastTile) + both * sm_scale(device));
 }
 

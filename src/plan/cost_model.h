@@ -20,10 +20,10 @@ namespace bsk {
 struct CostTerms {
     std::string variant;  ///< which constants count
     double tiles = 0;     ///< of C
-    /// spmm_sm90: tile_m x 64 of A; sddmm_sm90: 64 of n; spmm_sm90_pairs, spmm_sm90_small: pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny:
-    /// megabytes through L2
+    /// spmm_sm90: tile_m x 64 of A; sddmm_sm90: 64 of n; spmm_sm90_pairs: pieces of B; spmm_sm90_small: bytes of A and B that
+    /// tiles load, in pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny: megabytes through L2
     double steps = 0;
-    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: 64 x unit of A; spmm_sm80: steps of the longest tile; sddmm_sm90:
+    /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: products, 64 x unit of A each; spmm_sm80: steps of the longest tile; sddmm_sm90:
     /// microseconds of sddmm_parts_seconds
     double units = 0;
     /// moved through device memory at least, by the whole device; sddmm_sm90: D1 and D2 once in every round of tiles
@@ -44,20 +44,17 @@ inline constexpr double kSm90PartSeconds = 6e-6;
 /// What a launch with split tiles costs beside: clearing the counters of arrivals, and stores that nothing hides.
 inline constexpr double kSm90SplitSeconds = 9e-6;
 
-/// A tile of spmm_sm90_pairs or spmm_sm90_small: a group of rows times tile_n columns on one SM.
-[[nodiscard]] double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, int unit,
-                                        const DeviceModel& device);
+/// A tile of spmm_sm90_pairs or spmm_sm90_small: a group of rows times tile_n columns on one SM. `loads`: steps
+/// (CostTerms::steps) for each piece of B.
+[[nodiscard]] double group_tile_seconds(const KernelChoice& choice, const GroupWork& work, double loads,
+                                        int unit, const DeviceModel& device);
 
 /// Of A's values; of one B; of A's values and every B and C.
 [[nodiscard]] double values_bytes(const BsrView& a);
 [[nodiscard]] double b_bytes(const BsrView& a, const SpmmProblem& problem);
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
-/// The side of A's units for the constants of spmm_sm90_small. 64: units of 32 of blocks that are as high as a product, whose
-/// operand holds no zeros then and takes more power.
-[[nodiscard]] int cost_unit(const BsrView& a);
-
-/// The constants of a Hopper kernel; `unit` as cost_unit gives it, for spmm_sm90_small.
+/// The constants of a Hopper kernel; `unit` as unit_of gives it, for spmm_sm90_small.
 [[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);
 
 /// Of a launch, whatever it computes.

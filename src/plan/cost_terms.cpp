@@ -154,7 +154,7 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     for (const int cluster : {1, 2}) {
         for (const int tile_m : {64, 128}) {
             CostTerms terms;
-            terms.variant = cost_variant({kernel, tile_m, 0, cluster}, cost_unit(a));
+            terms.variant = cost_variant({kernel, tile_m, 0, cluster}, unit);
             terms.bytes = memory_bytes(a, problem);
             const double tiles_of_c =
                 pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
@@ -164,7 +164,9 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
                     terms.steps = tiles_of_c / 2 / kSm90TileN;  // both rows store every block
                     terms.units = tiles_of_c / kSm90TileN;
                     break;
-                default: terms.units = tiles_of_c * 64 / unit / kSm90SmallTileN;
+                default:
+                    terms.steps = tiles_of_c * 1.5 / kSm90SmallTileN;  // of A, and of B for 256 full rows
+                    terms.units = tiles_of_c * 64 / unit / kSm90SmallTileN;
             }
             least = std::min(least, seconds(terms, device));
         }

@@ -51,6 +51,21 @@ std::string why_not_here(KernelId kernel, const BsrView& a, const SpmmProblem& p
     return kernel == KernelId::dense_cublas ? no_cublas : "";
 }
 
+/// why_not_here, and which kernels are chosen only by name.
+std::string why_not_chosen(KernelId kernel, const BsrView& a, const SpmmProblem& problem,
+                           const DeviceModel& device, const PlanOptions& options,
+                           const std::string& no_cublas) {
+    std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
+    if (reason.empty() && kernel == KernelId::spmm_sm90_small && a.block_m % kGroupChunkRows == 0) {
+        // As fast at best, and its lists take the host longer than all else of a plan (docs/worklog/cost-model.md).
+        const KernelId better = a.block_m == kPairBlockRows ? KernelId::spmm_sm90_pairs : KernelId::spmm_sm90;
+        if (why_not_here(better, a, problem, device, options, no_cublas).empty()) {
+            return fmt::format("{} is the kernel for blocks of {}x{}", name(better), a.block_m, a.block_k);
+        }
+    }
+    return reason;
+}
+
 /// A kernel that computes the product, and the least time it may be predicted to take.
 struct Candidate {
     KernelId kernel = KernelId::spmm_cpu;
@@ -66,7 +81,7 @@ std::vector<Candidate> find_candidates(const BsrView& a, std::int64_t longest_ro
         if (kernel == KernelId::dense_cublas && options.policy == Policy::sparse) {
             continue;
         }
-        const std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
+        const std::string reason = why_not_chosen(kernel, a, problem, device, options, no_cublas);
         if (reason.empty()) {
             candidates.push_back({kernel, least_seconds(kernel, a, longest_row, problem, device)});
         } else if (device.type == DeviceType::cuda && kernel != KernelId::spmm_cpu) {

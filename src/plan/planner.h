@@ -21,8 +21,8 @@ namespace bsk {
 /// The cost of a tile, which is linear or near to it in what the tile multiplies.
 struct TileSeconds {
     double fixed = 0;
-    /// For each stored block of its block row; spmm_sm90_pairs: 64 x 64 of A in its pair; spmm_sm90_small: unit of its
-    /// group.
+    /// For each stored block of its block row; spmm_sm90_pairs: 64 x 64 of A in its pair; spmm_sm90_small: product of
+    /// its group.
     double unit = 0;
     double step = 0;  ///< spmm_sm90_pairs, spmm_sm90_small: for each piece of B
 };

@@ -48,13 +48,17 @@ int streams_of(const KernelChoice& choice, const DeviceModel& device) {
     return device.sm_count / choice.cluster;
 }
 
-/// The fitted constants of clusters of 1 and 2 come from GPUs that differ by more than the two do. Launched in turns on one
-/// GPU, spmm_sm90 was 2 to 8 % faster with clusters of 2 wherever there were tiles for all of them.
+/// The fitted constants of clusters of 1 and 2 come from different products, as each is measured where it is chosen. Launched in
+/// turns on one GPU, spmm_sm90 was 2 to 8 % faster with clusters of 2 wherever there were tiles for all of them.
 constexpr double kLoneCtaHandicap = 1.1;
+constexpr double handicap_of(int cluster) {
+    return cluster == 1 ? kLoneCtaHandicap : 1.0;
+}
 
-/// Keeps a choice and its schedule if that ends sooner, by a factor `handicap`, than what the plan holds.
-void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule, double handicap = 1.0) {
-    if (plan.schedule.offsets.empty() || schedule.makespan * handicap < plan.schedule.makespan) {
+/// Keeps a choice and its schedule if that ends sooner than what the plan holds, for lone CTAs by their handicap.
+void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
+    if (plan.schedule.offsets.empty() ||
+        schedule.makespan * handicap_of(choice.cluster) < plan.schedule.makespan) {
         plan.choice = choice;
         plan.schedule = std::move(schedule);
     }
@@ -109,10 +113,11 @@ void explain_deferred_store(HostPlan& plan) {
 }
 
 /// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
-CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const StripWork& strip) {
+CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const std::string& variant,
+                         const StripWork& strip) {
     const double share = strip.seconds > 0 ? plan.schedule.makespan / strip.seconds : 0;
-    return {cost_variant(plan.choice, cost_unit(a)), share * strip.tiles, share * strip.steps,
-            share * strip.units, memory_bytes(a, plan.problem)};
+    return {variant, share * strip.tiles, share * strip.steps, share * strip.units,
+            memory_bytes(a, plan.problem)};
 }
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
@@ -122,11 +127,11 @@ std::vector<int> clusters(std::int64_t n, int tile_n) {
 
 /// The cost of a tile near the mean of the groups that `total` sums up.
 TileSeconds linear_tile_seconds(const KernelChoice& choice, const GroupWork& total, std::size_t groups,
-                                int unit, const DeviceModel& device) {
+                                double loads, int unit, const DeviceModel& device) {
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(groups, 1));
     const GroupWork mean{total.steps / count, total.units / count};
     const auto seconds = [&](const GroupWork& work) {
-        return group_tile_seconds(choice, work, unit, device);
+        return group_tile_seconds(choice, work, loads, unit, device);
     };
     const double at_mean = seconds(mean);
     TileSeconds tile;
@@ -143,40 +148,43 @@ double units_per_step(const GroupWork& work) {
     return static_cast<double>(work.units) / static_cast<double>(std::max<std::int64_t>(work.steps, 1));
 }
 
-/// Plans tiles of groups of `tile_m` rows with this work: keeps the cluster size with the shortest schedule. Returns the
-/// work of all groups.
-GroupWork schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works, int tile_m,
-                          int tile_n, const DeviceModel& device) {
-    const int unit = cost_unit(a);
-    const auto seconds_of_tiles = [&](const KernelChoice& choice) {
-        std::vector<double> seconds;
-        seconds.reserve(works.size());
-        std::transform(works.begin(), works.end(), std::back_inserter(seconds),
-                       [&](const GroupWork& work) { return group_tile_seconds(choice, work, unit, device); });
-        return seconds;
-    };
-    for (const int cluster : clusters(plan.problem.n, tile_n)) {
+GroupWork sum_of(const std::vector<GroupWork>& works) {
+    GroupWork total;
+    for (const GroupWork& work : works) {
+        total.steps += work.steps;
+        total.units += work.units;
+    }
+    return total;
+}
+
+/// Plans tiles of groups of `tile_m` rows with this work, `total` in all, and `loads` as group_tile_seconds takes it: keeps the
+/// cluster size with the shortest schedule.
+void schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works,
+                     const GroupWork& total, double loads, int tile_m, int tile_n,
+                     const DeviceModel& device) {
+    const int unit = unit_of(a.block_m, a.block_k);
+    const std::vector<int> sizes = clusters(plan.problem.n, tile_n);
+    // The constants of lone CTAs are fitted to products of one column tile: with more, those of clusters count for both.
+    const KernelChoice costed{plan.choice.kernel, tile_m, tile_n, sizes.front()};
+    std::vector<double> seconds;
+    seconds.reserve(works.size());
+    std::transform(works.begin(), works.end(), std::back_inserter(seconds), [&](const GroupWork& work) {
+        return group_tile_seconds(costed, work, loads, unit, device);
+    });
+    for (const int cluster : sizes) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
-        const std::vector<CostedItem> order =
-            strip_order(seconds_of_tiles(choice), strips_of(plan.problem, choice));
+        const std::vector<CostedItem> order = strip_order(seconds, strips_of(plan.problem, choice));
         const int streams = streams_of(choice, device);
         // replan() makes the order of spmm_sm90_small's next pattern, in turn.
         consider(
             plan, choice,
             choice.kernel == KernelId::spmm_sm90_pairs ? deal_evenly(order, streams) : deal(order, streams));
     }
-    GroupWork total;
-    for (const GroupWork& work : works) {
-        total.steps += work.steps;
-        total.units += work.units;
-    }
-    plan.tile = linear_tile_seconds(plan.choice, total, works.size(), unit, device);
-    const std::vector<double> seconds = seconds_of_tiles(plan.choice);
+    plan.tile = linear_tile_seconds(costed, total, works.size(), loads, unit, device);
     plan.terms = busiest_stream(
-        plan, a,
-        {static_cast<double>(works.size()), static_cast<double>(total.steps),
+        plan, a, cost_variant(costed, unit),
+        {static_cast<double>(works.size()), loads * static_cast<double>(total.steps),
          static_cast<double>(total.units), std::accumulate(seconds.begin(), seconds.end(), 0.0)});
-    return total;
 }
 
 }  // namespace
@@ -191,11 +199,10 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
                 const std::int64_t strips = strips_of(plan.problem, choice);
                 const int streams = streams_of(choice, device);
                 // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
-                consider(
-                    plan, choice,
-                    dynamic ? make_schedule(seconds_of(rows), strips, streams)
-                            : make_split_schedule(rows, strips, streams, kSm90PartSeconds, kSm90SplitSeconds),
-                    cluster == 1 ? kLoneCtaHandicap : 1.0);
+                consider(plan, choice,
+                         dynamic ? make_schedule(seconds_of(rows), strips, streams)
+                                 : make_split_schedule(rows, strips, streams, kSm90PartSeconds,
+                                                       kSm90SplitSeconds));
             }
         }
     }
@@ -207,7 +214,7 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     plan.tile = {per_tile, per_step * steps_per_block, 0};
     const auto tiles = static_cast<double>(ceil_div(a.m, plan.choice.tile_m));
     const double steps = static_cast<double>(a.nnzb) * tiles_per_block * steps_per_block;
-    plan.terms = busiest_stream(plan, a, {tiles, steps, 0, tiles * per_tile + steps * per_step});
+    plan.terms = busiest_stream(plan, a, variant, {tiles, steps, 0, tiles * per_tile + steps * per_step});
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
@@ -227,7 +234,8 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
                        const std::int64_t blocks = std::int64_t{pair.blocks[0]} + pair.blocks[1];
                        return GroupWork{std::int64_t{pair.steps} * steps_per_block, blocks * steps_per_block};
                    });
-    const GroupWork total = schedule_groups(plan, a, works, 2 * kPairBlockRows, kSm90TileN, device);
+    const GroupWork total = sum_of(works);
+    schedule_groups(plan, a, works, total, 1.0, 2 * kPairBlockRows, kSm90TileN, device);
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
@@ -245,8 +253,13 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
                          const std::vector<std::int32_t>& col, const DeviceModel& device) {
     const int unit = unit_of(a.block_m, a.block_k);
     plan.lists = make_union_lists(a, crow, col);
-    const GroupWork total =
-        schedule_groups(plan, a, group_work(plan.lists, unit), kGroupRows, kSm90SmallTileN, device);
+    const std::vector<GroupWork> works = group_work(plan.lists, unit);
+    const GroupWork total = sum_of(works);
+    // What a piece of B brings of A along, on average: replan() counts pieces and products of a group only.
+    const auto pieces = static_cast<double>(std::max<std::int64_t>(total.steps, 1));
+    const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
+    const double loads = 1 + stored / (pieces * kGroupStepK * kSm90SmallTileN);
+    schedule_groups(plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device);
     explain_schedule(plan, a, device,
                      fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
                                  "units of {}x{} for each piece of B",

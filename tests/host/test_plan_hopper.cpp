@@ -182,7 +182,8 @@ TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
             const PlanOptions options{.kernel = "", .policy = Policy::automatic};
             const HostPlan plan = plan_of(a, problem_of(a, n), "h200", options);
             for (const KernelId kernel : kKernels) {
-                if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas &&
+                const bool by_name = kernel == KernelId::spmm_sm90_small && block >= 64;
+                if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas && !by_name &&
                     why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
                     EXPECT_LE(plan.predicted_seconds,
                               plan_of(a, problem_of(a, n), "h200", name(kernel)).predicted_seconds)
@@ -190,6 +191,44 @@ TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
                     EXPECT_TRUE(reasons_mention(plan, std::string("Not ") + name(kernel) + ": predicted"));
                 }
             }
+        }
+    }
+}
+
+TEST_F(HopperPlanner, LeavesLargeBlocksToTheirKernels) {
+    const auto left_to = [](int block, bool dynamic) {
+        const BsrMatrix a = square(2048, block);
+        const HostPlan plan =
+            plan_of(a, problem_of(a, 2048), "h200", PlanOptions{.kernel = "", .dynamic = dynamic});
+        const bool left = reasons_mention(plan, "Not spmm_sm90_small: spmm_sm90");
+        EXPECT_TRUE(!left || plan.choice.kernel != KernelId::spmm_sm90_small) << block;
+        return left;
+    };
+    EXPECT_FALSE(left_to(32, false));
+    EXPECT_TRUE(left_to(64, false));
+    EXPECT_FALSE(left_to(64, true)) << "spmm_sm90_pairs has no dynamic plans";
+    EXPECT_TRUE(left_to(128, false));
+    EXPECT_TRUE(left_to(128, true));
+}
+
+TEST_F(HopperPlanner, CountsWhatTilesOfSmallBlocksLoadOfA) {
+    const BsrMatrix full = generate({.m = 1024, .k = 1024, .block_m = 16, .block_k = 16, .density = 1.0});
+    const CostTerms terms = plan_of(full, problem_of(full, 2048), "h200", "spmm_sm90_small").terms;
+    // 32 pieces of B of 32 x 128, with 256 x 32 of A each; 4 bands of 64 rows times 64 unit columns.
+    EXPECT_NEAR(terms.steps / terms.tiles, 32 * (1 + 2), 1e-9);
+    EXPECT_NEAR(terms.units / terms.tiles, 4 * 64, 1e-9);
+}
+
+TEST_F(HopperPlanner, SharesSmallBlocksByMulticastWhereTwoColumnTilesAre) {
+    for (const int block : {16, 32}) {
+        for (const double density : {0.05, 0.22, 0.9}) {
+            const BsrMatrix a =
+                generate({.m = 4096, .k = 4096, .block_m = block, .block_k = block, .density = density});
+            const auto choice = [&](std::int64_t n) {
+                return plan_of(a, problem_of(a, n), "h200", "spmm_sm90_small").choice;
+            };
+            EXPECT_EQ(choice(4096).cluster, 2) << block << ", density " << density;
+            EXPECT_EQ(choice(128).cluster, 1) << block << ", density " << density;
         }
     }
 }
