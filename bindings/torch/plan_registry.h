@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <variant>
 
 #include <bsk/bsr.h>
+#include <bsk/packed.h>
 #include <bsk/plan.h>
 #include <bsk/sddmm.h>
 
@@ -22,6 +24,8 @@ struct Planned {
     AnyPlan plan;
     /// Sizes and dtype only: the plan keeps its own indices, values come with each product.
     BsrView pattern;
+    /// Values that every product takes in place of those it brings.
+    std::optional<PackedValues> packed = std::nullopt;
 };
 
 /// What the registry keeps of it: no indices, and the device of the values.
@@ -58,10 +62,10 @@ public:
         return *planned;
     }
 
-    /// Calls `visitor` with the plan of that number.
+    /// Calls `visitor` with the Planned of that number.
     template <class Visitor>
     auto visit(std::int64_t number, Visitor&& visitor) {
-        return std::visit([&](const auto& planned) { return visitor(planned->plan); }, find_any(number));
+        return std::visit([&](const auto& planned) { return visitor(*planned); }, find_any(number));
     }
 
     void remove(std::int64_t number) {

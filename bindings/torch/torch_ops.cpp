@@ -5,10 +5,12 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include <torch/csrc/stable/library.h>
 
 #include <bsk/device.h>
+#include <bsk/packed.h>
 #include <bsk/plan.h>
 #include <bsk/spmm.h>
 
@@ -23,13 +25,13 @@ using bsk::ErrorCode;
 using bsk::require;
 
 /// Plans for the device, dtype and block of `values` [nnzb, block_m, block_k]; the indices may be on the CPU
-/// or there.
+/// or there. With `fixed_values` the plan takes a copy where its kernel reads them in another form.
 std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, const Tensor& values,
                        std::int64_t m, std::int64_t k, std::int64_t n, ScalarType out_dtype, bool b_col_major,
                        bool out_col_major, std::int64_t ldb, std::int64_t ldc, std::int64_t batch,
                        std::int64_t stride_b, std::int64_t stride_c, const std::string& kernel,
-                       bool may_be_dense, bool dynamic, bool transpose_a) {
-    const bsk::BsrView a = pattern_of(crow_indices, col_indices, values, m, k);
+                       bool may_be_dense, bool dynamic, bool transpose_a, bool fixed_values) {
+    bsk::BsrView a = pattern_of(crow_indices, col_indices, values, m, k);
     const bsk::SpmmProblem problem{n,
                                    dtype_of(out_dtype, "out_dtype"),
                                    layout_of(b_col_major),
@@ -45,8 +47,15 @@ std::int64_t make_plan(const Tensor& crow_indices, const Tensor& col_indices, co
     options.kernel = kernel;
     options.policy = may_be_dense ? bsk::Policy::automatic : bsk::Policy::sparse;
     options.dynamic = dynamic;
-    return PlanRegistry::instance().add(
-        Planned<bsk::Plan>{bsk::make_plan(a, problem, device, options), sizes_of(a, device)});
+    options.packed_values = fixed_values;
+    Planned<bsk::Plan> planned{bsk::make_plan(a, problem, device, options), sizes_of(a, device)};
+    if (fixed_values && planned.plan.packed_bytes() > 0) {
+        require_values(values, a);
+        a.device = device;
+        a.values = values.const_data_ptr();
+        planned.packed = bsk::pack_values(planned.plan, a, current_stream(device));
+    }
+    return PlanRegistry::instance().add(std::move(planned));
 }
 
 /// Replaces the pattern of a dynamic plan, on the current stream of its device.
@@ -67,9 +76,10 @@ void free_plan(std::int64_t plan) {
 
 /// (explanation, kernel, predicted seconds, bytes held on the device)
 std::tuple<std::string, std::string, double, std::int64_t> describe_plan(std::int64_t plan) {
-    return PlanRegistry::instance().visit(plan, [](const auto& any) {
+    return PlanRegistry::instance().visit(plan, [](const auto& planned) {
+        const auto& any = planned.plan;
         return std::tuple(any.explain(), std::string(any.kernel()), any.predicted_seconds(),
-                          any.memory_bytes());
+                          any.memory_bytes() + (planned.packed ? planned.packed->memory_bytes() : 0));
     });
 }
 
@@ -107,8 +117,15 @@ void spmm_fused(std::int64_t plan, const Tensor& values, const Tensor& b, const 
         epilogue.residual = matrix_of<bsk::ConstMatrixView>(*residual, residual->const_data_ptr(), out_shape,
                                                             "residual", out_transposed);
     }
-    bsk::spmm(planned->plan, a, b_view, out_view, static_cast<float>(alpha), static_cast<float>(beta),
-              current_stream(planned->plan.device()), epilogue);
+    const auto multiply = [&](const auto& a_values) {
+        bsk::spmm(planned->plan, a_values, b_view, out_view, static_cast<float>(alpha),
+                  static_cast<float>(beta), current_stream(planned->plan.device()), epilogue);
+    };
+    if (planned->packed) {
+        multiply(*planned->packed);
+    } else {
+        multiply(a);
+    }
 }
 
 void spmm(std::int64_t plan, const Tensor& values, const Tensor& b, const Tensor& out, double alpha,
@@ -137,7 +154,8 @@ STABLE_TORCH_LIBRARY(blackwellsparsek, m) {
         "make_plan(Tensor crow_indices, Tensor col_indices, Tensor values, int m, int k, int n, ScalarType "
         "out_dtype, "
         "bool b_col_major, bool out_col_major, int ldb, int ldc, int batch, int stride_b, int stride_c, "
-        "str kernel, bool may_be_dense, bool dynamic, bool transpose_a=False) -> int");
+        "str kernel, bool may_be_dense, bool dynamic, bool transpose_a=False, bool fixed_values=False) -> "
+        "int");
     m.def(
         "product(int plan, Tensor values, Tensor b, Tensor? bias, int activation, bool b_transposed, "
         "bool out_transposed) -> Tensor");

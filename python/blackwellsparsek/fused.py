@@ -69,6 +69,7 @@ def fused_product(
         raise ValueError("plan is for the transpose of A: make it from the matrix that is multiplied.")
     elif not plan.dynamic:
         check_pattern(plan.indices, A.arrays)
+        plan.check_values(A.values)
     values = A.values.contiguous()
     if bias is None and residual is None and number == 0:
         ops.spmm(plan.number, values, B, out, alpha, beta)

@@ -16,7 +16,8 @@ Policy = Literal["sparse", "auto"]
 class Plan:
     """How products of one sparse pattern with [k, n] matrices of one layout are computed.
 
-    Made by `make_plan`, and good for any values of the same pattern, on any stream of its device.
+    Made by `make_plan`, and good for any values of the same pattern, unless they are fixed, on any stream of
+    its device.
 
     Attributes
     ----------
@@ -35,6 +36,8 @@ class Plan:
         Whether products are those of the transpose of the sparse matrix: [m, n] to [k, n].
     dynamic : bool
         Whether `replan` may replace the pattern.
+    fixed_values : bool
+        Whether products are of the values that the plan was made from; it keeps them alive.
     indices : tuple[torch.Tensor, torch.Tensor]
         crow_indices and col_indices that were planned, on the CPU; nobody else writes to them.
     """
@@ -55,13 +58,17 @@ class Plan:
         policy: Policy = "sparse",
         dynamic: bool = False,
         transpose_a: bool = False,
+        fixed_values: bool = False,
     ) -> None:
         crow_indices, col_indices, values, (m, k) = arrays
         self.shape = (m, k)
         self.transpose_a = transpose_a
         self.dynamic = dynamic
         self.indices = (crow_indices, col_indices)
+        self.fixed_values = fixed_values
         self._values_shape = values.shape
+        self._values = values if fixed_values else None
+        self._version = _version_of(values) if fixed_values else None
         self.n = n
         self.out_dtype = out_dtype
         self.b_col_major = b_col_major
@@ -72,7 +79,7 @@ class Plan:
         self.number: int = ops.make_plan(
             crow_indices,
             col_indices,
-            values,
+            values.contiguous() if fixed_values else values,
             m,
             k,
             n,
@@ -88,6 +95,7 @@ class Plan:
             policy == "auto",
             dynamic,
             transpose_a,
+            fixed_values,
         )
         weakref.finalize(self, ops.free_plan, self.number).atexit = False
 
@@ -110,6 +118,16 @@ class Plan:
                 f"values {tuple(self._values_shape)}, as the plan was made for."
             )
         ops.replan(self.number, crow_indices.contiguous(), col_indices.contiguous())
+
+    def check_values(self, values: torch.Tensor) -> None:
+        """Raise ValueError unless products with these values of A are those that the plan was made for."""
+        if self._values is None:
+            return
+        if values.data_ptr() != self._values.data_ptr() or _version_of(values) != self._version:
+            raise ValueError(
+                "A's values are not those that the plan was made from, or were changed since: make a new "
+                "plan, or one without fixed_values."
+            )
 
     def explain(self) -> str:
         """What was chosen and why, in several lines."""
@@ -151,6 +169,7 @@ def make_plan(
     batch: int = 1,
     policy: Policy = "sparse",
     dynamic: bool = False,
+    fixed_values: bool = False,
 ) -> Plan:
     """Plan products of `A`'s pattern with [k, n] matrices, on `A`'s device.
 
@@ -160,7 +179,8 @@ def make_plan(
     Parameters
     ----------
     A : torch.Tensor or BSRMatrix
-        torch.sparse_bsr matrix [m, k], or a BSRMatrix, which may be transposed. Its values are not read.
+        torch.sparse_bsr matrix [m, k], or a BSRMatrix, which may be transposed. Its values are read only for
+        ``fixed_values=True``.
     n : int
         Columns of B.
     out_dtype : torch.dtype, optional
@@ -176,15 +196,19 @@ def make_plan(
         Products in one launch, of contiguous B [batch, k, n].
     policy : {"sparse", "auto"}
         What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
-        in every product ("auto"), where that is predicted to be faster. In a dense product an infinity in B
-        times a block that is not stored is NaN, and the expanded A takes m*k elements more.
+        ("auto"), where that is predicted to be faster. In a dense product an infinity in B times a block that
+        is not stored is NaN, and the expanded A takes m*k elements more.
     dynamic : bool
         `Plan.replan` may replace the pattern.
+    fixed_values : bool
+        Products will be of `A`'s present values only, as in inference: what a kernel needs of them in another
+        form (A expanded, blocks transposed) is made now, on the current stream, and not in every product.
+        A product of other values, or after a change in place that torch counts, raises a ValueError.
 
     Raises
     ------
     TypeError, ValueError
-        `A` is no BSR matrix, or a layout has another name.
+        `A` is no BSR matrix, a layout has another name, or a plan is to be dynamic with fixed values.
     RuntimeError
         The pattern is malformed, or no kernel computes this case; the message says which.
     """
@@ -195,6 +219,10 @@ def make_plan(
     for argument, layout in (("b_layout", b_layout), ("out_layout", out_layout)):
         if layout not in ("row_major", "col_major"):
             raise ValueError(f'{argument} is {layout!r}; expected "row_major" or "col_major".')
+    if dynamic and fixed_values:
+        raise ValueError(
+            "dynamic and fixed_values are both True: a new pattern has new values. Pass one of them."
+        )
     m, k = matrix.shape
     b_col_major = b_layout == "col_major"
     out_col_major = out_layout == "col_major"
@@ -211,4 +239,10 @@ def make_plan(
         policy=policy,
         dynamic=dynamic,
         transpose_a=matrix.transposed,
+        fixed_values=fixed_values,
     )
+
+
+def _version_of(values: torch.Tensor) -> int | None:
+    """Count of changes in place; None of inference tensors, which do not count."""
+    return None if values.is_inference() else values._version

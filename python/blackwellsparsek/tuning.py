@@ -43,6 +43,7 @@ def autotune(
     b_layout: Layout = "row_major",
     out_layout: Layout | None = None,
     policy: Policy = "sparse",
+    fixed_values: bool = False,
 ) -> Plan:
     """Plan as `make_plan` does, with the kernel that is fastest when measured on `A` and a random B.
 
@@ -53,7 +54,7 @@ def autotune(
 
     Parameters
     ----------
-    A, n, out_dtype, b_layout, out_layout, policy
+    A, n, out_dtype, b_layout, out_layout, policy, fixed_values
         As `make_plan` takes them. A's values are read. B and the result are allocated while measuring.
 
     Returns
@@ -67,7 +68,13 @@ def autotune(
         As `make_plan`.
     """
     matrix = as_bsr(A)
-    options = {"out_dtype": out_dtype, "b_layout": b_layout, "out_layout": out_layout, "policy": policy}
+    options = {
+        "out_dtype": out_dtype,
+        "b_layout": b_layout,
+        "out_layout": out_layout,
+        "policy": policy,
+        "fixed_values": fixed_values,
+    }
     chosen_by_prediction = make_plan(A, n, **options)  # also checks the arguments
     names = KERNELS + (("dense_cublas",) if policy == "auto" else ())
     key = _key(matrix, chosen_by_prediction, policy)
@@ -97,6 +104,7 @@ def _key(matrix: BSRMatrix, plan: Plan, policy: str) -> str:
         str(plan.out_dtype),
         layouts,
         plan.transpose_a,
+        plan.fixed_values,
         policy,
     )
     digest = hashlib.sha256(repr(about).encode())

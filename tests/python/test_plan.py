@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -75,6 +76,56 @@ def test_the_policy_is_checked_and_changes_no_result(device):
     assert_product(bsk.sparse_mm(A, B, plan=bsk.make_plan(A, 40, policy="auto")), A, B)
     with pytest.raises(ValueError, match=r"dense.*sparse.*auto"):
         bsk.make_plan(A, 40, policy="dense")
+
+
+@pytest.mark.parametrize("policy", ["sparse", "auto"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_plan_of_fixed_values_is_for_those_alone(device, policy, transposed):
+    A = bsk.BSRMatrix.from_torch(random_bsr(512, 512, (16, 16), density=0.9, device=device))
+    A = A.T if transposed else A
+    B = random_dense(512, 512, device=device)
+    plan = bsk.make_plan(A, 512, policy=policy, fixed_values=True)
+    for _ in range(2):
+        assert_product(bsk.sparse_mm(A, B, plan=plan), A.to_torch(), B)
+    with pytest.raises(ValueError, match="values are not those that the plan was made from"):
+        bsk.sparse_mm(A.with_values(A.values.clone()), B, plan=plan)
+    A.values.mul_(2)
+    with pytest.raises(ValueError, match="were changed since"):
+        bsk.sparse_mm(A, B, plan=plan)
+    again = bsk.make_plan(A, 512, policy=policy, fixed_values=True)
+    assert_product(bsk.sparse_mm(A, B, plan=again), A.to_torch(), B)
+
+
+def test_a_plan_keeps_fixed_values_alive(device):
+    A = random_bsr(128, 64, device=device)
+    plan = bsk.make_plan(A, 40, fixed_values=True)
+    values = weakref.ref(A.values().untyped_storage())
+    del A
+    gc.collect()
+    assert values() is not None, "another matrix could get their place"
+    del plan
+    gc.collect()
+    assert values() is None
+
+
+def test_cublas_on_fixed_values_expands_them_once(device):
+    if device == "cpu":
+        pytest.skip("cuBLAS runs on CUDA")
+    A = random_bsr(512, 512, density=0.9, device=device)
+    B = random_dense(512, 512, device=device)
+    fixed, each = (
+        bsk.make_plan(A, 512, kernel="dense_cublas", policy="auto", fixed_values=fixed)
+        for fixed in (True, False)
+    )
+    assert fixed.memory_bytes >= each.memory_bytes + 2 * 512 * 512
+    assert fixed.predicted_seconds < each.predicted_seconds
+    assert "once" in fixed.explain() and "in every product" in each.explain()
+    assert torch.equal(bsk.sparse_mm(A, B, plan=fixed), bsk.sparse_mm(A, B, plan=each))
+
+
+def test_a_dynamic_plan_has_no_fixed_values():
+    with pytest.raises(ValueError, match="dynamic and fixed_values are both True"):
+        bsk.make_plan(random_bsr(64, 64), 8, dynamic=True, fixed_values=True)
 
 
 @pytest.mark.parametrize(

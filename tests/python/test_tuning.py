@@ -44,7 +44,8 @@ def test_another_pattern_or_shape_is_another_entry(device, cache):
     A = random_bsr(128, 64, device=device, seed=1)
     for matrix, n in ((A, 40), (A, 48), (random_bsr(128, 64, device=device, seed=2), 40)):
         bsk.autotune(matrix, n)
-    assert len(json.loads(cache.read_text())["choices"]) == 3
+    assert bsk.autotune(A, 40, fixed_values=True).fixed_values
+    assert len(json.loads(cache.read_text())["choices"]) == 4
 
 
 @pytest.mark.parametrize(
