@@ -129,7 +129,8 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
         const auto column_tiles = static_cast<double>(problem.batch * ceil_div(problem.n, tile.columns));
         const double b_over_a = static_cast<double>(tile.columns) / tile.rows;
-        terms.variant = fmt::format("spmm_skinny/{}", tile.columns);
+        terms.variant = fmt::format("spmm_skinny/{}x{}", tile.rows, tile.columns);
+        terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * column_tiles / device.sm_count;
         terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
         // Microseconds of a warp for its chunks of 32 columns of the longest row (docs/worklog/skinny.md).
         const bool by_elements = problem.n <= kSkinnyColumnsByElements && problem.ldb % 8 != 0;

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bsk/bsr.h>
@@ -173,6 +174,15 @@ TEST_F(HopperPlanner, StreamsAWhereColumnsAreFew) {
     }
     const BsrMatrix wide = square(512, 64, DType::f32);
     EXPECT_EQ(code_of(wide, problem_of(wide, 8), "h200", "spmm_skinny"), ErrorCode::unsupported);
+}
+
+TEST_F(HopperPlanner, CountsTheTilesOfFewColumns) {
+    for (const auto& [block, rows] : {std::pair{16, 16}, {32, 32}, {128, 64}}) {
+        const BsrMatrix a = square(4096, block);
+        const CostTerms terms = plan_of(a, problem_of(a, 128), "h200", "spmm_skinny").terms;
+        EXPECT_EQ(terms.variant, fmt::format("spmm_skinny/{}x64", rows));
+        EXPECT_NEAR(terms.tiles, 2.0 * 4096 / rows / 132, 1e-9) << block;
+    }
 }
 
 TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
