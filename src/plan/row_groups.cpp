@@ -15,6 +15,16 @@ constexpr std::size_t kWindow = 128;  // chunks that are looked at for one place
 // Words of column sets up to which rows are grouped (8 MiB, a tenth of a second); larger ones keep their order.
 constexpr std::int64_t kMostWords = std::int64_t{1} << 20;
 
+/// Block rows that a chunk holds rows of: first, and behind the last.
+struct BlockRows {
+    std::int64_t first;
+    std::int64_t last;
+};
+BlockRows block_rows_of(const BsrView& a, std::int64_t chunk) {
+    return {chunk * kGroupChunkRows / a.block_m,
+            std::min(ceil_div((chunk + 1) * kGroupChunkRows, a.block_m), a.block_rows())};
+}
+
 /// A set of block columns for each chunk, 64 to a word.
 class ColumnSets {
 public:
@@ -23,9 +33,7 @@ public:
         : words_(static_cast<std::size_t>(ceil_div(a.block_cols(), 64))),
           bits_(words_ * static_cast<std::size_t>(chunks)) {
         for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-            const std::int64_t first = chunk * kGroupChunkRows / a.block_m;
-            const std::int64_t last =
-                std::min(ceil_div((chunk + 1) * kGroupChunkRows, a.block_m), a.block_rows());
+            const auto [first, last] = block_rows_of(a, chunk);
             for (std::int32_t block = crow[first]; block < crow[last]; ++block) {
                 set(chunk)[col[block] / 64] |= std::uint64_t{1} << col[block] % 64;
             }
@@ -92,6 +100,31 @@ std::vector<std::int32_t> make_row_groups(const BsrView& a, const std::vector<st
             std::transform(group.begin(), group.end(), set, group.begin(), std::bit_or<>());
             groups.push_back(waiting[next]);
             waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(next));
+        }
+    }
+    return groups;
+}
+
+std::vector<std::int32_t> make_even_groups(const BsrView& a, const std::vector<std::int32_t>& crow) {
+    const auto chunks = static_cast<std::size_t>(ceil_div(a.m, kGroupChunkRows));
+    const std::size_t count = ceil_div(chunks, static_cast<std::size_t>(kGroupChunks));
+    std::vector<std::int32_t> order(chunks);
+    std::iota(order.begin(), order.end(), 0);
+    const auto blocks = [&](std::int32_t chunk) {
+        const auto [first, last] = block_rows_of(a, chunk);
+        return crow[last] - crow[first];
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::int32_t x, std::int32_t y) { return blocks(x) > blocks(y); });
+    // The last group lacks what chunks there are not; the round that it leaves out starts at the group before it.
+    std::vector<std::int32_t> groups(count * kGroupChunks, static_cast<std::int32_t>(chunks));
+    std::size_t next = 0;
+    for (std::size_t round = 0; round < kGroupChunks; ++round) {
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t group = round % 2 == 0 ? i : count - 1 - i;
+            if (group * kGroupChunks + round < chunks) {
+                groups[group * kGroupChunks + round] = order[next++];
+            }
         }
     }
     return groups;

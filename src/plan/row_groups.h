@@ -1,4 +1,4 @@
-// Which rows of A share loads of B in spmm_sm90_small: rows that store the same columns.
+// Which rows of A share loads of B in spmm_sm90_small: rows that store the same columns, or many and few of them.
 #pragma once
 
 #include <cstdint>
@@ -26,5 +26,10 @@ inline constexpr int kGroupChunks = kGroupRows / kGroupChunkRows;
 [[nodiscard]] std::vector<std::int32_t> make_row_groups(const BsrView& a,
                                                         const std::vector<std::int32_t>& crow,
                                                         const std::vector<std::int32_t>& col);
+
+/// The same of groups with about as many stored blocks each: chunks go to groups to and fro, the fullest first. For few
+/// tiles of C, where the fullest group of like rows would end last.
+[[nodiscard]] std::vector<std::int32_t> make_even_groups(const BsrView& a,
+                                                         const std::vector<std::int32_t>& crow);
 
 }  // namespace bsk

@@ -158,10 +158,10 @@ GroupWork sum_of(const std::vector<GroupWork>& works) {
 }
 
 /// Plans tiles of groups of `tile_m` rows with this work, `total` in all, and `loads` as group_tile_seconds takes it: keeps the
-/// cluster size with the shortest schedule.
-void schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works,
-                     const GroupWork& total, double loads, int tile_m, int tile_n,
-                     const DeviceModel& device) {
+/// cluster size with the shortest schedule. Returns the time of its longest stream over an even share of the work.
+double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works,
+                       const GroupWork& total, double loads, int tile_m, int tile_n,
+                       const DeviceModel& device) {
     const int unit = unit_of(a.block_m, a.block_k);
     const std::vector<int> sizes = clusters(plan.problem.n, tile_n);
     // The constants of lone CTAs are fitted to products of one column tile: with more, those of clusters count for both.
@@ -181,10 +181,12 @@ void schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWo
             choice.kernel == KernelId::spmm_sm90_pairs ? deal_evenly(order, streams) : deal(order, streams));
     }
     plan.tile = linear_tile_seconds(costed, total, works.size(), loads, unit, device);
-    plan.terms = busiest_stream(
-        plan, a, cost_variant(costed, unit),
-        {static_cast<double>(works.size()), loads * static_cast<double>(total.steps),
-         static_cast<double>(total.units), std::accumulate(seconds.begin(), seconds.end(), 0.0)});
+    const double strip_seconds = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+    plan.terms = busiest_stream(plan, a, cost_variant(costed, unit),
+                                {static_cast<double>(works.size()), loads * static_cast<double>(total.steps),
+                                 static_cast<double>(total.units), strip_seconds});
+    const auto strips = static_cast<double>(strips_of(plan.problem, plan.choice));
+    return plan.schedule.makespan * streams_of(plan.choice, device) / (strips * strip_seconds);
 }
 
 }  // namespace
@@ -244,26 +246,53 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
     explain_deferred_store(plan);
 }
 
+namespace {
+
 // Tiles of spmm_sm90_small take so many times as long where rows of a row-major B are shorter than a line of L2: 64 products
 // of n = 16, blocks of 128 (docs/worklog/cost-model.md).
 constexpr std::int64_t kNarrowColumns = 64;
 constexpr double kNarrowTiles = 3.1;
 
-void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                         const std::vector<std::int32_t>& col, const DeviceModel& device) {
+/// Even groups load more of B than those of like rows: they must end so many times sooner.
+constexpr double kEvenGroupsGain = 1.1;
+
+/// Schedules tiles of these groups of rows. Returns what schedule_groups does.
+double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const DeviceModel& device) {
     const int unit = unit_of(a.block_m, a.block_k);
-    plan.lists = make_union_lists(a, crow, col);
+    plan.lists = std::move(lists);
     const std::vector<GroupWork> works = group_work(plan.lists, unit);
     const GroupWork total = sum_of(works);
     // What a piece of B brings of A along, on average: replan() counts pieces and products of a group only.
     const auto pieces = static_cast<double>(std::max<std::int64_t>(total.steps, 1));
     const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
     const double loads = 1 + stored / (pieces * kGroupStepK * kSm90SmallTileN);
-    schedule_groups(plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device);
+    const double lateness =
+        schedule_groups(plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device);
     explain_schedule(plan, a, device,
                      fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
                                  "units of {}x{} for each piece of B",
                                  kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
+    return lateness;
+}
+
+}  // namespace
+
+void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, const DeviceModel& device) {
+    const auto lists = [&](std::vector<std::int32_t> groups) {
+        return make_union_lists(a, crow, col, std::move(groups));
+    };
+    if (schedule_lists(plan, a, lists(make_row_groups(a, crow, col)), device) > kEvenGroupsGain) {
+        HostPlan even;
+        even.problem = plan.problem;
+        even.choice.kernel = plan.choice.kernel;
+        schedule_lists(even, a, lists(make_even_groups(a, crow)), device);
+        if (even.schedule.makespan * kEvenGroupsGain < plan.schedule.makespan) {
+            even.reasons.emplace_back(
+                "Full rows are grouped with emptier ones: groups of like rows would end later.");
+            plan = std::move(even);
+        }
+    }
     if (plan.problem.b_layout == Layout::row_major && plan.problem.n < kNarrowColumns) {
         plan.terms.steps *= kNarrowTiles;
         plan.terms.units *= kNarrowTiles;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/math.h"
@@ -167,14 +168,14 @@ std::int64_t most_stages(const BsrView& a) {
 }
 
 UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
-                            const std::vector<std::int32_t>& col) {
+                            const std::vector<std::int32_t>& col, std::vector<std::int32_t> group_chunks) {
     const int unit = unit_of(a.block_m, a.block_k);
     const int rows_per_block = a.block_m / unit;
     const int columns_per_block = a.block_k / unit;
     const int columns_per_step = kGroupStepK / unit;
 
     UnionLists lists;
-    lists.group_chunks = make_row_groups(a, crow, col);
+    lists.group_chunks = std::move(group_chunks);
     lists.units.resize(static_cast<std::size_t>(a.nnzb) * rows_per_block * columns_per_block +
                        kMostStageUnits);
     Writer writer(lists, unit);

@@ -40,7 +40,7 @@ struct UnionStep {
 
 /// A stage is what lies in one slot of the kernel's ring: up to kGroupStageSteps steps and their units.
 struct UnionLists {
-    std::vector<std::int32_t> group_chunks;  ///< [groups * kGroupChunks], as make_row_groups gives them
+    std::vector<std::int32_t> group_chunks;  ///< [groups * kGroupChunks], as row_groups.h gives them
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
     std::vector<UnionStep> steps;            ///< [stages * kGroupStageSteps]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
@@ -69,8 +69,10 @@ BSK_HOST_DEVICE constexpr std::uint32_t products_of(std::uint32_t rows, int unit
 /// @param a     sizes of A; its pointers are not read
 /// @param crow  A's crow_indices [block_rows + 1]
 /// @param col   A's col_indices [nnzb], sorted within a block row
+/// @param group_chunks  as row_groups.h gives them
 [[nodiscard]] UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                          const std::vector<std::int32_t>& col);
+                                          const std::vector<std::int32_t>& col,
+                                          std::vector<std::int32_t> group_chunks);
 
 /// The most stages that any pattern of these sizes (nnzb among them) has.
 [[nodiscard]] std::int64_t most_stages(const BsrView& a);

@@ -243,6 +243,24 @@ TEST_F(HopperPlanner, SharesSmallBlocksByMulticastWhereTwoColumnTilesAre) {
     }
 }
 
+TEST_F(HopperPlanner, GroupsRowsEvenlyWhereTheFullestGroupWouldEndLate) {
+    for (const int block : {16, 32}) {
+        const auto even = [&](Pattern pattern, std::int64_t n) {
+            const BsrMatrix a = generate({.pattern = pattern,
+                                          .m = 8192,
+                                          .k = 8192,
+                                          .block_m = block,
+                                          .block_k = block,
+                                          .density = 0.22});
+            const HostPlan plan = plan_of(a, problem_of(a, n), "h200", "spmm_sm90_small");
+            return reasons_mention(plan, "Full rows are grouped with emptier ones");
+        };
+        EXPECT_TRUE(even(Pattern::power_law, 512)) << block;
+        EXPECT_FALSE(even(Pattern::power_law, 8192)) << block << ": there are tiles enough to balance";
+        EXPECT_FALSE(even(Pattern::uniform, 512)) << block;
+    }
+}
+
 TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
     for (const int block_m : {64, 128, 256}) {
         const BsrMatrix a =

@@ -99,39 +99,52 @@ std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
     return units;
 }
 
+/// Of groups of like rows, and of even ones.
+std::vector<UnionLists> lists_of(const BsrMatrix& a) {
+    std::vector<UnionLists> lists;
+    for (std::vector<std::int32_t> groups : {make_row_groups(a.view(), a.crow_indices, a.col_indices),
+                                             make_even_groups(a.view(), a.crow_indices)}) {
+        lists.push_back(make_union_lists(a.view(), a.crow_indices, a.col_indices, std::move(groups)));
+    }
+    return lists;
+}
+
 class UnionListsOf : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(UnionListsOf, HoldEveryUnitOnce) {
     const BsrMatrix a = matrix(GetParam());
     const int unit = unit_of(a.block_m, a.block_k);
-    const UnionLists lists = make_union_lists(a.view(), a.crow_indices, a.col_indices);
-    EXPECT_EQ(walked_units(lists, unit), expected_units(a, unit));
-    EXPECT_EQ(lists.group_stages.size(), static_cast<std::size_t>((1000 + kGroupRows - 1) / kGroupRows + 1));
-    const std::size_t stages = lists.group_stages.back();
-    EXPECT_EQ(lists.steps.size(), stages * kGroupStageSteps);
-    EXPECT_EQ(lists.stage_units.size(), stages + 2);
-    EXPECT_EQ(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back() + kMostStageUnits));
+    for (const UnionLists& lists : lists_of(a)) {
+        EXPECT_EQ(walked_units(lists, unit), expected_units(a, unit));
+        EXPECT_EQ(lists.group_stages.size(),
+                  static_cast<std::size_t>((1000 + kGroupRows - 1) / kGroupRows + 1));
+        const std::size_t stages = lists.group_stages.back();
+        EXPECT_EQ(lists.steps.size(), stages * kGroupStageSteps);
+        EXPECT_EQ(lists.stage_units.size(), stages + 2);
+        EXPECT_EQ(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back() + kMostStageUnits));
+    }
 }
 
 TEST_P(UnionListsOf, CountTheirWork) {
     const BsrMatrix a = matrix(GetParam());
     const int unit = unit_of(a.block_m, a.block_k);
-    const UnionLists lists = make_union_lists(a.view(), a.crow_indices, a.col_indices);
     // Unit columns where a chunk of 64 rows stores anything. Chunks are moved to groups whole.
     std::set<std::pair<std::int64_t, std::int64_t>> products;
     for (const auto& [row, column, index] : expected_units(a, unit)) {
         products.emplace(row * unit / kGroupChunkRows, column);
     }
-    std::int64_t steps = 0;
-    std::int64_t counted = 0;
-    for (const GroupWork& work : group_work(lists, unit)) {
-        EXPECT_LE(work.steps, work.units);
-        steps += work.steps;
-        counted += work.units;
+    for (const UnionLists& lists : lists_of(a)) {
+        std::int64_t steps = 0;
+        std::int64_t counted = 0;
+        for (const GroupWork& work : group_work(lists, unit)) {
+            EXPECT_LE(work.steps, work.units);
+            steps += work.steps;
+            counted += work.units;
+        }
+        EXPECT_EQ(counted, static_cast<std::int64_t>(products.size()));
+        EXPECT_EQ(steps, std::count_if(lists.steps.begin(), lists.steps.end(),
+                                       [](const UnionStep& step) { return step.rows != 0; }));
     }
-    EXPECT_EQ(counted, static_cast<std::int64_t>(products.size()));
-    EXPECT_EQ(steps, std::count_if(lists.steps.begin(), lists.steps.end(),
-                                   [](const UnionStep& step) { return step.rows != 0; }));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -156,7 +169,7 @@ TEST(UnionListsOfRows, ShareAColumn) {
     a.block_m = 32;
     a.block_k = 32;
     a.nnzb = 3;
-    const UnionLists lists = make_union_lists(a, crow, col);
+    const UnionLists lists = make_union_lists(a, crow, col, make_row_groups(a, crow, col));
     EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
     ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageSteps));
     EXPECT_EQ(lists.steps[0].column, 1);
@@ -177,7 +190,7 @@ TEST(UnionListsOfRows, PairColumnsOf16) {
     a.block_m = 16;
     a.block_k = 16;
     a.nnzb = 4;
-    const UnionLists lists = make_union_lists(a, crow, col);
+    const UnionLists lists = make_union_lists(a, crow, col, make_row_groups(a, crow, col));
     EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
     ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageSteps));
     EXPECT_EQ(lists.steps[0].column, 0);
@@ -191,12 +204,29 @@ TEST(UnionListsOfRows, PairColumnsOf16) {
 
 TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {
     const BsrMatrix a = matrix({32, 32, 0.2, Pattern::uniform}, 1100);  // 18 chunks of 64 rows
-    std::vector<std::int32_t> chunks = make_row_groups(a.view(), a.crow_indices, a.col_indices);
-    std::sort(chunks.begin(), chunks.end());
     std::vector<std::int32_t> expected(18);
     std::iota(expected.begin(), expected.end(), 0);
     expected.insert(expected.end(), 2, 18);
-    EXPECT_EQ(chunks, expected);
+    for (std::vector<std::int32_t> chunks : {make_row_groups(a.view(), a.crow_indices, a.col_indices),
+                                             make_even_groups(a.view(), a.crow_indices)}) {
+        EXPECT_EQ(std::vector(chunks.end() - 2, chunks.end()), std::vector(2, 18));
+        std::sort(chunks.begin(), chunks.end());
+        EXPECT_EQ(chunks, expected);
+    }
+}
+
+TEST(RowGroups, AreEvenWhereTheFullestTakesTheEmptiest) {
+    BsrView a;  // a chunk a block row: 1, 2, ... 16 blocks
+    a.m = 1024;
+    a.k = 1024;
+    a.block_m = 64;
+    a.block_k = 64;
+    std::vector<std::int32_t> crow{0};
+    for (int row = 1; row <= 16; ++row) {
+        crow.push_back(crow.back() + row);
+    }
+    EXPECT_EQ(make_even_groups(a, crow),
+              (std::vector<std::int32_t>{15, 8, 7, 0, 14, 9, 6, 1, 13, 10, 5, 2, 12, 11, 4, 3}));
 }
 
 TEST(RowGroups, PutLikeRowsTogether) {
