@@ -6,6 +6,19 @@ from statistics import median
 
 import torch
 
+_SLEEP_CYCLES_PER_SECOND = 2e9  #: at least the SM clock of any GPU here
+_LEAST_SLEEP_SECONDS = 50e-6
+_MOST_HOST_SECONDS = 20e-3  #: that are waited for: a call may compile, or synchronise
+
+
+def sleep_while_enqueueing(host_seconds: float) -> None:
+    """Keep the current stream busy for longer than the host takes to enqueue what is timed next.
+
+    Without that, the host's own time would count wherever it is longer than the kernels'.
+    """
+    wait = _LEAST_SLEEP_SECONDS + 1.5 * min(host_seconds, _MOST_HOST_SECONDS)
+    torch.cuda._sleep(int(wait * _SLEEP_CYCLES_PER_SECOND))
+
 
 def interleaved_medians(
     functions: Sequence[Callable[[], object]],
@@ -15,26 +28,34 @@ def interleaved_medians(
 ) -> list[float]:
     """Median seconds of each function, called in turn so that clocks and other load meet them alike.
 
-    On CUDA the time between events around each call, on the CPU the wall clock.
+    On CUDA the time between events around each call, enqueued behind a wait; on the CPU the wall clock.
     """
     times: list[list[float]] = [[] for _ in functions]
+    host_seconds = [0.0] * len(functions)
     for turn in range(warm_up + repetitions):  # warming up makes plans, compiles and fills caches
-        for function, samples in zip(functions, times, strict=True):
-            seconds = _seconds(function, device)
+        for i, function in enumerate(functions):
+            seconds, host_seconds[i] = _seconds(function, device, host_seconds[i])
             if turn >= warm_up:
-                samples.append(seconds)
+                times[i].append(seconds)
     return [median(samples) for samples in times]
 
 
-def _seconds(function: Callable[[], object], device: torch.device) -> float:
+def _seconds(
+    function: Callable[[], object], device: torch.device, host_seconds: float
+) -> tuple[float, float]:
+    """Seconds on the device and, of enqueueing, on the host; `host_seconds` are those of the last time."""
     if device.type == "cpu":
         begin = time.perf_counter()
         function()
-        return time.perf_counter() - begin
+        seconds = time.perf_counter() - begin
+        return seconds, seconds
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    stream = torch.cuda.current_stream(device)  # which need not be of the current device
-    begin.record(stream)
-    function()
-    end.record(stream)
+    with torch.cuda.device(device):  # which need not be the current one
+        sleep_while_enqueueing(host_seconds)
+        enqueue = time.perf_counter()
+        begin.record()
+        function()
+        end.record()
+        host_seconds = time.perf_counter() - enqueue
     end.synchronize()
-    return begin.elapsed_time(end) * 1e-3
+    return begin.elapsed_time(end) * 1e-3, host_seconds

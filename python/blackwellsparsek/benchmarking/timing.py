@@ -7,6 +7,7 @@ from statistics import median
 
 import torch
 
+from ..measure import sleep_while_enqueueing
 from ..records import Clocks, Spread, Times
 
 _FLUSH_L2_SIZES = 2  #: the buffer that is written to flush L2, in sizes of L2
@@ -15,10 +16,7 @@ _BATCHES, _BATCH_LAUNCHES = 3, 20  #: of back-to-back launches, the median batch
 _WARM_UP_ROUNDS = 2
 _SHARE_ISOLATED = 0.35  #: of an implementation's time, for warm launches and for cold ones
 _SHARE_BACK_TO_BACK = 0.2
-_SLEEP_CYCLES_PER_SECOND = 2e9  #: at least the SM clock of any GPU here
-_LEAST_SLEEP_SECONDS = 50e-6
 _MOST_HOST_SECONDS = 4e-3  #: that enqueueing counts with: a launch may compile, or synchronise
-_MOST_WAIT_SECONDS = 20e-3
 
 
 @dataclass
@@ -96,9 +94,7 @@ class CudaClock:
         return self._elapsed(contender, count, meanwhile) / count
 
     def _elapsed(self, contender: Contender, count: int, meanwhile: Callable[[], None]) -> float:
-        # Without the wait, the host's own time would count wherever it is longer than the kernel's.
-        wait = _LEAST_SLEEP_SECONDS + 1.5 * min(count * contender.host_seconds, _MOST_WAIT_SECONDS)
-        torch.cuda._sleep(int(wait * _SLEEP_CYCLES_PER_SECOND))
+        sleep_while_enqueueing(count * contender.host_seconds)
         enqueue = time.perf_counter()
         self._begin.record()
         for _ in range(count):
