@@ -106,9 +106,9 @@ std::vector<std::int32_t> make_row_groups(const BsrView& a, const std::vector<st
 }
 
 std::vector<std::int32_t> make_even_groups(const BsrView& a, const std::vector<std::int32_t>& crow) {
-    const auto chunks = static_cast<std::size_t>(ceil_div(a.m, kGroupChunkRows));
-    const std::size_t count = ceil_div(chunks, static_cast<std::size_t>(kGroupChunks));
-    std::vector<std::int32_t> order(chunks);
+    const std::int64_t chunks = ceil_div(a.m, kGroupChunkRows);
+    const std::int64_t count = ceil_div(chunks, kGroupChunks);
+    std::vector<std::int32_t> order(static_cast<std::size_t>(chunks));
     std::iota(order.begin(), order.end(), 0);
     const auto blocks = [&](std::int32_t chunk) {
         const auto [first, last] = block_rows_of(a, chunk);
@@ -116,14 +116,14 @@ std::vector<std::int32_t> make_even_groups(const BsrView& a, const std::vector<s
     };
     std::stable_sort(order.begin(), order.end(),
                      [&](std::int32_t x, std::int32_t y) { return blocks(x) > blocks(y); });
-    // The last group lacks what chunks there are not; the round that it leaves out starts at the group before it.
-    std::vector<std::int32_t> groups(count * kGroupChunks, static_cast<std::int32_t>(chunks));
+    std::vector<std::int32_t> groups(static_cast<std::size_t>(count * kGroupChunks),
+                                     static_cast<std::int32_t>(chunks));
     std::size_t next = 0;
-    for (std::size_t round = 0; round < kGroupChunks; ++round) {
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t group = round % 2 == 0 ? i : count - 1 - i;
-            if (group * kGroupChunks + round < chunks) {
-                groups[group * kGroupChunks + round] = order[next++];
+    for (int round = 0; round < kGroupChunks; ++round) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t place = (round % 2 == 0 ? i : count - 1 - i) * kGroupChunks + round;
+            if (place < chunks) {  // the last group may lack some
+                groups[place] = order[next++];
             }
         }
     }
