@@ -36,8 +36,8 @@ done
 
 readonly PYTHON=${PYTHON:-python3} STEP_LIMIT=300 # seconds
 readonly SHARDS=8
-# What racecheck does not follow (docs/worklog/small-blocks.md): a kernel, and a test of another.
-readonly UNFOLLOWED_KERNEL=spmm_sm90_small UNFOLLOWED='*SpmmCuda*several_tiles_block_64x128*'
+# What racecheck does not follow (docs/worklog/small-blocks.md): a kernel's suite, and a test of another.
+readonly UNFOLLOWED='*SpmmSm90Small*:*SpmmCuda*several_tiles_block_64x128*'
 readonly BSK=$BUILD/cli/bsk TESTS=$BUILD/tests/gpu/bsk_gpu_tests
 export PYTHONPATH=python BSK_PEERS=$BUILD/peers
 mkdir -p "$OUT"
@@ -118,15 +118,14 @@ tests() {
 # racecheck reports races inside cuBLAS, so it leaves out the tests that call it; and accesses of a warp of which one lane arrives at a
 # barrier, as it does not follow what orders them within the warp (docs/worklog/small-blocks.md).
 sanitizers() {
-    local tool filter options
+    local tool filter
     STARTED=()
     for tool in "$@"; do
-        filter='Sanitize*' options=(--tool "$tool" --error-exitcode 99)
+        filter='Sanitize*'
         if [[ $tool == racecheck ]]; then
             filter+="-*DenseCublas*:$UNFOLLOWED"
-            options+=(--kernel-name-exclude "kns=$UNFOLLOWED_KERNEL")
         fi
-        start_shards "$tool" "$filter" compute-sanitizer "${options[@]}"
+        start_shards "$tool" "$filter" compute-sanitizer --tool "$tool" --error-exitcode 99
     done
     finish "${STARTED[@]}"
 }
