@@ -74,7 +74,8 @@ public:
           col_(col),
           rows_per_block_(a.block_m / unit),
           rows_per_chunk_(kGroupChunkRows / unit),
-          unit_rows_(a.block_rows() * rows_per_block_),
+          unit_rows_(
+              std::min(a.block_rows() * rows_per_block_, ceil_div(a.m, kGroupChunkRows) * rows_per_chunk_)),
           columns_(static_cast<std::size_t>(a.block_cols())),
           used_(static_cast<std::size_t>(ceil_div(a.block_cols(), 64))) {}
 
@@ -144,7 +145,7 @@ private:
     const std::vector<std::int32_t>& col_;
     int rows_per_block_;
     int rows_per_chunk_;
-    std::int64_t unit_rows_;
+    std::int64_t unit_rows_;  ///< of chunks that C has rows in: a block may reach beyond them
     std::vector<RowPiece> pieces_;
     std::vector<BlockColumn> columns_;
     std::vector<std::uint64_t> used_;  ///< a bit for each block column

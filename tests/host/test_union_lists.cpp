@@ -27,11 +27,12 @@ struct Shape {
     int block_k;
     double density;
     Pattern pattern;
+    std::int64_t m = 1000;
 };
 
-BsrMatrix matrix(const Shape& shape, std::int64_t m = 1000, std::int64_t k = 700) {
+BsrMatrix matrix(const Shape& shape, std::int64_t k = 700) {
     GenerateOptions options;
-    options.m = m;
+    options.m = shape.m;
     options.k = k;
     options.block_m = shape.block_m;
     options.block_k = shape.block_k;
@@ -42,7 +43,7 @@ BsrMatrix matrix(const Shape& shape, std::int64_t m = 1000, std::int64_t k = 700
 
 using Unit = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // unit row, unit column, index
 
-/// What the arrays of A say, sorted.
+/// What the arrays of A say of the chunks that C has rows in, sorted.
 std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
     const int rows = a.block_m / unit;
     const int columns = a.block_k / unit;
@@ -50,7 +51,8 @@ std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
     for (std::int64_t row = 0; row + 1 < static_cast<std::int64_t>(a.crow_indices.size()); ++row) {
         for (std::int64_t block = a.crow_indices[row]; block < a.crow_indices[row + 1]; ++block) {
             for (int i = 0; i < rows; ++i) {
-                for (int j = 0; j < columns; ++j) {
+                const bool in_chunks = (row * rows + i) * unit / kGroupChunkRows * kGroupChunkRows < a.m;
+                for (int j = 0; in_chunks && j < columns; ++j) {
                     units.emplace_back(row * rows + i, a.col_indices[block] * columns + j,
                                        (block * rows + i) * columns + j);
                 }
@@ -117,11 +119,12 @@ TEST_P(UnionListsOf, HoldEveryUnitOnce) {
     for (const UnionLists& lists : lists_of(a)) {
         EXPECT_EQ(walked_units(lists, unit), expected_units(a, unit));
         EXPECT_EQ(lists.group_stages.size(),
-                  static_cast<std::size_t>((1000 + kGroupRows - 1) / kGroupRows + 1));
+                  static_cast<std::size_t>((a.m + kGroupRows - 1) / kGroupRows + 1));
         const std::size_t stages = lists.group_stages.back();
         EXPECT_EQ(lists.steps.size(), stages * kGroupStageSteps);
         EXPECT_EQ(lists.stage_units.size(), stages + 2);
-        EXPECT_EQ(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back() + kMostStageUnits));
+        EXPECT_EQ(lists.stage_units.back(), static_cast<std::int64_t>(walked_units(lists, unit).size()));
+        EXPECT_GE(lists.units.size(), static_cast<std::size_t>(lists.stage_units.back() + kMostStageUnits));
     }
 }
 
@@ -153,10 +156,14 @@ INSTANTIATE_TEST_SUITE_P(
                       Shape{32, 32, 1.0, Pattern::uniform}, Shape{16, 16, 1.0, Pattern::uniform},
                       Shape{64, 32, 0.3, Pattern::uniform}, Shape{32, 128, 0.3, Pattern::uniform},
                       Shape{16, 64, 0.3, Pattern::uniform}, Shape{256, 16, 0.3, Pattern::uniform},
-                      Shape{32, 32, 0.1, Pattern::power_law}, Shape{16, 16, 0.0, Pattern::uniform}),
+                      Shape{32, 32, 0.1, Pattern::power_law}, Shape{16, 16, 0.0, Pattern::uniform},
+                      // The last blocks reach beyond the last chunk of 64 rows.
+                      Shape{128, 32, 1.0, Pattern::uniform, 1040},
+                      Shape{256, 16, 1.0, Pattern::uniform, 1088}),
     [](const auto& info) {
         return std::to_string(info.param.block_m) + "x" + std::to_string(info.param.block_k) + "_" +
-               name(info.param.pattern) + "_" + std::to_string(static_cast<int>(100 * info.param.density));
+               name(info.param.pattern) + "_" + std::to_string(static_cast<int>(100 * info.param.density)) +
+               "_m_" + std::to_string(info.param.m);
     });
 
 TEST(UnionListsOfRows, ShareAColumn) {
@@ -203,7 +210,7 @@ TEST(UnionListsOfRows, PairColumnsOf16) {
 }
 
 TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {
-    const BsrMatrix a = matrix({32, 32, 0.2, Pattern::uniform}, 1100);  // 18 chunks of 64 rows
+    const BsrMatrix a = matrix({32, 32, 0.2, Pattern::uniform, 1100});  // 18 chunks of 64 rows
     std::vector<std::int32_t> expected(18);
     std::iota(expected.begin(), expected.end(), 0);
     expected.insert(expected.end(), 2, 18);
@@ -248,7 +255,7 @@ TEST(RowGroups, PutLikeRowsTogether) {
 }
 
 TEST(RowGroups, KeepTheOrderOfEqualRows) {
-    const BsrMatrix a = matrix({32, 32, 1.0, Pattern::uniform}, 1024);
+    const BsrMatrix a = matrix({32, 32, 1.0, Pattern::uniform, 1024});
     std::vector<std::int32_t> expected(16);
     std::iota(expected.begin(), expected.end(), 0);
     EXPECT_EQ(make_row_groups(a.view(), a.crow_indices, a.col_indices), expected);
@@ -276,7 +283,7 @@ TEST(UnitOf, IsTheLargestThatDividesBothSides) {
 }
 
 std::string chosen(const Shape& shape, const char* device) {
-    const BsrMatrix a = matrix(shape, 4096, 4096);
+    const BsrMatrix a = matrix(shape, 4096);
     SpmmProblem problem;
     problem.n = 4096;
     return name(plan_spmm(a.view(), a.crow_indices, a.col_indices, check_problem(a.view(), problem),
@@ -288,11 +295,11 @@ TEST(SmallBlocks, GoToTheirKernelOnHopperOnly) {
     if (!is_built(KernelId::spmm_sm90_small)) {
         GTEST_SKIP() << "this build has no Hopper kernels";
     }
-    EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_small");
-    EXPECT_EQ(chosen({16, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_small");
-    EXPECT_EQ(chosen({64, 64, 0.2, Pattern::uniform}, "h200"), "spmm_sm90_pairs");
-    EXPECT_EQ(chosen({128, 128, 0.2, Pattern::uniform}, "h200"), "spmm_sm90");
-    EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform}, "a100"), "spmm_sm80");
+    EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform, 4096}, "h200"), "spmm_sm90_small");
+    EXPECT_EQ(chosen({16, 64, 0.2, Pattern::uniform, 4096}, "h200"), "spmm_sm90_small");
+    EXPECT_EQ(chosen({64, 64, 0.2, Pattern::uniform, 4096}, "h200"), "spmm_sm90_pairs");
+    EXPECT_EQ(chosen({128, 128, 0.2, Pattern::uniform, 4096}, "h200"), "spmm_sm90");
+    EXPECT_EQ(chosen({32, 32, 0.2, Pattern::uniform, 4096}, "a100"), "spmm_sm80");
 }
 
 }  // namespace
