@@ -25,25 +25,28 @@ def interleaved_medians(
     repetitions: int,
     device: torch.device,
     warm_up: int = 1,
+    host_ahead: bool = False,
 ) -> list[float]:
     """Median seconds of each function, called in turn so that clocks and other load meet them alike.
 
-    On CUDA the time between events around each call, enqueued behind a wait; on the CPU the wall clock.
+    On CUDA the time between events around each call, which counts what the host takes to enqueue it, unless
+    `host_ahead`: then the stream waits until the host has. On the CPU the wall clock.
     """
     times: list[list[float]] = [[] for _ in functions]
     host_seconds = [0.0] * len(functions)
     for turn in range(warm_up + repetitions):  # warming up makes plans, compiles and fills caches
         for i, function in enumerate(functions):
-            seconds, host_seconds[i] = _seconds(function, device, host_seconds[i])
+            wait = host_seconds[i] if host_ahead else None
+            seconds, host_seconds[i] = _seconds(function, device, wait)
             if turn >= warm_up:
                 times[i].append(seconds)
     return [median(samples) for samples in times]
 
 
 def _seconds(
-    function: Callable[[], object], device: torch.device, host_seconds: float
+    function: Callable[[], object], device: torch.device, host_seconds: float | None
 ) -> tuple[float, float]:
-    """Seconds on the device and, of enqueueing, on the host; `host_seconds` are those of the last time."""
+    """Seconds of the call and, of enqueueing it, on the host; `host_seconds` are to be waited for first."""
     if device.type == "cpu":
         begin = time.perf_counter()
         function()
@@ -51,7 +54,8 @@ def _seconds(
         return seconds, seconds
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     with torch.cuda.device(device):  # which need not be the current one
-        sleep_while_enqueueing(host_seconds)
+        if host_seconds is not None:
+            sleep_while_enqueueing(host_seconds)
         enqueue = time.perf_counter()
         begin.record()
         function()

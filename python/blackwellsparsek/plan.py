@@ -67,8 +67,8 @@ class Plan:
         self.indices = (crow_indices, col_indices)
         self.fixed_values = fixed_values
         self._values_shape = values.shape
-        self._values = values if fixed_values else None
-        self._version = _version_of(values) if fixed_values else None
+        self._fixed = values.detach() if fixed_values else None
+        self._fixed_version = _version_of(values) if fixed_values else None
         self.n = n
         self.out_dtype = out_dtype
         self.b_col_major = b_col_major
@@ -121,9 +121,16 @@ class Plan:
 
     def check_values(self, values: torch.Tensor) -> None:
         """Raise ValueError unless products with these values of A are those that the plan was made for."""
-        if self._values is None:
+        fixed = self._fixed
+        if fixed is None:
             return
-        if values.data_ptr() != self._values.data_ptr() or _version_of(values) != self._version:
+        if values.dtype is not fixed.dtype:
+            raise ValueError(
+                f"A's values are {values.dtype} here, by autocast or else; the plan's fixed values are "
+                f"{fixed.dtype}. Make the plan from values of that dtype."
+            )
+        same = values.data_ptr() == fixed.data_ptr() and values.stride() == fixed.stride()
+        if not same or values.shape != fixed.shape or _version_of(values) != self._fixed_version:
             raise ValueError(
                 "A's values are not those that the plan was made from, or were changed since: make a new "
                 "plan, or one without fixed_values."
@@ -196,19 +203,22 @@ def make_plan(
         Products in one launch, of contiguous B [batch, k, n].
     policy : {"sparse", "auto"}
         What to choose from: this library's kernels ("sparse"), or also cuBLAS on A expanded to a dense matrix
-        ("auto"), where that is predicted to be faster. In a dense product an infinity in B times a block that
-        is not stored is NaN, and the expanded A takes m*k elements more.
+        ("auto"), where that is predicted to be faster. A is expanded in every product, unless its values are
+        fixed. In a dense product an infinity in B times a block that is not stored is NaN, and the expanded A
+        takes m*k elements more.
     dynamic : bool
         `Plan.replan` may replace the pattern.
     fixed_values : bool
         Products will be of `A`'s present values only, as in inference: what a kernel needs of them in another
-        form (A expanded, blocks transposed) is made now, on the current stream, and not in every product.
-        A product of other values, or after a change in place that torch counts, raises a ValueError.
+        form (A expanded, blocks transposed) is made now, on the current stream, for which products on other
+        streams must wait. A product of other values, or after a change in place that torch counts, raises a
+        ValueError; the replay of a CUDA graph cannot.
 
     Raises
     ------
     TypeError, ValueError
-        `A` is no BSR matrix, a layout has another name, or a plan is to be dynamic with fixed values.
+        `A` is no BSR matrix, a layout has another name, or values are to be fixed of a dynamic plan, or of a
+        torch.sparse_bsc matrix whose blocks are copied in each call.
     RuntimeError
         The pattern is malformed, or no kernel computes this case; the message says which.
     """
@@ -222,6 +232,11 @@ def make_plan(
     if dynamic and fixed_values:
         raise ValueError(
             "dynamic and fixed_values are both True: a new pattern has new values. Pass one of them."
+        )
+    if fixed_values and as_bsr(A).values.data_ptr() != matrix.values.data_ptr():
+        raise ValueError(
+            "A's blocks are copied in each call, as it is a torch.sparse_bsc matrix: fixed_values needs a "
+            "BSRMatrix, as BSRMatrix.from_torch(A) makes it."
         )
     m, k = matrix.shape
     b_col_major = b_layout == "col_major"

@@ -48,9 +48,9 @@ def autotune(
     """Plan as `make_plan` does, with the kernel that is fastest when measured on `A` and a random B.
 
     Every kernel that computes the product is launched in turns; the lowest median time wins. The choice is
-    kept in the file `autotune_cache_path` names, for this device, pattern, shape, dtypes, layouts and version
-    of the library, and the next call takes it from there. A cache file that cannot be read, or is not one, is
-    left alone with a warning.
+    kept in the file `autotune_cache_path` names, for this device, pattern, shape, dtypes, layouts, policy,
+    fixed values or not, and version of the library, and the next call takes it from there. A cache file that
+    cannot be read, or is not one, is left alone with a warning.
 
     Parameters
     ----------
@@ -75,16 +75,15 @@ def autotune(
         "policy": policy,
         "fixed_values": fixed_values,
     }
-    chosen_by_prediction = make_plan(A, n, **options)  # also checks the arguments
     names = KERNELS + (("dense_cublas",) if policy == "auto" else ())
-    key = _key(matrix, chosen_by_prediction, policy)
+    key = _key(matrix, make_plan(A, n, **options), policy)  # also checks the arguments
     path = autotune_cache_path()
     choices = _read(path)
     kernel = (choices or {}).get(key)
     if kernel not in names:
         if kernel is not None:
             warnings.warn(f"{path} names the kernel {kernel!r}, which is not known; measuring.", stacklevel=2)
-        kernel = _fastest(A, n, names, options)
+        kernel = _fastest(matrix, n, names, options)
         if choices is not None:
             _write(path, {**choices, key: kernel})
     return make_plan(A, n, kernel=kernel, **options)
@@ -142,7 +141,7 @@ def _write(path: Path, choices: dict[str, str]) -> None:
         warnings.warn(f"{path} cannot be written ({error}); the choice is not kept.", stacklevel=3)
 
 
-def _fastest(A: torch.Tensor | BSRMatrix, n: int, names: tuple[str, ...], options: dict) -> str:
+def _fastest(A: BSRMatrix, n: int, names: tuple[str, ...], options: dict) -> str:
     """Measure the kernels that compute the product, launched in turns."""
     from .spmm import sparse_mm
 
@@ -158,5 +157,5 @@ def _fastest(A: torch.Tensor | BSRMatrix, n: int, names: tuple[str, ...], option
     else:
         B = torch.randn(k, n, device=A.device).to(A.dtype)
     calls = [lambda plan=plan: sparse_mm(A, B, plan=plan) for plan in plans.values()]
-    times = interleaved_medians(calls, _ROUNDS, A.device, _WARM_UP)
+    times = interleaved_medians(calls, _ROUNDS, A.device, _WARM_UP, host_ahead=True)
     return min(zip(times, plans, strict=True))[1]

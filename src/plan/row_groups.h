@@ -1,4 +1,4 @@
-// Which rows of A share loads of B in spmm_sm90_small: rows that store the same columns, or many and few of them.
+// Which rows of A share loads of B in spmm_sm90_small: rows that store the same columns, or full rows with emptier ones.
 #pragma once
 
 #include <cstdint>

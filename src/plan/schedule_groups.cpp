@@ -50,12 +50,12 @@ GroupWork sum_of(const std::vector<GroupWork>& works) {
 }
 
 /// Plans tiles of groups of `tile_m` rows with this work, `total` in all, and `loads` as group_tile_seconds takes it: keeps the
-/// cluster size with the shortest schedule. Returns the time of its longest stream over an even share of the work.
+/// cluster size with the shortest schedule. Returns how many times sooner groups of equal work would end, at most.
 double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works,
                        const GroupWork& total, double loads, int tile_m, int tile_n,
                        const DeviceModel& device) {
     const int unit = unit_of(a.block_m, a.block_k);
-    const std::vector<int> sizes = clusters(plan.problem.n, tile_n);
+    const std::vector<int> sizes = cluster_sizes(plan.problem.n, tile_n);
     // The constants of lone CTAs are fitted to products of one column tile: with more, those of clusters count for both.
     const KernelChoice costed{plan.choice.kernel, tile_m, tile_n, sizes.front()};
     std::vector<double> seconds;
@@ -77,8 +77,13 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
     plan.terms = busiest_stream(plan, a, cost_variant(costed, unit),
                                 {static_cast<double>(works.size()), loads * static_cast<double>(total.steps),
                                  static_cast<double>(total.units), strip_seconds});
-    const auto strips = static_cast<double>(strips_of(plan.problem, plan.choice));
-    return plan.schedule.makespan * streams_of(plan.choice, device) / (strips * strip_seconds);
+    if (plan.schedule.items.empty()) {
+        return 1;
+    }
+    const double mean = strip_seconds / static_cast<double>(works.size());
+    const double even_share =
+        mean * static_cast<double>(plan.schedule.items.size()) / streams_of(plan.choice, device);
+    return std::min(plan.schedule.makespan / even_share, std::ranges::max(seconds) / mean);
 }
 
 }  // namespace
@@ -124,13 +129,13 @@ double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const 
     const auto pieces = static_cast<double>(std::max<std::int64_t>(total.steps, 1));
     const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
     const double loads = 1 + stored / (pieces * kGroupStepK * kSm90SmallTileN);
-    const double lateness =
+    const double even_gain =
         schedule_groups(plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device);
     explain_schedule(plan, a, device,
                      fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
                                  "units of {}x{} for each piece of B",
                                  kGroupRows, kSm90SmallTileN, kGroupRows, units_per_step(total), unit, unit));
-    return lateness;
+    return even_gain;
 }
 
 }  // namespace

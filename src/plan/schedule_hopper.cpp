@@ -35,7 +35,7 @@ std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                    const DeviceModel& device, bool dynamic) {
     for (const int tile_m : {128, 64}) {
-        for (const int cluster : clusters(plan.problem.n, kSm90TileN)) {
+        for (const int cluster : cluster_sizes(plan.problem.n, kSm90TileN)) {
             if (a.block_m % tile_m == 0) {
                 const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
                 const std::vector<TileRow> rows = tile_rows(a, crow, choice, device);

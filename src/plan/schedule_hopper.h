@@ -24,7 +24,7 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
 void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device);
 
-/// Plans spmm_sm90_small: its lists of units, and the cluster size with the shortest schedule.
+/// Plans spmm_sm90_small: which rows share loads of B, its lists of units, and the cluster size with the shortest schedule.
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device);
 

@@ -91,7 +91,7 @@ CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const std::stri
             memory_bytes(a, plan.problem)};
 }
 
-std::vector<int> clusters(std::int64_t n, int tile_n) {
+std::vector<int> cluster_sizes(std::int64_t n, int tile_n) {
     return n > tile_n ? std::vector<int>{2, 1} : std::vector<int>{1};
 }
 

@@ -26,7 +26,7 @@ struct StripWork {
 [[nodiscard]] int streams_of(const KernelChoice& choice, const DeviceModel& device);
 
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
-[[nodiscard]] std::vector<int> clusters(std::int64_t n, int tile_n);
+[[nodiscard]] std::vector<int> cluster_sizes(std::int64_t n, int tile_n);
 
 /// Keeps a choice and its schedule if that ends sooner than what the plan holds, for lone CTAs by their handicap.
 void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule);

@@ -50,9 +50,16 @@ def test_the_stream_waits_for_longer_than_the_host_enqueues(monkeypatch):
         time.sleep(host_seconds)
         device.enqueued.append(3.0)
 
-    (seconds,) = measure.interleaved_medians([function], 2, torch.device("cuda"), warm_up=1)
+    (seconds,) = measure.interleaved_medians([function], 2, torch.device("cuda"), host_ahead=True)
     assert seconds == pytest.approx(3e-3)
     waits = device.enqueued[::4]
     assert len(waits) == 3
     assert all(wait / 2e9 > host_seconds for wait in waits[1:])
     assert waits[0] / 2e9 == pytest.approx(50e-6)
+
+
+def test_the_hosts_time_counts_unless_it_is_ahead(monkeypatch):
+    device = Device(monkeypatch)
+    measure.interleaved_medians([lambda: device.enqueued.append(3.0)], 1, torch.device("cuda"))
+    begin, milliseconds, end = device.enqueued[:3]
+    assert isinstance(begin, Event) and milliseconds == 3.0 and isinstance(end, Event)

@@ -96,6 +96,42 @@ def test_a_plan_of_fixed_values_is_for_those_alone(device, policy, transposed):
     assert_product(bsk.sparse_mm(A, B, plan=again), A.to_torch(), B)
 
 
+def test_fixed_values_are_known_by_strides_and_dtype_too(device):
+    A = bsk.BSRMatrix.from_torch(random_bsr(128, 64, device=device))
+    B = random_dense(64, 40, device=device)
+    plan = bsk.make_plan(A, 40, fixed_values=True)
+    with pytest.raises(ValueError, match="values are not those"):
+        bsk.sparse_mm(A.with_values(A.values.transpose(1, 2)), B, plan=plan)
+    with torch.autocast(device, torch.bfloat16), pytest.raises(ValueError, match="by autocast or else"):
+        bsk.sparse_mm(A, B, plan=plan)
+
+
+def test_fixed_values_may_be_views_require_gradients_and_not_be_contiguous(device):
+    A = random_bsr(128, 64, device=device)
+    B = random_dense(64, 40, device=device)
+    plan = bsk.make_plan(A, 40, fixed_values=True)
+    assert_product(bsk.sparse_mm(A, B, plan=plan), A, B)  # A.values() is another view each time
+    with torch.inference_mode():
+        assert_product(bsk.sparse_mm(A, B, plan=plan), A, B)
+    matrix = bsk.BSRMatrix.from_torch(A)
+    turned = matrix.with_values(matrix.values.transpose(1, 2).contiguous().transpose(1, 2).requires_grad_())
+    assert not turned.values.is_contiguous()
+    plan = bsk.make_plan(turned, 40, fixed_values=True)
+    with torch.no_grad():
+        assert_product(bsk.sparse_mm(turned, B, plan=plan), A, B)
+
+
+def test_blocks_that_each_call_copies_have_no_fixed_values(device):
+    A = random_bsr(128, 64, device=device)
+    by_columns = A.to_sparse_bsc((16, 16))
+    for plan in (bsk.make_plan, bsk.autotune):
+        with pytest.raises(ValueError, match=r"torch\.sparse_bsc.*BSRMatrix\.from_torch"):
+            plan(by_columns, 40, fixed_values=True)
+    kept = bsk.BSRMatrix.from_torch(by_columns)
+    B = random_dense(64, 40, device=device)
+    assert_product(bsk.sparse_mm(kept, B, plan=bsk.make_plan(kept, 40, fixed_values=True)), A, B)
+
+
 def test_a_plan_keeps_fixed_values_alive(device):
     A = random_bsr(128, 64, device=device)
     plan = bsk.make_plan(A, 40, fixed_values=True)
