@@ -1,7 +1,7 @@
 """Time of patterns that are hard to balance, beside the uniform random pattern with as many stored blocks.
 
 A is 8192 x 8192 in fp16, B row-major with random normal values. Pattern and uniform pattern are launched in
-turns; the figures are medians of isolated launches by CUDA events, behind a wait for the host. Prints one JSON
+turns; the figures are medians of isolated launches by CUDA events, behind a wait for the host. Prints a JSON
 record a line.
 """
 
