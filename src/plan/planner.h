@@ -24,8 +24,8 @@ struct TileSeconds {
     /// For each stored block of its block row; spmm_sm90_pairs: 64 x 64 of A in its pair; spmm_sm90_small: product of
     /// its group.
     double unit = 0;
-    double step =
-        0;  ///< spmm_sm90_pairs, spmm_sm90_small: for each piece of B, and what it brings of A on average
+    /// spmm_sm90_pairs, spmm_sm90_small: for each piece of B, and what it brings of A on average
+    double step = 0;
 };
 
 struct HostPlan {
