@@ -8,7 +8,7 @@ import torch
 
 _SLEEP_CYCLES_PER_SECOND = 2e9  #: at least the SM clock of any GPU here
 _LEAST_SLEEP_SECONDS = 50e-6
-_MOST_HOST_SECONDS = 20e-3  #: that are waited for: a call may compile, or synchronise
+_MOST_WAITED_SECONDS = 20e-3  #: of the host's: a call may compile, or synchronise
 
 
 def sleep_while_enqueueing(host_seconds: float) -> None:
@@ -16,7 +16,7 @@ def sleep_while_enqueueing(host_seconds: float) -> None:
 
     Without that, the host's own time would count wherever it is longer than the kernels'.
     """
-    wait = _LEAST_SLEEP_SECONDS + 1.5 * min(host_seconds, _MOST_HOST_SECONDS)
+    wait = _LEAST_SLEEP_SECONDS + 1.5 * min(host_seconds, _MOST_WAITED_SECONDS)
     torch.cuda._sleep(int(wait * _SLEEP_CYCLES_PER_SECOND))
 
 

@@ -70,12 +70,18 @@ void check_every_kernel(DeviceProblem problem) {
     }
 }
 
+/// The case with A stored as it multiplies, or transposed.
+DeviceProblem on_device(const Case& spec, bool transposed) {
+    const Problem problem = make_problem(spec);
+    return DeviceProblem(transposed ? with_transposed_storage(problem) : problem);
+}
+
 TEST_P(SpmmCuda, MatchesOracle) {
-    check_every_kernel(DeviceProblem(make_problem(GetParam())));
+    check_every_kernel(on_device(GetParam(), false));
 }
 
 TEST_P(SpmmCuda, MatchesOracleByTheTransposeOfWhatIsStored) {
-    check_every_kernel(DeviceProblem(with_transposed_storage(make_problem(GetParam()))));
+    check_every_kernel(on_device(GetParam(), true));
 }
 
 class DenseCublas : public NeedsCuda<::testing::TestWithParam<Case>> {};
@@ -85,9 +91,8 @@ TEST_P(DenseCublas, MatchesOracle) {
         GTEST_SKIP() << "zeros of an expanded A times infinities of B are NaN";
     }
     for (const bool transposed : {false, true}) {
-        const Problem problem = make_problem(GetParam());
-        DeviceProblem on_device(transposed ? with_transposed_storage(problem) : problem);
-        expect_oracles_result(on_device, kDense, TestStream());
+        DeviceProblem problem = on_device(GetParam(), transposed);
+        expect_oracles_result(problem, kDense, TestStream());
     }
 }
 
@@ -100,11 +105,10 @@ TEST_P(SpmmSm90Small, MatchesOracle) {
         }
     }
     for (const bool transposed : {false, true}) {
-        const Problem problem = make_problem(GetParam());
-        DeviceProblem on_device(transposed ? with_transposed_storage(problem) : problem);
+        DeviceProblem problem = on_device(GetParam(), transposed);
         for (const std::string& kernel : {std::string(), std::string(kSmall)}) {
-            if (on_device.plan(kernel).kernel() == kSmall) {
-                expect_oracles_result(on_device, kernel, TestStream());
+            if (problem.plan(kernel).kernel() == kSmall) {
+                expect_oracles_result(problem, kernel, TestStream());
             }
         }
     }

@@ -101,11 +101,16 @@ std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
     return units;
 }
 
-/// Of groups of like rows, and of even ones.
+/// Groups of like rows, and even ones.
+std::vector<std::vector<std::int32_t>> groupings_of(const BsrMatrix& a) {
+    return {make_row_groups(a.view(), a.crow_indices, a.col_indices),
+            make_even_groups(a.view(), a.crow_indices)};
+}
+
+/// Of each grouping.
 std::vector<UnionLists> lists_of(const BsrMatrix& a) {
     std::vector<UnionLists> lists;
-    for (std::vector<std::int32_t> groups : {make_row_groups(a.view(), a.crow_indices, a.col_indices),
-                                             make_even_groups(a.view(), a.crow_indices)}) {
+    for (std::vector<std::int32_t> groups : groupings_of(a)) {
         lists.push_back(make_union_lists(a.view(), a.crow_indices, a.col_indices, std::move(groups)));
     }
     return lists;
@@ -214,8 +219,7 @@ TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {
     std::vector<std::int32_t> expected(18);
     std::iota(expected.begin(), expected.end(), 0);
     expected.insert(expected.end(), 2, 18);
-    for (std::vector<std::int32_t> chunks : {make_row_groups(a.view(), a.crow_indices, a.col_indices),
-                                             make_even_groups(a.view(), a.crow_indices)}) {
+    for (std::vector<std::int32_t> chunks : groupings_of(a)) {
         EXPECT_EQ(std::vector(chunks.end() - 2, chunks.end()), std::vector(2, 18));
         std::sort(chunks.begin(), chunks.end());
         EXPECT_EQ(chunks, expected);
