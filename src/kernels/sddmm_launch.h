@@ -39,7 +39,7 @@ struct SddmmLaunch {
     const SddmmTile* tiles = nullptr;            ///< sddmm_sm90 only, as is all that follows
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device
     const WorkItem* work = nullptr;   ///< [work_offsets[streams]]; tile_row is the number of a tile
-    const TilePart* parts = nullptr;  ///< [part_count]; their blocks are steps of 64 of n
+    const TilePart* parts = nullptr;  ///< [part_count]
     int part_count = 0;
     int split_tiles = 0;
     int streams = 0;  ///< CTAs launched

@@ -157,7 +157,7 @@ HostPlan plan_kernel(KernelId kernel, const BsrView& a, const std::vector<std::i
     switch (kernel) {
         case KernelId::spmm_sm90: schedule_sm90(plan, a, crow, device, options.dynamic); break;
         case KernelId::spmm_sm90_pairs: schedule_sm90_pairs(plan, a, crow, col, device); break;
-        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device); break;
+        case KernelId::spmm_sm90_small: schedule_sm90_small(plan, a, crow, col, device, options.dynamic); break;
         case KernelId::spmm_sm80: plan_sm80(plan, a, longest_row(crow), device); break;
         case KernelId::spmm_skinny:
         case KernelId::spmm_simt:

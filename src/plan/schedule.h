@@ -11,15 +11,16 @@ struct WorkItem {
     std::int32_t tile_row = 0;  ///< C rows tile_row*tile_m ...
     std::int32_t strip =
         0;  ///< C columns strip*cluster*tile_n ...; of a batch, those of the first C come first
-    std::int32_t part = -1;  ///< index into Schedule::parts, or -1: the whole block list of the tile row
+    std::int32_t part = -1;  ///< index into Schedule::parts, or -1: the whole list of the tile row
 
     friend bool operator==(const WorkItem&, const WorkItem&) = default;
 };
 
-/// Some of the stored blocks of a tile whose block list is split, so that several streams share it.
+/// Some of what a tile adds up where its list is split, so that several streams share it: stored blocks (spmm_sm90), stages
+/// (spmm_sm90_small), steps of 64 of n (sddmm_sm90).
 struct TilePart {
-    std::int32_t block_begin = 0;  ///< stored blocks [block_begin, block_end), never empty
-    std::int32_t block_end = 0;
+    std::int32_t begin = 0;  ///< of the list [begin, end), never empty
+    std::int32_t end = 0;
     std::int32_t index = 0;  ///< this is part `index` of `count` >= 2
     std::int32_t count = 0;
     std::int32_t tile = 0;  ///< number of the split tile; its parts count their arrivals there

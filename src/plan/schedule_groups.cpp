@@ -11,6 +11,7 @@
 #include "plan/cost_model.h"
 #include "plan/row_groups.h"
 #include "plan/schedule_hopper.h"
+#include "plan/split.h"
 #include "plan/streams.h"
 
 namespace bsk {
@@ -51,9 +52,12 @@ GroupWork sum_of(const std::vector<GroupWork>& works) {
 
 /// Plans tiles of groups of `tile_m` rows with this work, `total` in all, and `loads` as group_tile_seconds takes it: keeps the
 /// cluster size with the shortest schedule. Returns how many times sooner groups of equal work would end, at most.
+///
+/// @param make  the schedule of tiles that cost `seconds` each, for so many strips and streams
+template <class MakeSchedule>
 double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<GroupWork>& works,
                        const GroupWork& total, double loads, int tile_m, int tile_n,
-                       const DeviceModel& device) {
+                       const DeviceModel& device, const MakeSchedule& make) {
     const int unit = unit_of(a.block_m, a.block_k);
     const std::vector<int> sizes = cluster_sizes(plan.problem.n, tile_n);
     // The constants of lone CTAs are fitted to products of one column tile: with more, those of clusters count for both.
@@ -65,12 +69,8 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
     });
     for (const int cluster : sizes) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
-        const std::vector<CostedItem> order = strip_order(seconds, strips_of(plan.problem, choice));
-        const int streams = streams_of(choice, device);
-        // replan() makes the order of spmm_sm90_small's next pattern, in turn.
-        consider(
-            plan, choice,
-            choice.kernel == KernelId::spmm_sm90_pairs ? deal_evenly(order, streams) : deal(order, streams));
+        consider(plan, choice,
+                 make(seconds, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
     plan.tile = linear_tile_seconds(costed, total, works.size(), loads, unit, device);
     const double strip_seconds = std::accumulate(seconds.begin(), seconds.end(), 0.0);
@@ -81,8 +81,8 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
         return 1;
     }
     const double mean = strip_seconds / static_cast<double>(works.size());
-    const double even_share =
-        mean * static_cast<double>(plan.schedule.items.size()) / streams_of(plan.choice, device);
+    const double even_share = strip_seconds * static_cast<double>(strips_of(plan.problem, plan.choice)) /
+                              streams_of(plan.choice, device);
     return std::min(plan.schedule.makespan / even_share, std::ranges::max(seconds) / mean);
 }
 
@@ -100,7 +100,10 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
                        return GroupWork{std::int64_t{pair.steps} * steps_per_block, blocks * steps_per_block};
                    });
     const GroupWork total = sum_of(works);
-    schedule_groups(plan, a, works, total, 1.0, 2 * kPairBlockRows, kSm90TileN, device);
+    schedule_groups(plan, a, works, total, 1.0, 2 * kPairBlockRows, kSm90TileN, device,
+                    [](const std::vector<double>& seconds, std::int64_t strips, int streams) {
+                        return deal_evenly(strip_order(seconds, strips), streams);
+                    });
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
@@ -119,8 +122,21 @@ constexpr double kNarrowTiles = 3.1;
 /// Even groups load more of B than those of like rows: they must end so many times sooner.
 constexpr double kEvenGroupsGain = 1.1;
 
+/// The schedule of groups that cost `seconds` each and may be split between their stages.
+Schedule make_split_groups(const std::vector<double>& seconds, const std::vector<std::int32_t>& group_stages,
+                           double per_tile, std::int64_t strips, int streams) {
+    std::vector<TileRow> rows(seconds.size());
+    for (std::size_t group = 0; group < rows.size(); ++group) {
+        const std::int32_t begin = group_stages[group];
+        const std::int32_t end = group_stages[group + 1];
+        rows[group] = {begin, end, (seconds[group] - per_tile) / std::max(end - begin, 1), per_tile};
+    }
+    return make_split_schedule(rows, strips, streams, kSmallPartSeconds, kSmallSplitSeconds);
+}
+
 /// Schedules tiles of these groups of rows. Returns what schedule_groups does.
-double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const DeviceModel& device) {
+double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const DeviceModel& device,
+                      bool dynamic) {
     const int unit = unit_of(a.block_m, a.block_k);
     plan.lists = std::move(lists);
     const std::vector<GroupWork> works = group_work(plan.lists, unit);
@@ -129,8 +145,16 @@ double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const 
     const auto pieces = static_cast<double>(std::max<std::int64_t>(total.steps, 1));
     const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
     const double loads = 1 + stored / (pieces * kGroupStepK * kSm90SmallTileN);
-    const double even_gain =
-        schedule_groups(plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device);
+    const double per_tile = group_tile_seconds({plan.choice.kernel, kGroupRows, kSm90SmallTileN,
+                                                cluster_sizes(plan.problem.n, kSm90SmallTileN).front()},
+                                               {}, loads, unit, device);
+    const double even_gain = schedule_groups(
+        plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device,
+        [&](const std::vector<double>& seconds, std::int64_t strips, int streams) {
+            // replan() makes the order of a dynamic plan's next pattern, in turn, and splits nothing.
+            return dynamic ? make_schedule(seconds, strips, streams)
+                           : make_split_groups(seconds, plan.lists.group_stages, per_tile, strips, streams);
+        });
     explain_schedule(plan, a, device,
                      fmt::format("Tiles of {}x{} of C; {} rows of A share loads of B: {:.2f} products with "
                                  "units of {}x{} for each piece of B",
@@ -141,15 +165,16 @@ double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const 
 }  // namespace
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                         const std::vector<std::int32_t>& col, const DeviceModel& device) {
+                         const std::vector<std::int32_t>& col, const DeviceModel& device, bool dynamic) {
     const auto lists = [&](std::vector<std::int32_t> groups) {
         return make_union_lists(a, crow, col, std::move(groups));
     };
-    if (schedule_lists(plan, a, lists(make_row_groups(a, crow, col)), device) > kEvenGroupsGain) {
+    if (schedule_lists(plan, a, lists(make_row_groups(a, crow, col)), device, dynamic) >
+        kEvenGroupsGain) {
         HostPlan even;
         even.problem = plan.problem;
         even.choice.kernel = plan.choice.kernel;
-        schedule_lists(even, a, lists(make_even_groups(a, crow)), device);
+        schedule_lists(even, a, lists(make_even_groups(a, crow)), device, dynamic);
         if (even.schedule.makespan * kEvenGroupsGain < plan.schedule.makespan) {
             even.reasons.emplace_back(
                 "Full rows are grouped with emptier ones: groups of like rows would end later.");

@@ -24,8 +24,9 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
 void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device);
 
-/// Plans spmm_sm90_small: which rows share loads of B, its lists of units, and the cluster size with the shortest schedule.
+/// Plans spmm_sm90_small: which rows share loads of B, its lists of units, and the cluster size with the shortest schedule. A
+/// `dynamic` plan splits no tiles.
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
-                         const std::vector<std::int32_t>& col, const DeviceModel& device);
+                         const std::vector<std::int32_t>& col, const DeviceModel& device, bool dynamic);
 
 }  // namespace bsk

@@ -53,7 +53,7 @@ TEST_F(HopperPlanner, PairsBlockRowsOf64WhereThatIsFaster) {
     EXPECT_EQ(kernel(square(4096, 64), 4096), KernelId::spmm_sm90_pairs);
     EXPECT_NE(kernel(square(4096, 64), 4096, true), KernelId::spmm_sm90_pairs) << "only the host pairs rows";
     EXPECT_EQ(kernel(square(4096, 128), 4096), KernelId::spmm_sm90);
-    EXPECT_EQ(kernel(long_row(), 1024), KernelId::spmm_sm90) << "only spmm_sm90 splits tiles";
+    EXPECT_EQ(kernel(long_row(), 1024), KernelId::spmm_sm90) << "spmm_sm90_pairs splits no tiles";
     const HostPlan plan = plan_of(square(4096, 64), problem_of(square(4096, 64), 4096), "h200");
     EXPECT_TRUE(reasons_mention(plan, "two block rows share loads of B"));
 }
@@ -143,16 +143,19 @@ TEST_F(HopperPlanner, CopiesABThatIsLoadedFasterFromWholeLines) {
 TEST_F(HopperPlanner, SplitsALongRowButNotForADynamicPlan) {
     const BsrMatrix a = long_row();
     const DeviceModel h200 = device_model_by_name("h200");
-    const SpmmProblem problem = check_problem(a.view(), {.n = 136});
+    const SpmmProblem problem = check_problem(a.view(), {.n = 128});
     PlanOptions options;
-    options.kernel = "spmm_sm90";
-    const HostPlan split = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
-    EXPECT_EQ(split.schedule.split_tiles, 1);
-    EXPECT_TRUE(reasons_mention(split, "split into 8 parts"));
-    options.dynamic = true;
-    const HostPlan whole = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
-    EXPECT_EQ(whole.schedule.split_tiles, 0);
-    EXPECT_GT(whole.schedule.makespan, 2 * split.schedule.makespan);
+    for (const char* kernel : {"spmm_sm90", "spmm_sm90_small"}) {
+        options.kernel = kernel;
+        options.dynamic = false;
+        const HostPlan split = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
+        EXPECT_EQ(split.schedule.split_tiles, 1);
+        EXPECT_TRUE(reasons_mention(split, "split into 8 parts"));
+        options.dynamic = true;
+        const HostPlan whole = plan_spmm(a.view(), a.crow_indices, a.col_indices, problem, h200, options);
+        EXPECT_EQ(whole.schedule.split_tiles, 0);
+        EXPECT_GT(whole.schedule.makespan, 2 * split.schedule.makespan);
+    }
 }
 
 TEST_F(HopperPlanner, HonoursTheKernelAskedForOrRefuses) {

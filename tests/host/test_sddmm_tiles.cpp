@@ -121,12 +121,12 @@ TEST(SddmmSchedule, CoversEveryTile) {
                     continue;
                 }
                 const TilePart& part = schedule.parts[static_cast<std::size_t>(item.part)];
-                EXPECT_LT(part.block_begin, part.block_end);
+                EXPECT_LT(part.begin, part.end);
                 EXPECT_EQ(part.slot, item.part);
                 EXPECT_EQ(part.slot, schedule.parts[part.slot - part.index].slot + part.index);
                 EXPECT_LT(part.tile, schedule.split_tiles);
                 EXPECT_TRUE(slots.insert(part.slot).second);
-                done[static_cast<std::size_t>(item.tile_row)] += part.block_end - part.block_begin;
+                done[static_cast<std::size_t>(item.tile_row)] += part.end - part.begin;
             }
             for (const std::int64_t tile : done) {
                 EXPECT_EQ(tile, steps);

@@ -54,18 +54,18 @@ void expect_covers(const Schedule& schedule, const std::vector<TileRow>& rows, s
                   [](const TilePart& a, const TilePart& b) { return a.index < b.index; });
         EXPECT_EQ(of_tile.size(), static_cast<std::size_t>(of_tile.front().count));
         EXPECT_GE(of_tile.front().count, 2);
-        std::int32_t next = rows[tile.first].block_begin;
+        std::int32_t next = rows[tile.first].begin;
         for (std::size_t i = 0; i < of_tile.size(); ++i) {
             EXPECT_EQ(of_tile[i].index, static_cast<int>(i));
             EXPECT_EQ(of_tile[i].slot, of_tile.front().slot + static_cast<int>(i));
             EXPECT_EQ(of_tile[i].tile, of_tile.front().tile);
-            EXPECT_LT(of_tile[i].block_begin, of_tile[i].block_end);
-            EXPECT_EQ(of_tile[i].block_begin, next);
-            next = of_tile[i].block_end;
+            EXPECT_LT(of_tile[i].begin, of_tile[i].end);
+            EXPECT_EQ(of_tile[i].begin, next);
+            next = of_tile[i].end;
             EXPECT_TRUE(slots.insert(of_tile[i].slot).second);
             EXPECT_LT(of_tile[i].tile, schedule.split_tiles);
         }
-        EXPECT_EQ(next, rows[tile.first].block_end);
+        EXPECT_EQ(next, rows[tile.first].end);
     }
     EXPECT_EQ(slots.size(), schedule.parts.size());
 }

@@ -1,4 +1,4 @@
-// Adding up a tile of C whose block list several streams share.
+// Adding up a tile of C whose list several streams share.
 //
 // Each part's sum goes to a buffer of its own; the last part to arrive adds up all buffers in the order of the
 // parts, whichever it is itself, so that results are bitwise the same from run to run. Nobody waits for anybody.
@@ -16,19 +16,17 @@
 
 namespace bsk {
 
-/// 64 x 256 accumulators of a warpgroup; in a buffer thread t has its float4 number i at i*128 + t.
-constexpr int kPartialVectors = 64 * 256 / 4;
-
 /// Where the parts of one launch put their sums and count their arrivals; nothing where no tile is split.
 class PartialSums {
 public:
     /// @param lanes  CTAs of a cluster times warpgroups that share a tile
-    PartialSums(int part_count, int split_tiles, int lanes, Stream stream) {
+    /// @param width  columns of a warpgroup's sums, of which it has 64 rows
+    PartialSums(int part_count, int split_tiles, int lanes, int width, Stream stream) {
         if (part_count == 0) {
             return;
         }
         const std::int64_t counters = round_up(std::int64_t{4} * split_tiles * lanes, 16);
-        const std::int64_t sums = std::int64_t{16} * kPartialVectors * part_count * lanes;
+        const std::int64_t sums = std::int64_t{4} * 64 * width * part_count * lanes;
         buffer_.emplace(static_cast<std::size_t>(counters + sums), stream);
         arrivals = static_cast<std::int32_t*>(buffer_->data());
         partials = reinterpret_cast<float*>(static_cast<std::byte*>(buffer_->data()) + counters);
@@ -49,9 +47,12 @@ private:
 /// @param p           has parts, partials and arrivals
 /// @param lane        CTA of the cluster and rows of the tile, in one number below `lanes`
 /// @param barrier_id  its own named barrier
-template <class Params>
-__device__ inline bool add_partial_sums(float (&acc)[128], const Params& p, int number, int lane, int lanes,
-                                        int barrier_id) {
+template <int kCount, class Params>
+__device__ inline bool add_partial_sums(float (&acc)[kCount], const Params& p, int number, int lane,
+                                        int lanes, int barrier_id) {
+    // In a buffer thread t has its float4 number i at i*128 + t.
+    constexpr int kVectors = kCount / 4;
+    constexpr int kPartialVectors = kVectors * kWarpgroupThreads;
     if (number < 0) {
         return true;
     }
@@ -61,7 +62,7 @@ __device__ inline bool add_partial_sums(float (&acc)[128], const Params& p, int 
     float4* sums = reinterpret_cast<float4*>(p.partials) + static_cast<std::int64_t>(part.slot) * stride +
                    lane * kPartialVectors + thread;
 #pragma unroll
-    for (int i = 0; i < 32; ++i) {
+    for (int i = 0; i < kVectors; ++i) {
         sums[i * kWarpgroupThreads] = make_float4(acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]);
     }
     ptx::named_barrier_sync(barrier_id, kWarpgroupThreads);  // all 128 have written
@@ -72,7 +73,7 @@ __device__ inline bool add_partial_sums(float (&acc)[128], const Params& p, int 
     }
     sums -= static_cast<std::int64_t>(part.index) * stride;
 #pragma unroll
-    for (int i = 0; i < 32; ++i) {
+    for (int i = 0; i < kVectors; ++i) {
         const float4 x = __ldcg(sums + i * kWarpgroupThreads);
         acc[4 * i] = x.x;
         acc[4 * i + 1] = x.y;
@@ -83,7 +84,7 @@ __device__ inline bool add_partial_sums(float (&acc)[128], const Params& p, int 
     for (int index = 1; index < part.count; ++index) {
         sums += stride;
 #pragma unroll
-        for (int i = 0; i < 32; ++i) {
+        for (int i = 0; i < kVectors; ++i) {
             const float4 x = __ldcg(sums + i * kWarpgroupThreads);
             acc[4 * i] += x.x;
             acc[4 * i + 1] += x.y;

@@ -87,8 +87,8 @@ struct SddmmSm90 {
         __device__ Task(const SddmmSm90Params& p, int item)
             : tile(p.work[item].tile_row),
               part(p.work[item].part),
-              begin(part < 0 ? 0 : p.parts[part].block_begin),
-              end(part < 0 ? p.steps : p.parts[part].block_end) {}
+              begin(part < 0 ? 0 : p.parts[part].begin),
+              end(part < 0 ? p.steps : p.parts[part].end) {}
     };
 
     /// All threads; the barriers are ready after it.
@@ -241,7 +241,7 @@ void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
     // With n = 0 the operands may be null: any address makes a valid map.
     const void* d1 = launch.n > 0 ? launch.d1 : launch.values;
     const void* d2 = launch.n > 0 ? launch.d2 : launch.values;
-    const PartialSums sums(launch.part_count, launch.split_tiles, kConsumers, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, kConsumers, kTileN, stream);
     const SddmmSm90Params params{launch.tiles,  launch.work_offsets,
                                  launch.work,   launch.parts,
                                  sums.partials, sums.arrivals,

@@ -20,6 +20,7 @@
 
 #include "kernels/sm80/mma.cuh"
 #include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/ring.cuh"
 #include "kernels/sm90/small_config.h"
@@ -164,10 +165,10 @@ struct SmallConsumer {
         }
     };
 
-    /// The warp's 16 x 128 sums of the stages [begin, end) again, from its own units alone: mma.sync on global memory, of
+    /// The warp's 16 x 128 sums of these stages again, from its own units alone: mma.sync on global memory, of
     /// which the accumulators lie as those of wgmma do.
     __device__ static void take_again(Accumulators& acc, const SpmmSm90SmallParams& p, const SmallPlace& at,
-                                      int begin, int end, int consumer) {
+                                      const StageRange& stages, int consumer) {
         const int lane = threadIdx.x % 32;
         const int warp_row = first_row(consumer);
         const int row = warp_row % kUnit + lane / 4;  // of a unit
@@ -183,7 +184,8 @@ struct SmallConsumer {
             x = 0.0F;
         }
 #pragma unroll 1
-        for (int slice = begin * (kGroupStageK / 16); slice < end * (kGroupStageK / 16); ++slice) {
+        for (int slice = stages.begin * (kGroupStageK / 16); slice < stages.end * (kGroupStageK / 16);
+             ++slice) {
             const int stage = slice / (kGroupStageK / 16);
             const int in_stage = slice % (kGroupStageK / 16);
             const int unit_column = in_stage / kSlices;
@@ -232,16 +234,22 @@ struct SmallConsumer {
                               &shared.c_full[consumer * TileEpilogue::kBuffers], kBarrier + consumer);
         State state;
         for (int item = begin; item < end; ++item) {
-            const SmallPlace at = place_of(p, p.work[item], rank);
-            const int stage_begin = __ldg(p.group_stages + at.group);
-            const int stage_end = __ldg(p.group_stages + at.group + 1);
+            const WorkItem work = p.work[item];
+            const SmallPlace at = place_of(p, work, rank);
+            const StageRange stages(p, work);
             Accumulators acc = {};
-            if (stage_begin < stage_end) {
-                accumulate(acc, shared, state, stage_end - stage_begin, p.cluster, consumer);
+            if (stages.begin < stages.end) {
+                accumulate(acc, shared, state, stages.end - stages.begin, p.cluster, consumer);
             }
             ptx::settle(acc);
             if (__any_sync(0xFFFFFFFF, !is_finite(acc))) {
-                take_again(acc, p, at, stage_begin, stage_end, consumer);
+                take_again(acc, p, at, stages, consumer);
+            }
+            const bool is_whole = add_partial_sums(acc, p, work.part, rank * kSmallConsumers + consumer,
+                                                   p.cluster * kSmallConsumers, kBarrier + consumer);
+            // By a vote: only so does ptxas see that warps stay together, and keeps the loop's state in uniform registers.
+            if (!__all_sync(0xFFFFFFFF, is_whole)) {
+                continue;
             }
             const int row = __ldg(p.group_chunks + at.group * kGroupChunks + consumer) * kGroupChunkRows;
             epilogue.store(acc, make_int2(row, at.col), at.batch);

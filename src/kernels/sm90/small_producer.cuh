@@ -27,26 +27,24 @@ struct SmallProducer {
         State of_tile;   // at its first stage
         int parity = 0;  // of the stages of all tiles before
         for (int item = begin; item < end; ++item) {
-            const int group = p.work[item].tile_row;
-            const int stage_end = __ldg(p.group_stages + group + 1);
-            const int stage_begin = __ldg(p.group_stages + group);
+            const StageRange stages(p, p.work[item]);
             const int skipped = (part + parity) % kUnitWarps;
             State state = of_tile;
             state.advance(skipped);
-            of_tile.advance(stage_end - stage_begin);
-            parity = (parity + stage_end - stage_begin) % kUnitWarps;
-            if (stage_begin + skipped >= stage_end) {
+            of_tile.advance(stages.end - stages.begin);
+            parity = (parity + stages.end - stages.begin) % kUnitWarps;
+            if (stages.begin + skipped >= stages.end) {
                 continue;
             }
-            StageUnits next(p, stage_begin + skipped);
+            StageUnits next(p, stages.begin + skipped);
 #pragma unroll 1
-            for (int stage = stage_begin + skipped; stage < stage_end; stage += kUnitWarps) {
+            for (int stage = stages.begin + skipped; stage < stages.end; stage += kUnitWarps) {
                 Run runs[kLaneUnits];
 #pragma unroll
                 for (int i = 0; i < kLaneUnits; ++i) {
                     runs[i] = run_of_lane(next.index[i], next.count - 32 * i, rank, p);
                 }
-                next = StageUnits(p, min(stage + kUnitWarps, stage_end - 1));
+                next = StageUnits(p, min(stage + kUnitWarps, stages.end - 1));
 
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
 #pragma unroll
@@ -69,16 +67,15 @@ struct SmallProducer {
         State state;
         for (int item = begin; item < end; ++item) {
             const SmallPlace at = place_of(p, p.work[item], rank);
-            const int stage_end = __ldg(p.group_stages + at.group + 1);
-            const int stage_begin = __ldg(p.group_stages + at.group);
-            if (stage_begin == stage_end) {
+            const StageRange stages(p, p.work[item]);
+            if (stages.begin == stages.end) {
                 continue;
             }
-            UnionStep next = load_step(p, stage_begin, step_lane);
+            UnionStep next = load_step(p, stages.begin, step_lane);
 #pragma unroll 1
-            for (int stage = stage_begin; stage < stage_end; ++stage) {
+            for (int stage = stages.begin; stage < stages.end; ++stage) {
                 const UnionStep step = next;
-                next = load_step(p, min(stage + 1, stage_end - 1), step_lane);
+                next = load_step(p, min(stage + 1, stages.end - 1), step_lane);
                 const int steps =
                     __popc(__ballot_sync(0xFFFFFFFF, lane < kGroupStageSteps && step.rows != 0));
 
@@ -113,19 +110,17 @@ struct SmallProducer {
         const std::uint32_t bands_before = (1U << band_bit) - 1;
         State state;
         for (int item = begin; item < end; ++item) {
-            const int group = p.work[item].tile_row;
-            const int stage_end = __ldg(p.group_stages + group + 1);
-            const int stage_begin = __ldg(p.group_stages + group);
-            if (stage_begin == stage_end) {
+            const StageRange stages(p, p.work[item]);
+            if (stages.begin == stages.end) {
                 continue;
             }
-            UnionStep next = load_step(p, stage_begin, column / kPerStep);
-            int first_unit = __ldg(p.stage_units + stage_begin);
-            int next_first_unit = __ldg(p.stage_units + stage_begin + 1);
+            UnionStep next = load_step(p, stages.begin, column / kPerStep);
+            int first_unit = __ldg(p.stage_units + stages.begin);
+            int next_first_unit = __ldg(p.stage_units + stages.begin + 1);
 #pragma unroll 1
-            for (int stage = stage_begin; stage < stage_end; ++stage) {
+            for (int stage = stages.begin; stage < stages.end; ++stage) {
                 const std::uint32_t of_group = next.rows >> 16 * (column % kPerStep);
-                next = load_step(p, min(stage + 1, stage_end - 1), column / kPerStep);
+                next = load_step(p, min(stage + 1, stages.end - 1), column / kPerStep);
                 // As many as the warps that load them count, also where A's indices were wrong.
                 const int units = next_first_unit - first_unit;
                 first_unit = next_first_unit;

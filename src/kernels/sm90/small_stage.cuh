@@ -65,6 +65,9 @@ struct SpmmSm90SmallParams {
     const std::int32_t* units;
     const std::int32_t* work_offsets;  ///< [streams + 1]
     const WorkItem* work;
+    const TilePart* parts;  ///< of the split tiles
+    float* partials;  ///< for each slot, CTA of the cluster and band of the tile: 64 x 128 partial sums
+    std::int32_t* arrivals;      ///< zeros, for each split tile, CTA of the cluster and band of the tile
     const std::uint8_t* values;  ///< of A
     const std::uint16_t* b;      ///< [batch], k x n each
     std::int64_t ldb;            ///< elements, as stride_b
@@ -75,6 +78,19 @@ struct SpmmSm90SmallParams {
     int units_per_row_log2;  ///< block_k / unit
     int cluster;             ///< CTAs of a cluster, 1 or 2
     bool one_box_b;          ///< B is row-major and its map one of panels: a piece of it is one box, not two
+};
+
+/// Stages [begin, end) that a work item adds up.
+struct StageRange {
+    int begin;
+    int end;
+
+    __device__ StageRange(const SpmmSm90SmallParams& p, const WorkItem& work) {
+        const std::int32_t* range =
+            work.part >= 0 ? &p.parts[work.part].begin : p.group_stages + work.tile_row;
+        begin = __ldg(range);
+        end = __ldg(range + 1);
+    }
 };
 
 /// Where a tile lies in C.

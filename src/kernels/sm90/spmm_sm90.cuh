@@ -279,7 +279,8 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
         b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
         kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
     const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch);
-    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, kTileN,
+                           stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
                                 launch.sources,

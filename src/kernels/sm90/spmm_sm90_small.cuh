@@ -7,7 +7,7 @@
 // Persistent and warp-specialised. A cluster of 1 or 2 CTAs takes the tiles that the plan gives its stream,
 // in order; its CTAs take neighbouring column tiles of the same group, so they need the same units: each
 // loads every other run of units and multicasts it to both. Warpgroup 0 produces (small_producer.cuh): warp 1 loads the
-// pieces of B, warps 2 and 3 gather units by TMA straight from the BSR values (no packing, no workspace), warp 0 writes
+// pieces of B, warps 2 and 3 gather units by TMA straight from the BSR values (no packing), warp 0 writes
 // what the consumers multiply. Four more consume (small_consumer.cuh).
 //
 // Shared memory, 16-bit elements:
@@ -26,6 +26,7 @@
 #include "base/math.h"
 #include "kernels/sm90/cluster_launch.cuh"
 #include "kernels/sm90/epilogue.cuh"
+#include "kernels/sm90/partial_sums.cuh"
 #include "kernels/sm90/ptx.cuh"
 #include "kernels/sm90/small_config.h"
 #include "kernels/sm90/small_consumer.cuh"
@@ -124,6 +125,8 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                               Kernel::kRowMajorB ? kGroupStepK : Kernel::kTileN,
                               Kernel::kRowMajorB ? kPanelCols : kGroupStepK, launch.batch, launch.stride_b);
     const EpilogueParams epilogue = TileEpilogue::make_params(launch);
+    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * kSmallConsumers, Kernel::kTileN,
+                           stream);
     const SpmmSm90SmallParams params{launch.group_chunks,
                                      launch.group_stages,
                                      launch.steps,
@@ -131,6 +134,9 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                                      launch.units,
                                      launch.work_offsets,
                                      launch.work,
+                                     launch.parts,
+                                     sums.partials,
+                                     sums.arrivals,
                                      static_cast<const std::uint8_t*>(values),
                                      static_cast<const std::uint16_t*>(b),
                                      launch.ldb,

@@ -11,7 +11,7 @@ namespace bsk {
 void prepare_spmm_sm90_small(const SpmmLaunch& launch);
 
 /// Launches on `stream` (a cudaStream_t): fp16 and bf16, block sides that are multiples of 16, pointers and
-/// row strides that are multiples of 16 bytes. Uses no workspace.
+/// row strides that are multiples of 16 bytes. Uses no workspace unless tiles are split: then for their partial sums.
 /// @throws Error cuda_error
 void launch_spmm_sm90_small(const SpmmLaunch& launch, Stream stream);
 

@@ -70,7 +70,7 @@ private:
     __device__ Work with_blocks(const WorkItem& item) const {
         const std::int32_t* range = p_.crow_indices + (item.tile_row >> p_.tiles_per_block_log2);
         if (kSplits && item.part >= 0) {
-            range = &p_.parts[item.part].block_begin;
+            range = &p_.parts[item.part].begin;
         }
         return {item.tile_row, item.strip, __ldg(range), __ldg(range + 1)};
     }
