@@ -37,14 +37,13 @@ struct CostTerms {
 /// What a tile costs beside its steps: filling the pipeline and the part of the epilogue that no other tile hides.
 [[nodiscard]] double tile_seconds(std::string_view variant);
 
-/// What a part of a split tile costs beside its steps and the tile: 128 KiB of partial sums written, and read by the last part
-/// to arrive. The four consumers of spmm_sm90_small do so at once and wait for L2.
-inline constexpr double kSm90PartSeconds = 6e-6;
-inline constexpr double kSmallPartSeconds = 11e-6;
+/// What a part of a split tile of C costs beside its steps and the tile, for each part of that tile: 128 KiB of partial sums that
+/// the last one to arrive reads.
+inline constexpr double kSpmmPartSeconds = 1.6e-6;
 
-/// What a launch with split tiles costs beside: clearing the counters of arrivals, and stores that nothing hides.
+/// What a launch with split tiles costs beside: clearing the counters of arrivals; and of spmm_sm90 stores that nothing hides.
+inline constexpr double kSmallSplitSeconds = 3e-6;
 inline constexpr double kSm90SplitSeconds = 9e-6;
-inline constexpr double kSmallSplitSeconds = 5e-6;
 
 /// A tile of spmm_sm90_pairs or spmm_sm90_small: a group of rows times tile_n columns on one SM. `loads`: steps
 /// (CostTerms::steps) for each piece of B.

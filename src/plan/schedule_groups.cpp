@@ -69,8 +69,7 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
     });
     for (const int cluster : sizes) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
-        consider(plan, choice,
-                 make(seconds, strips_of(plan.problem, choice), streams_of(choice, device)));
+        consider(plan, choice, make(seconds, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
     plan.tile = linear_tile_seconds(costed, total, works.size(), loads, unit, device);
     const double strip_seconds = std::accumulate(seconds.begin(), seconds.end(), 0.0);
@@ -131,7 +130,7 @@ Schedule make_split_groups(const std::vector<double>& seconds, const std::vector
         const std::int32_t end = group_stages[group + 1];
         rows[group] = {begin, end, (seconds[group] - per_tile) / std::max(end - begin, 1), per_tile};
     }
-    return make_split_schedule(rows, strips, streams, kSmallPartSeconds, kSmallSplitSeconds);
+    return make_split_schedule(rows, strips, streams, kSpmmPartSeconds, kSmallSplitSeconds);
 }
 
 /// Schedules tiles of these groups of rows. Returns what schedule_groups does.
@@ -169,8 +168,7 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
     const auto lists = [&](std::vector<std::int32_t> groups) {
         return make_union_lists(a, crow, col, std::move(groups));
     };
-    if (schedule_lists(plan, a, lists(make_row_groups(a, crow, col)), device, dynamic) >
-        kEvenGroupsGain) {
+    if (schedule_lists(plan, a, lists(make_row_groups(a, crow, col)), device, dynamic) > kEvenGroupsGain) {
         HostPlan even;
         even.problem = plan.problem;
         even.choice.kernel = plan.choice.kernel;

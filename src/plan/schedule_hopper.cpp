@@ -44,7 +44,7 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
                 // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
                 consider(plan, choice,
                          dynamic ? make_schedule(seconds_of(rows), strips, streams)
-                                 : make_split_schedule(rows, strips, streams, kSm90PartSeconds,
+                                 : make_split_schedule(rows, strips, streams, kSpmmPartSeconds,
                                                        kSm90SplitSeconds));
             }
         }

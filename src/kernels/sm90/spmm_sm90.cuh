@@ -23,6 +23,7 @@
 //               c_full[2][buffers]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <type_traits>
 
@@ -49,9 +50,9 @@ struct SpmmSm90 {
     /// 16-bit results of a shared tile are stored under the next tile's wgmma; consumers in turn overlap
     /// anyway, and neither an fp32 tile nor the addresses of partial sums fit beside the accumulators.
     static constexpr bool kDefersStore = kCooperative && kConfig.c_dtype != DType::f32 && !kSplits;
-    static constexpr int kTransposeB = kConfig.b_layout == Layout::row_major ? 1 : 0;
-    static constexpr int kStageBytes = (kConfig.tile_m + kTileN) * kTileK * 2;
-    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
+    static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
+    static constexpr int kBytesOfA = kConfig.tile_m * kTileK * 2;  ///< in a stage
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kRowMajorB ? 1 : 0, kStages>;
     using State = typename Loop::State;
     using TileEpilogue =
         std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
@@ -77,6 +78,8 @@ struct SpmmSm90 {
             const int blocks = work.block_end - work.block_begin;
             const Place place = place_of<kConfig.tile_m, kTileN>(p, work, rank);
             const int row_in_block = place.row & (p.block_m - 1);
+            const int boxes = boxes_of_b(p, place.col);
+            const int bytes_of_b = boxes * (kRowMajorB ? 64 : min(kTileN, p.n)) * kTileK * 2;
             // Every second strip backwards: what the strip before read last is still in L2.
             const bool backwards = work.strip % 2 != 0;
             const int step = backwards ? -1 : 1;
@@ -93,10 +96,9 @@ struct SpmmSm90 {
                 for (int k = 0; k < p.block_k; k += kTileK) {
                     ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                     std::uint64_t* full = &shared.full[state.stage];
-                    ptx::mbarrier_arrive_expect_tx(full, kStageBytes);
+                    ptx::mbarrier_arrive_expect_tx(full, kBytesOfA + bytes_of_b);
                     load_a(shared.a[state.stage], a_map, full, p, source, row_in_block, k, rank);
-                    load_b(shared.b[state.stage], b_map, full, block_col * p.block_k + k, place.col,
-                           place.batch);
+                    load_b(shared.b[state.stage], b_map, full, boxes, block_col * p.block_k + k, place);
                     state.advance();
                 }
             }
@@ -130,16 +132,25 @@ struct SpmmSm90 {
         }
     }
 
-    /// Rows k .. k+63, columns col .. col+255 of a B of the batch; zeros outside it.
-    __device__ static void load_b(std::uint16_t* b, const CUtensorMap& b_map, std::uint64_t* full, int k,
-                                  int col, int batch) {
-        if constexpr (kConfig.b_layout == Layout::row_major) {
+    /// Boxes that a tile from column `col` on loads of 64 rows of B: 64 columns each, or of a column-major B all columns in one.
+    /// None lies outside B: what is multiplied there is not stored, and TMA takes longer to fill in zeros than to load.
+    __device__ static int boxes_of_b(const SpmmSm90Params& p, int col) {
+        const int columns = max(0, p.n - col);
+        return kRowMajorB ? min(kTileN / 64, (columns + 63) / 64) : min(1, columns);
+    }
+
+    /// Rows k .. k+63 of the tile's columns of B.
+    __device__ static void load_b(std::uint16_t* b, const CUtensorMap& b_map, std::uint64_t* full, int boxes,
+                                  int k, const Place& at) {
+        if constexpr (kRowMajorB) {
 #pragma unroll
-            for (int part = 0; part < kTileN / 64; ++part) {
-                ptx::tma_load(b + part * 64 * kTileK, &b_map, full, col + part * 64, k, batch);
+            for (int box = 0; box < kTileN / 64; ++box) {
+                if (box < boxes) {
+                    ptx::tma_load(b + box * 64 * kTileK, &b_map, full, at.col + box * 64, k, at.batch);
+                }
             }
-        } else {
-            ptx::tma_load(b, &b_map, full, k, col, batch);
+        } else if (boxes > 0) {
+            ptx::tma_load(b, &b_map, full, k, at.col, at.batch);
         }
     }
 
@@ -277,10 +288,10 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
     const CUtensorMap a_map = make_a_map<kConfig, kTransposeA>(launch);
     const CUtensorMap b_map = make_tensor_map(
         b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
-        kConfig.b_layout == Layout::row_major ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
+        Kernel::kRowMajorB ? kTileK : static_cast<int>(std::min<std::int64_t>(kTileN, launch.n)), 64,
+        launch.batch, launch.stride_b);
     const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch);
-    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, kTileN,
-                           stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, kTileN, stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
                                 launch.sources,
@@ -289,6 +300,7 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 launch.parts,
                                 sums.partials,
                                 sums.arrivals,
+                                static_cast<int>(launch.n),
                                 static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
                                 launch.block_m,
                                 launch.block_k,

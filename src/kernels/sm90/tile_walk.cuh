@@ -17,7 +17,8 @@ struct SpmmSm90Params {
     const TilePart* parts;  ///< of the split tiles
     float* partials;  ///< for each slot, CTA of the cluster and 64 rows of a tile: 64 x 256 partial sums
     std::int32_t* arrivals;  ///< zeros, for each split tile, CTA of the cluster and 64 rows of a tile
-    int strips;              ///< of one product: a batch has as many strips for each
+    int n;
+    int strips;  ///< of one product: a batch has as many strips for each
     int block_m;
     int block_k;
     int tiles_per_block_log2;  ///< block_m / tile_m
