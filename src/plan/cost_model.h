@@ -20,7 +20,7 @@ namespace bsk {
 struct CostTerms {
     std::string variant;  ///< which constants count
     double tiles = 0;     ///< of C
-    /// spmm_sm90: tile_m x 64 of A; sddmm_sm90: 64 of n; spmm_sm90_pairs: pieces of B; spmm_sm90_small: bytes of A and B that
+    /// spmm_sm90: tile_m x 64 of A, less where a tile is wider than B; sddmm_sm90: 64 of n; spmm_sm90_pairs: pieces of B; spmm_sm90_small: bytes of A and B that
     /// tiles load, in pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny: megabytes through L2
     double steps = 0;
     /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: products, 64 x unit of A each; spmm_sm80: steps of the longest tile; sddmm_sm90:

@@ -195,7 +195,7 @@ TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
             const PlanOptions options{.kernel = "", .policy = Policy::automatic};
             const HostPlan plan = plan_of(a, problem_of(a, n), "h200", options);
             for (const KernelId kernel : kKernels) {
-                const bool by_name = kernel == KernelId::spmm_sm90_small && block >= 64 && n > 128;
+                const bool by_name = kernel == KernelId::spmm_sm90_small && block >= 64;
                 if (kernel != plan.choice.kernel && kernel != KernelId::dense_cublas && !by_name &&
                     why_not(kernel, a.view(), plan.problem, device_model_by_name("h200")).empty()) {
                     EXPECT_LE(plan.predicted_seconds,
@@ -209,17 +209,16 @@ TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
 }
 
 TEST_F(HopperPlanner, LeavesLargeBlocksToTheirKernels) {
-    const auto left_to = [](int block, bool dynamic, std::int64_t n = 2048) {
+    const auto left_to = [](int block, bool dynamic) {
         const BsrMatrix a = square(2048, block);
         const HostPlan plan =
-            plan_of(a, problem_of(a, n), "h200", PlanOptions{.kernel = "", .dynamic = dynamic});
+            plan_of(a, problem_of(a, 2048), "h200", PlanOptions{.kernel = "", .dynamic = dynamic});
         const bool left = reasons_mention(plan, "Not spmm_sm90_small: spmm_sm90");
         EXPECT_TRUE(!left || plan.choice.kernel != KernelId::spmm_sm90_small) << block;
         return left;
     };
     EXPECT_FALSE(left_to(32, false));
     EXPECT_TRUE(left_to(64, false));
-    EXPECT_FALSE(left_to(64, false, 128)) << "one column tile";
     EXPECT_FALSE(left_to(64, true)) << "spmm_sm90_pairs has no dynamic plans";
     EXPECT_TRUE(left_to(128, false));
     EXPECT_TRUE(left_to(128, true));
