@@ -39,6 +39,10 @@ double overlapped(const CostConstants& cost, double steps, double units) {
 
 }  // namespace
 
+int costed_cluster(std::int64_t n, int tile_n) {
+    return n > tile_n ? 2 : 1;
+}
+
 std::string cost_variant(const KernelChoice& choice, int unit) {
     switch (choice.kernel) {
         case KernelId::spmm_sm90: return fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster);

@@ -20,8 +20,9 @@ namespace bsk {
 struct CostTerms {
     std::string variant;  ///< which constants count
     double tiles = 0;     ///< of C
-    /// spmm_sm90: tile_m x 64 of A, less where a tile is wider than B; sddmm_sm90: 64 of n; spmm_sm90_pairs: pieces of B; spmm_sm90_small: bytes of A and B that
-    /// tiles load, in pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny: megabytes through L2
+    /// spmm_sm90: tile_m x 64 of A, less where a tile is wider than B; sddmm_sm90: 64 of n; spmm_sm90_pairs: pieces of B;
+    /// spmm_sm90_small: bytes of A and B that tiles load, in pieces of B; spmm_sm80: 64 x 64 of A; spmm_skinny: megabytes
+    /// through L2
     double steps = 0;
     /// spmm_sm90_pairs: 64 x 64 of A; spmm_sm90_small: products, 64 x unit of A each; spmm_sm80: steps of the longest tile; sddmm_sm90:
     /// microseconds of sddmm_parts_seconds
@@ -54,6 +55,10 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 [[nodiscard]] double values_bytes(const BsrView& a);
 [[nodiscard]] double b_bytes(const BsrView& a, const SpmmProblem& problem);
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
+
+/// The cluster size whose constants count where B has n columns: those of lone CTAs are fitted to products of one column tile,
+/// and with more the constants of clusters count for both.
+[[nodiscard]] int costed_cluster(std::int64_t n, int tile_n);
 
 /// The constants of a Hopper kernel; `unit` as unit_of gives it, for spmm_sm90_small.
 [[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);

@@ -152,12 +152,11 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     // Tiles without padding, and as many streams as there are multiprocessors.
     const int unit = unit_of(a.block_m, a.block_k);
     const int tile_n = kernel == KernelId::spmm_sm90_small ? kSm90SmallTileN : kSm90TileN;
-    const int cluster = problem.n > tile_n ? 2 : 1;  // whose constants count
     const double tiles_of_c = pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
     double least = std::numeric_limits<double>::max();
     for (const int tile_m : {64, 128}) {
         CostTerms terms;
-        terms.variant = cost_variant({kernel, tile_m, 0, cluster}, unit);
+        terms.variant = cost_variant({kernel, tile_m, tile_n, costed_cluster(problem.n, tile_n)}, unit);
         terms.bytes = memory_bytes(a, problem);
         switch (kernel) {
             case KernelId::spmm_sm90: terms.steps = tiles_of_c * 64 / tile_m / tile_n; break;

@@ -59,15 +59,13 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
                        const GroupWork& total, double loads, int tile_m, int tile_n,
                        const DeviceModel& device, const MakeSchedule& make) {
     const int unit = unit_of(a.block_m, a.block_k);
-    const std::vector<int> sizes = cluster_sizes(plan.problem.n, tile_n);
-    // The constants of lone CTAs are fitted to products of one column tile: with more, those of clusters count for both.
-    const KernelChoice costed{plan.choice.kernel, tile_m, tile_n, sizes.front()};
+    const KernelChoice costed{plan.choice.kernel, tile_m, tile_n, costed_cluster(plan.problem.n, tile_n)};
     std::vector<double> seconds;
     seconds.reserve(works.size());
     std::transform(works.begin(), works.end(), std::back_inserter(seconds), [&](const GroupWork& work) {
         return group_tile_seconds(costed, work, loads, unit, device);
     });
-    for (const int cluster : sizes) {
+    for (const int cluster : cluster_sizes(plan.problem.n, tile_n)) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
         consider(plan, choice, make(seconds, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
@@ -144,9 +142,9 @@ double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const 
     const auto pieces = static_cast<double>(std::max<std::int64_t>(total.steps, 1));
     const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
     const double loads = 1 + stored / (pieces * kGroupStepK * kSm90SmallTileN);
-    const double per_tile = group_tile_seconds({plan.choice.kernel, kGroupRows, kSm90SmallTileN,
-                                                cluster_sizes(plan.problem.n, kSm90SmallTileN).front()},
-                                               {}, loads, unit, device);
+    const KernelChoice costed{plan.choice.kernel, kGroupRows, kSm90SmallTileN,
+                              costed_cluster(plan.problem.n, kSm90SmallTileN)};
+    const double per_tile = group_tile_seconds(costed, {}, loads, unit, device);
     const double even_gain = schedule_groups(
         plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device,
         [&](const std::vector<double>& seconds, std::int64_t strips, int streams) {

@@ -43,13 +43,12 @@ std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>
 
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                    const DeviceModel& device, bool dynamic) {
-    const std::vector<int> sizes = cluster_sizes(plan.problem.n, kSm90TileN);
-    // The constants of lone CTAs are fitted to products of one column tile: with more, those of clusters count for both.
     const auto costed = [&](int tile_m) {
-        return KernelChoice{KernelId::spmm_sm90, tile_m, kSm90TileN, sizes.front()};
+        return KernelChoice{KernelId::spmm_sm90, tile_m, kSm90TileN,
+                            costed_cluster(plan.problem.n, kSm90TileN)};
     };
     for (const int tile_m : {128, 64}) {
-        for (const int cluster : sizes) {
+        for (const int cluster : cluster_sizes(plan.problem.n, kSm90TileN)) {
             if (a.block_m % tile_m == 0) {
                 const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
                 const std::vector<TileRow> rows = tile_rows(a, crow, costed(tile_m), plan.problem.n, device);
