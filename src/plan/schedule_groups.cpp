@@ -171,9 +171,13 @@ void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std
         even.problem = plan.problem;
         even.choice.kernel = plan.choice.kernel;
         schedule_lists(even, a, lists(make_even_groups(a, crow)), device, dynamic);
-        if (even.schedule.makespan * kEvenGroupsGain < plan.schedule.makespan) {
+        // Where streams take several parts they end later than predicted: whole even groups are as good if they end less
+        // than so many times later (docs/worklog/small-blocks.md).
+        const bool spares_splits = plan.schedule.split_tiles > 0 && even.schedule.split_tiles == 0;
+        const double gain = spares_splits ? 1 / kEvenGroupsGain : kEvenGroupsGain;
+        if (even.schedule.makespan * gain < plan.schedule.makespan) {
             even.reasons.emplace_back(
-                "Full rows are grouped with emptier ones: groups of like rows would end later.");
+                "Full rows are grouped with emptier ones: groups of like rows would end later or be split.");
             plan = std::move(even);
         }
     }
