@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/math.h"
+#include "plan/row_pairs.h"
 #include "plan/skinny_tile.h"
 
 namespace bsk {
@@ -155,19 +156,27 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     const double tiles_of_c = pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
     double least = std::numeric_limits<double>::max();
     for (const int tile_m : {64, 128}) {
+        if (kernel == KernelId::spmm_sm90 && a.block_m % tile_m != 0) {
+            continue;
+        }
+        int rows = tile_m;  // of a tile
         CostTerms terms;
         terms.variant = cost_variant({kernel, tile_m, tile_n, costed_cluster(problem.n, tile_n)}, unit);
         terms.bytes = memory_bytes(a, problem);
         switch (kernel) {
             case KernelId::spmm_sm90: terms.steps = tiles_of_c * 64 / tile_m / tile_n; break;
             case KernelId::spmm_sm90_pairs:
+                rows = 2 * kPairBlockRows;
                 terms.steps = tiles_of_c / 2 / tile_n;  // both rows store every block
                 terms.units = tiles_of_c / tile_n;
                 break;
             default:
+                rows = kGroupRows;
                 terms.steps = tiles_of_c * 1.5 / tile_n;  // of A, and of B for 256 full rows
                 terms.units = tiles_of_c * 64 / unit / tile_n;
         }
+        terms.tiles = static_cast<double>(a.m) / rows * static_cast<double>(problem.n * problem.batch) /
+                      tile_n / device.sm_count;
         least = std::min(least, seconds(terms, device));
     }
     return least;
