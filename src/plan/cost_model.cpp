@@ -39,8 +39,8 @@ double overlapped(const CostConstants& cost, double steps, double units) {
 
 }  // namespace
 
-int costed_cluster(std::int64_t n, int tile_n) {
-    return n > tile_n ? 2 : 1;
+KernelChoice costed_choice(KernelId kernel, int tile_m, int tile_n, std::int64_t n) {
+    return {kernel, tile_m, tile_n, n > tile_n ? 2 : 1};
 }
 
 std::string cost_variant(const KernelChoice& choice, int unit) {

@@ -56,9 +56,9 @@ inline constexpr double kSm90SplitSeconds = 9e-6;
 [[nodiscard]] double b_bytes(const BsrView& a, const SpmmProblem& problem);
 [[nodiscard]] double memory_bytes(const BsrView& a, const SpmmProblem& problem);
 
-/// The cluster size whose constants count where B has n columns: those of lone CTAs are fitted to products of one column tile,
-/// and with more the constants of clusters count for both.
-[[nodiscard]] int costed_cluster(std::int64_t n, int tile_n);
+/// The choice whose constants count for tiles of a Hopper kernel where B has n columns: those of lone CTAs are fitted to products
+/// of one column tile, and with more the constants of clusters count for both.
+[[nodiscard]] KernelChoice costed_choice(KernelId kernel, int tile_m, int tile_n, std::int64_t n);
 
 /// The constants of a Hopper kernel; `unit` as unit_of gives it, for spmm_sm90_small.
 [[nodiscard]] std::string cost_variant(const KernelChoice& choice, int unit);

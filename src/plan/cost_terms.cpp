@@ -154,30 +154,27 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     const int unit = unit_of(a.block_m, a.block_k);
     const int tile_n = kernel == KernelId::spmm_sm90_small ? kSm90SmallTileN : kSm90TileN;
     const double tiles_of_c = pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
+    const auto bound = [&](int tile_m, double steps, double units) {
+        CostTerms terms;
+        terms.variant = cost_variant(costed_choice(kernel, tile_m, tile_n, problem.n), unit);
+        terms.tiles = static_cast<double>(a.m) / tile_m * static_cast<double>(problem.n * problem.batch) /
+                      tile_n / device.sm_count;
+        terms.steps = steps;
+        terms.units = units;
+        terms.bytes = memory_bytes(a, problem);
+        return seconds(terms, device);
+    };
+    if (kernel == KernelId::spmm_sm90_pairs) {  // both rows store every block
+        return bound(2 * kPairBlockRows, tiles_of_c / 2 / tile_n, tiles_of_c / tile_n);
+    }
+    if (kernel == KernelId::spmm_sm90_small) {  // steps of A, and of B for 256 full rows
+        return bound(kGroupRows, tiles_of_c * 1.5 / tile_n, tiles_of_c * 64 / unit / tile_n);
+    }
     double least = std::numeric_limits<double>::max();
     for (const int tile_m : {64, 128}) {
-        if (kernel == KernelId::spmm_sm90 && a.block_m % tile_m != 0) {
-            continue;
+        if (a.block_m % tile_m == 0) {
+            least = std::min(least, bound(tile_m, tiles_of_c * 64 / tile_m / tile_n, 0));
         }
-        int rows = tile_m;  // of a tile
-        CostTerms terms;
-        terms.variant = cost_variant({kernel, tile_m, tile_n, costed_cluster(problem.n, tile_n)}, unit);
-        terms.bytes = memory_bytes(a, problem);
-        switch (kernel) {
-            case KernelId::spmm_sm90: terms.steps = tiles_of_c * 64 / tile_m / tile_n; break;
-            case KernelId::spmm_sm90_pairs:
-                rows = 2 * kPairBlockRows;
-                terms.steps = tiles_of_c / 2 / tile_n;  // both rows store every block
-                terms.units = tiles_of_c / tile_n;
-                break;
-            default:
-                rows = kGroupRows;
-                terms.steps = tiles_of_c * 1.5 / tile_n;  // of A, and of B for 256 full rows
-                terms.units = tiles_of_c * 64 / unit / tile_n;
-        }
-        terms.tiles = static_cast<double>(a.m) / rows * static_cast<double>(problem.n * problem.batch) /
-                      tile_n / device.sm_count;
-        least = std::min(least, seconds(terms, device));
     }
     return least;
 }

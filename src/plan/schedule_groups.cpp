@@ -59,7 +59,7 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
                        const GroupWork& total, double loads, int tile_m, int tile_n,
                        const DeviceModel& device, const MakeSchedule& make) {
     const int unit = unit_of(a.block_m, a.block_k);
-    const KernelChoice costed{plan.choice.kernel, tile_m, tile_n, costed_cluster(plan.problem.n, tile_n)};
+    const KernelChoice costed = costed_choice(plan.choice.kernel, tile_m, tile_n, plan.problem.n);
     std::vector<double> seconds;
     seconds.reserve(works.size());
     std::transform(works.begin(), works.end(), std::back_inserter(seconds), [&](const GroupWork& work) {
@@ -142,9 +142,9 @@ double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const 
     const auto pieces = static_cast<double>(std::max<std::int64_t>(total.steps, 1));
     const double stored = static_cast<double>(a.nnzb) * a.block_m * a.block_k;
     const double loads = 1 + stored / (pieces * kGroupStepK * kSm90SmallTileN);
-    const KernelChoice costed{plan.choice.kernel, kGroupRows, kSm90SmallTileN,
-                              costed_cluster(plan.problem.n, kSm90SmallTileN)};
-    const double per_tile = group_tile_seconds(costed, {}, loads, unit, device);
+    const KernelChoice costed =
+        costed_choice(plan.choice.kernel, kGroupRows, kSm90SmallTileN, plan.problem.n);
+    const double per_tile = tile_seconds(cost_variant(costed, unit));
     const double even_gain = schedule_groups(
         plan, a, works, total, loads, kGroupRows, kSm90SmallTileN, device,
         [&](const std::vector<double>& seconds, std::int64_t strips, int streams) {

@@ -44,22 +44,22 @@ std::vector<TileRow> tile_rows(const BsrView& a, const std::vector<std::int32_t>
 void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                    const DeviceModel& device, bool dynamic) {
     const auto costed = [&](int tile_m) {
-        return KernelChoice{KernelId::spmm_sm90, tile_m, kSm90TileN,
-                            costed_cluster(plan.problem.n, kSm90TileN)};
+        return costed_choice(KernelId::spmm_sm90, tile_m, kSm90TileN, plan.problem.n);
     };
     for (const int tile_m : {128, 64}) {
+        if (a.block_m % tile_m != 0) {
+            continue;
+        }
+        const std::vector<TileRow> rows = tile_rows(a, crow, costed(tile_m), plan.problem.n, device);
         for (const int cluster : cluster_sizes(plan.problem.n, kSm90TileN)) {
-            if (a.block_m % tile_m == 0) {
-                const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
-                const std::vector<TileRow> rows = tile_rows(a, crow, costed(tile_m), plan.problem.n, device);
-                const std::int64_t strips = strips_of(plan.problem, choice);
-                const int streams = streams_of(choice, device);
-                // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
-                consider(plan, choice,
-                         dynamic ? make_schedule(seconds_of(rows), strips, streams)
-                                 : make_split_schedule(rows, strips, streams, kSpmmPartSeconds,
-                                                       kSm90SplitSeconds));
-            }
+            const KernelChoice choice{KernelId::spmm_sm90, tile_m, kSm90TileN, cluster};
+            const std::int64_t strips = strips_of(plan.problem, choice);
+            const int streams = streams_of(choice, device);
+            // replan() makes the order of a dynamic plan's next pattern, and splits nothing.
+            consider(plan, choice,
+                     dynamic
+                         ? make_schedule(seconds_of(rows), strips, streams)
+                         : make_split_schedule(rows, strips, streams, kSpmmPartSeconds, kSm90SplitSeconds));
         }
     }
     const std::string variant = cost_variant(costed(plan.choice.tile_m), 0);
