@@ -70,7 +70,6 @@ ReplanLaunch replan_launch(const PlanState& state) {
         lists.columns_per_block = a.block_k / lists.unit;
         lists.units_per_stage = stage_units(lists.unit);
         lists.steps_of_a = static_cast<int>(ceil_div(a.block_cols() * a.block_k, kGroupStepK));
-        lists.chunks = static_cast<std::int32_t>(ceil_div(a.m, kGroupChunkRows));
         lists.groups = static_cast<std::int32_t>(ceil_div(a.m, kGroupRows));
     }
     if (!plan.schedule.items.empty()) {
@@ -113,7 +112,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     const bool finds_blocks = state.host.problem.transpose_a && !state.host.transposes_values;
     const std::size_t pair_sources =
         packer.add(finds_blocks ? step_sources(state.host.pairs, sources) : std::vector<std::int32_t>());
-    const std::size_t group_chunks = packer.add(lists.group_chunks);
+    const std::size_t group_rows = packer.add(lists.group_rows);
     const std::size_t group_stages = packer.add(lists.group_stages);
     const std::size_t steps = packer.add(lists.steps, stages * kGroupStageSteps);
     const std::size_t stage_units = packer.add(lists.stage_units, stages + 2);
@@ -141,7 +140,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     place(replan.schedule.ranked_costs, ranked_costs);
     place(replan.schedule.tail, tail);
     place(replan.schedule.placements, placements);
-    place(replan.lists.group_chunks, group_chunks);
+    place(replan.lists.group_rows, group_rows);
     place(replan.lists.group_stages, group_stages);
     place(replan.lists.steps, steps);
     place(replan.lists.stage_units, stage_units);
@@ -177,7 +176,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.split_tiles = schedule.split_tiles;
     place(launch.pairs, pairs);
     place(launch.pair_steps, pair_steps);
-    launch.group_chunks = replan.lists.group_chunks;
+    launch.group_rows = replan.lists.group_rows;
     launch.group_stages = replan.lists.group_stages;
     launch.steps = replan.lists.steps;
     launch.stage_units = replan.lists.stage_units;

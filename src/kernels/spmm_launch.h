@@ -67,7 +67,7 @@ struct SpmmLaunch {
     const std::int32_t* pair_steps = nullptr;
     const std::int32_t* pair_sources = nullptr;  ///< step_sources() where A is transposed, else null
 
-    const std::int32_t* group_chunks = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
+    const std::int32_t* group_rows = nullptr;  ///< UnionLists on the device; spmm_sm90_small only
     const std::int32_t* group_stages = nullptr;
     const UnionStep* steps = nullptr;
     const std::int32_t* stage_units = nullptr;

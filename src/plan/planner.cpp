@@ -56,7 +56,7 @@ std::string why_not_chosen(KernelId kernel, const BsrView& a, const SpmmProblem&
                            const DeviceModel& device, const PlanOptions& options,
                            const std::string& no_cublas) {
     std::string reason = why_not_here(kernel, a, problem, device, options, no_cublas);
-    if (reason.empty() && kernel == KernelId::spmm_sm90_small && a.block_m % kGroupChunkRows == 0) {
+    if (reason.empty() && kernel == KernelId::spmm_sm90_small && a.block_m % kBandRows == 0) {
         // It was as fast at best, and its lists would cost the host time (docs/worklog/cost-model.md).
         const KernelId better = a.block_m == kPairBlockRows ? KernelId::spmm_sm90_pairs : KernelId::spmm_sm90;
         if (why_not_here(better, a, problem, device, options, no_cublas).empty()) {

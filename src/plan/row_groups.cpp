@@ -1,8 +1,7 @@
 #include "plan/row_groups.h"
 
 #include <algorithm>
-#include <bit>
-#include <functional>
+#include <iterator>
 #include <numeric>
 
 #include "base/math.h"
@@ -11,123 +10,91 @@ namespace bsk {
 
 namespace {
 
-constexpr std::size_t kWindow = 128;  // chunks that are looked at for one place: bounds the time
-// Words of column sets up to which rows are grouped (8 MiB, a tenth of a second); larger ones keep their order.
+// Words of column sets up to which rows are put together by likeness (8 MiB, a tenth of a second); larger patterns keep their
+// order.
 constexpr std::int64_t kMostWords = std::int64_t{1} << 20;
 
-/// Block rows that a chunk holds rows of: first, and behind the last.
-struct BlockRows {
-    std::int64_t first;
-    std::int64_t last;
-};
-BlockRows block_rows_of(const BsrView& a, std::int64_t chunk) {
-    return {chunk * kGroupChunkRows / a.block_m,
-            std::min(ceil_div((chunk + 1) * kGroupChunkRows, a.block_m), a.block_rows())};
-}
-
-/// A set of block columns for each chunk, 64 to a word.
-class ColumnSets {
-public:
-    ColumnSets(const BsrView& a, const std::vector<std::int32_t>& crow, const std::vector<std::int32_t>& col,
-               std::int64_t chunks)
-        : words_(static_cast<std::size_t>(ceil_div(a.block_cols(), 64))),
-          bits_(words_ * static_cast<std::size_t>(chunks)) {
-        for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-            const auto [first, last] = block_rows_of(a, chunk);
-            for (std::int32_t block = crow[first]; block < crow[last]; ++block) {
-                set(chunk)[col[block] / 64] |= std::uint64_t{1} << col[block] % 64;
-            }
-        }
-    }
-
-    [[nodiscard]] std::size_t words() const { return words_; }
-    [[nodiscard]] std::uint64_t* set(std::int64_t chunk) {
-        return bits_.data() + words_ * static_cast<std::size_t>(chunk);
-    }
-
-private:
-    std::size_t words_;
-    std::vector<std::uint64_t> bits_;
-};
-
-/// Index in `waiting` of the set most like `group`; the first of equals.
-std::size_t most_alike(ColumnSets& sets, const std::vector<std::uint64_t>& group,
-                       const std::vector<std::int32_t>& waiting) {
-    std::size_t best = 0;
-    std::int64_t best_common = -1;
-    std::int64_t best_all = 1;
-    for (std::size_t i = 0; i < std::min(kWindow, waiting.size()); ++i) {
-        const std::uint64_t* set = sets.set(waiting[i]);
-        std::int64_t common = 0;
-        std::int64_t all = 0;
-        for (std::size_t word = 0; word < group.size(); ++word) {
-            common += std::popcount(group[word] & set[word]);
-            all += std::popcount(group[word] | set[word]);
-        }
-        if (common * best_all > best_common * all) {
-            best = i;
-            best_common = common;
-            best_all = all;
-        }
-    }
-    return best;
+/// 0, 1, ... count - 1 and, up to a multiple of `lot`, count.
+std::vector<std::int32_t> natural_order(std::int64_t count, int lot) {
+    std::vector<std::int32_t> order(static_cast<std::size_t>(round_up(count, lot)),
+                                    static_cast<std::int32_t>(count));
+    std::iota(order.begin(), order.begin() + count, 0);
+    return order;
 }
 
 }  // namespace
 
-std::vector<std::int32_t> make_row_groups(const BsrView& a, const std::vector<std::int32_t>& crow,
-                                          const std::vector<std::int32_t>& col) {
-    const std::int64_t chunks = ceil_div(a.m, kGroupChunkRows);
-    std::vector<std::int32_t> waiting(static_cast<std::size_t>(chunks));
-    std::iota(waiting.begin(), waiting.end(), 0);
-    if (chunks * ceil_div(a.block_cols(), 64) > kMostWords) {
-        waiting.resize(static_cast<std::size_t>(round_up(chunks, kGroupChunks)),
-                       static_cast<std::int32_t>(chunks));
-        return waiting;
-    }
-    ColumnSets sets(a, crow, col, chunks);
-    std::vector<std::int32_t> groups;
-    std::vector<std::uint64_t> group(sets.words());
-    while (!waiting.empty()) {
-        std::fill(group.begin(), group.end(), 0);
-        for (int i = 0; i < kGroupChunks; ++i) {
-            if (waiting.empty()) {
-                groups.push_back(static_cast<std::int32_t>(chunks));
-                continue;
-            }
-            const std::size_t next = i == 0 ? 0 : most_alike(sets, group, waiting);
-            const std::uint64_t* set = sets.set(waiting[next]);
-            std::transform(group.begin(), group.end(), set, group.begin(), std::bit_or<>());
-            groups.push_back(waiting[next]);
-            waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(next));
-        }
-    }
-    return groups;
+int unit_of(int block_m, int block_k) {
+    return block_m % 32 == 0 && block_k % 32 == 0 ? 32 : 16;
 }
 
-std::vector<std::int32_t> make_even_groups(const BsrView& a, const std::vector<std::int32_t>& crow) {
-    const std::int64_t chunks = ceil_div(a.m, kGroupChunkRows);
-    const std::int64_t count = ceil_div(chunks, kGroupChunks);
-    std::vector<std::int32_t> order(static_cast<std::size_t>(chunks));
-    std::iota(order.begin(), order.end(), 0);
-    const auto blocks = [&](std::int32_t chunk) {
-        const auto [first, last] = block_rows_of(a, chunk);
-        return crow[last] - crow[first];
-    };
+RowBands::RowBands(const BsrView& a, const std::vector<std::int32_t>& crow,
+                   const std::vector<std::int32_t>& col) {
+    const int piece_rows = std::min(a.block_m, kBandRows);
+    pieces_per_band_ = kBandRows / piece_rows;
+    units_per_piece_ = piece_rows / unit_of(a.block_m, a.block_k);
+    const std::int64_t pieces = ceil_div(a.m, piece_rows);
+    const auto block_row = [&](std::int64_t piece) { return piece * piece_rows / a.block_m; };
+    if (pieces * ceil_div(a.block_cols(), 64) <= kMostWords) {
+        ColumnSets sets(pieces, a.block_cols());
+        for (std::int64_t piece = 0; piece < pieces; ++piece) {
+            const std::int64_t row = block_row(piece);
+            for (std::int32_t block = crow[row]; block < crow[row + 1]; ++block) {
+                sets.add(piece, col[block]);
+            }
+        }
+        pieces_ = gather_alike(sets, pieces_per_band_);
+        columns_ = unions_of(sets, pieces_, pieces_per_band_);
+    } else {
+        pieces_ = natural_order(pieces, pieces_per_band_);
+    }
+    blocks_.resize(pieces_.size() / pieces_per_band_);
+    for (std::ptrdiff_t i = 0; i < std::ssize(pieces_); ++i) {
+        if (pieces_[i] < pieces) {
+            const std::int64_t row = block_row(pieces_[i]);
+            blocks_[i / pieces_per_band_] += crow[row + 1] - crow[row];
+        }
+    }
+}
+
+std::vector<std::int32_t> RowBands::like_groups() const {
+    return unit_rows(columns_ ? gather_alike(*columns_, kGroupBands)
+                              : natural_order(std::ssize(blocks_), kGroupBands));
+}
+
+std::vector<std::int32_t> RowBands::even_groups() const {
+    std::vector<std::int32_t> order = natural_order(std::ssize(blocks_), 1);
     std::stable_sort(order.begin(), order.end(),
-                     [&](std::int32_t x, std::int32_t y) { return blocks(x) > blocks(y); });
-    std::vector<std::int32_t> groups(static_cast<std::size_t>(count * kGroupChunks),
-                                     static_cast<std::int32_t>(chunks));
-    std::size_t next = 0;
-    for (int round = 0; round < kGroupChunks; ++round) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            const std::int64_t place = (round % 2 == 0 ? i : count - 1 - i) * kGroupChunks + round;
-            if (place < chunks) {  // the last group may lack some
-                groups[place] = order[next++];
+                     [&](std::int32_t x, std::int32_t y) { return blocks_[x] > blocks_[y]; });
+    const std::ptrdiff_t groups = ceil_div(std::ssize(order), kGroupBands);
+    std::vector<std::int32_t> bands(static_cast<std::size_t>(groups * kGroupBands),
+                                    static_cast<std::int32_t>(order.size()));
+    auto next = order.begin();
+    for (int round = 0; round < kGroupBands; ++round) {
+        for (std::ptrdiff_t i = 0; i < groups; ++i) {
+            const std::ptrdiff_t place = (round % 2 == 0 ? i : groups - 1 - i) * kGroupBands + round;
+            if (place < std::ssize(order)) {  // the last group may lack some
+                bands[place] = *next++;
             }
         }
     }
-    return groups;
+    return unit_rows(bands);
+}
+
+std::vector<std::int32_t> RowBands::unit_rows(const std::vector<std::int32_t>& bands) const {
+    std::vector<std::int32_t> rows;
+    rows.reserve(bands.size() * pieces_per_band_ * units_per_piece_);
+    for (const std::int32_t band : bands) {
+        for (int i = 0; i < pieces_per_band_; ++i) {
+            const std::ptrdiff_t place = std::ptrdiff_t{band} * pieces_per_band_ + i;
+            const std::int32_t piece =
+                place < std::ssize(pieces_) ? pieces_[place] : static_cast<std::int32_t>(pieces_.size());
+            for (int unit = 0; unit < units_per_piece_; ++unit) {
+                rows.push_back(piece * units_per_piece_ + unit);
+            }
+        }
+    }
+    return rows;
 }
 
 }  // namespace bsk

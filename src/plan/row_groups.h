@@ -1,35 +1,53 @@
-// Which rows of A share loads of B in spmm_sm90_small: rows that store the same columns, or full rows with emptier ones.
+// Which rows of A work together in spmm_sm90_small. Rows that store the same columns make a band, which one wgmma multiplies,
+// zeros where a row stores nothing; bands make a group, for which B is loaded once.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <bsk/bsr.h>
 
+#include "plan/column_sets.h"
+
 namespace bsk {
 
 inline constexpr int kGroupRows = 256;  ///< rows of A in a group
-/// Rows that stay together: C is stored in chunks of as many rows.
-inline constexpr int kGroupChunkRows = 64;
-inline constexpr int kGroupChunks = kGroupRows / kGroupChunkRows;
+inline constexpr int kBandRows = 64;    ///< rows of A in a band
+inline constexpr int kGroupBands = kGroupRows / kBandRows;
 
-/// [groups * kGroupChunks]: chunk i of a group holds rows 64*chunk ... of A; what the last group lacks lies
-/// past m.
-///
-/// Greedy: the first chunk left takes those that are most like the group so far, by columns in common over
-/// columns in all (Jaccard), out of the next 128, so that equal rows keep their order.
-/// Very large patterns keep their order altogether.
-///
-/// @param a     sizes of A; its pointers are not read
-/// @param crow  A's crow_indices [block_rows + 1]
-/// @param col   A's col_indices [nnzb]
-[[nodiscard]] std::vector<std::int32_t> make_row_groups(const BsrView& a,
-                                                        const std::vector<std::int32_t>& crow,
-                                                        const std::vector<std::int32_t>& col);
+/// The side of the units that blocks of this shape are cut into: 32 or 16.
+[[nodiscard]] int unit_of(int block_m, int block_k);
 
-/// The same of groups with about as many stored blocks each: chunks go to groups to and fro, the fullest first. For few
-/// tiles of C, where the fullest group of like rows would end last.
-[[nodiscard]] std::vector<std::int32_t> make_even_groups(const BsrView& a,
-                                                         const std::vector<std::int32_t>& crow);
+/// Bands of like rows: greedy, the first rows left and those most like the band so far, by columns in common over columns in
+/// all (Jaccard), so that equal rows keep their order. Rows of a block stay together, up to a band. Very large patterns keep
+/// their order altogether.
+///
+/// Groups are given as the unit rows (union_lists.h) in them, [groups * kGroupRows / unit]: entry i of a group is row
+/// unit*entry of A. What the last group lacks lies past m.
+class RowBands {
+public:
+    /// @param a     sizes of A; its pointers are not read
+    /// @param crow  A's crow_indices [block_rows + 1]
+    /// @param col   A's col_indices [nnzb]
+    RowBands(const BsrView& a, const std::vector<std::int32_t>& crow, const std::vector<std::int32_t>& col);
+
+    /// Groups of like bands, found as bands are.
+    [[nodiscard]] std::vector<std::int32_t> like_groups() const;
+
+    /// Groups with about as many stored blocks each: bands go to groups to and fro, the fullest first. For few tiles of C,
+    /// where the fullest group of like rows would end last.
+    [[nodiscard]] std::vector<std::int32_t> even_groups() const;
+
+private:
+    /// The unit rows of these bands; of what lies past the last band as well.
+    [[nodiscard]] std::vector<std::int32_t> unit_rows(const std::vector<std::int32_t>& bands) const;
+
+    int pieces_per_band_;                ///< a piece: rows that stay together
+    int units_per_piece_;                ///< unit rows
+    std::vector<std::int32_t> pieces_;   ///< [bands * pieces_per_band_]
+    std::vector<std::int32_t> blocks_;   ///< [bands] stored blocks of their pieces
+    std::optional<ColumnSets> columns_;  ///< of the bands; none of very large patterns
+};
 
 }  // namespace bsk

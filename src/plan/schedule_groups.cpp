@@ -163,14 +163,15 @@ double schedule_lists(HostPlan& plan, const BsrView& a, UnionLists lists, const 
 
 void schedule_sm90_small(HostPlan& plan, const BsrView& a, const std::vector<std::int32_t>& crow,
                          const std::vector<std::int32_t>& col, const DeviceModel& device, bool dynamic) {
+    const RowBands bands(a, crow, col);
     const auto lists = [&](std::vector<std::int32_t> groups) {
         return make_union_lists(a, crow, col, std::move(groups));
     };
-    if (schedule_lists(plan, a, lists(make_row_groups(a, crow, col)), device, dynamic) > kEvenGroupsGain) {
+    if (schedule_lists(plan, a, lists(bands.like_groups()), device, dynamic) > kEvenGroupsGain) {
         HostPlan even;
         even.problem = plan.problem;
         even.choice.kernel = plan.choice.kernel;
-        schedule_lists(even, a, lists(make_even_groups(a, crow)), device, dynamic);
+        schedule_lists(even, a, lists(bands.even_groups()), device, dynamic);
         // Where streams take several parts they end later than predicted: whole even groups are as good if they end less
         // than so many times later (docs/worklog/small-blocks.md).
         const bool spares_splits = plan.schedule.split_tiles > 0 && even.schedule.split_tiles == 0;

@@ -50,10 +50,9 @@ private:
     int free_units_ = 0;
 };
 
-/// Neighbouring unit rows of a group that lie in one block row.
+/// Unit rows of one block row that follow each other in a group.
 struct RowPiece {
-    std::int32_t begin = 0;  ///< stored blocks [begin, end)
-    std::int32_t end = 0;
+    std::int64_t block_row = 0;
     int row_in_block = 0;  ///< the first of them, in units
     int first = 0;         ///< unit rows [first, first + count) of the group
     int count = 0;
@@ -73,21 +72,22 @@ public:
         : crow_(crow),
           col_(col),
           rows_per_block_(a.block_m / unit),
-          rows_per_chunk_(kGroupChunkRows / unit),
-          unit_rows_(
-              std::min(a.block_rows() * rows_per_block_, ceil_div(a.m, kGroupChunkRows) * rows_per_chunk_)),
+          rows_per_group_(kGroupRows / unit),
+          unit_rows_(ceil_div(a.m, unit)),
           columns_(static_cast<std::size_t>(a.block_cols())),
           used_(static_cast<std::size_t>(ceil_div(a.block_cols(), 64))) {}
 
-    /// Reads the chunks of one group, in the order of their places in it.
-    void read(const std::int32_t* chunks) {
+    /// Reads the unit rows of one group, in the order of their places in it.
+    void read(const std::int32_t* unit_rows) {
         pieces_.clear();
-        for (int i = 0; i < kGroupChunks; ++i) {
-            add_chunk(chunks[i], i * rows_per_chunk_);
+        for (int i = 0; i < rows_per_group_; ++i) {
+            if (unit_rows[i] < unit_rows_) {
+                add_row(unit_rows[i], i);
+            }
         }
         for (const RowPiece& piece : pieces_) {
             const std::uint32_t rows = ((1U << piece.count) - 1) << piece.first;
-            for (std::int32_t block = piece.begin; block < piece.end; ++block) {
+            for (std::int32_t block = begin(piece); block < end(piece); ++block) {
                 BlockColumn& column = columns_[col_[block]];
                 column.rows |= rows;
                 column.units += piece.count;
@@ -105,7 +105,7 @@ public:
     void for_each_row_block(Visitor&& visit) const {
         for (const RowPiece& piece : pieces_) {
             for (int row = 0; row < piece.count; ++row) {
-                for (std::int32_t block = piece.begin; block < piece.end; ++block) {
+                for (std::int32_t block = begin(piece); block < end(piece); ++block) {
                     visit(piece.row_in_block + row, block);
                 }
             }
@@ -128,34 +128,34 @@ public:
     }
 
 private:
-    void add_chunk(std::int64_t chunk, int first) {
-        const std::int64_t end = std::min((chunk + 1) * rows_per_chunk_, unit_rows_);
-        for (std::int64_t row = chunk * rows_per_chunk_; row < end;) {
-            const auto block_row = static_cast<std::size_t>(row / rows_per_block_);
-            const int row_in_block = static_cast<int>(row % rows_per_block_);
-            const int count =
-                static_cast<int>(std::min<std::int64_t>(rows_per_block_ - row_in_block, end - row));
-            pieces_.push_back({crow_[block_row], crow_[block_row + 1], row_in_block, first, count});
-            first += count;
-            row += count;
+    /// The stored blocks of a piece: [begin, end).
+    [[nodiscard]] std::int32_t begin(const RowPiece& piece) const { return crow_[piece.block_row]; }
+    [[nodiscard]] std::int32_t end(const RowPiece& piece) const { return crow_[piece.block_row + 1]; }
+
+    void add_row(std::int64_t unit_row, int place) {
+        const RowPiece row{unit_row / rows_per_block_, static_cast<int>(unit_row % rows_per_block_), place,
+                           1};
+        if (!pieces_.empty()) {
+            RowPiece& last = pieces_.back();
+            if (last.block_row == row.block_row && last.row_in_block + last.count == row.row_in_block) {
+                ++last.count;
+                return;
+            }
         }
+        pieces_.push_back(row);
     }
 
     const std::vector<std::int32_t>& crow_;
     const std::vector<std::int32_t>& col_;
     int rows_per_block_;
-    int rows_per_chunk_;
-    std::int64_t unit_rows_;  ///< of chunks that C has rows in: a block may reach beyond them
+    int rows_per_group_;
+    std::int64_t unit_rows_;  ///< that C has rows in: the last block may reach beyond them
     std::vector<RowPiece> pieces_;
     std::vector<BlockColumn> columns_;
     std::vector<std::uint64_t> used_;  ///< a bit for each block column
 };
 
 }  // namespace
-
-int unit_of(int block_m, int block_k) {
-    return block_m % 32 == 0 && block_k % 32 == 0 ? 32 : 16;
-}
 
 std::int64_t most_stages(const BsrView& a) {
     const int unit = unit_of(a.block_m, a.block_k);
@@ -169,14 +169,14 @@ std::int64_t most_stages(const BsrView& a) {
 }
 
 UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
-                            const std::vector<std::int32_t>& col, std::vector<std::int32_t> group_chunks) {
+                            const std::vector<std::int32_t>& col, std::vector<std::int32_t> group_rows) {
     const int unit = unit_of(a.block_m, a.block_k);
     const int rows_per_block = a.block_m / unit;
     const int columns_per_block = a.block_k / unit;
     const int columns_per_step = kGroupStepK / unit;
 
     UnionLists lists;
-    lists.group_chunks = std::move(group_chunks);
+    lists.group_rows = std::move(group_rows);
     lists.units.resize(static_cast<std::size_t>(a.nnzb) * rows_per_block * columns_per_block +
                        kMostStageUnits);
     Writer writer(lists, unit);
@@ -185,8 +185,8 @@ UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& c
     std::vector<std::size_t> stage_of_step(
         static_cast<std::size_t>(ceil_div(a.block_cols() * a.block_k, kGroupStepK)));
     std::int32_t next = 0;
-    for (std::size_t group = 0; group < lists.group_chunks.size(); group += kGroupChunks) {
-        reader.read(lists.group_chunks.data() + group);
+    for (std::size_t group = 0; group < lists.group_rows.size(); group += kGroupRows / unit) {
+        reader.read(lists.group_rows.data() + group);
         const std::size_t first_stage = lists.stage_units.size();
         UnionStep step;
         int step_units = 0;

@@ -40,7 +40,7 @@ struct UnionStep {
 
 /// A stage is what lies in one slot of the kernel's ring: up to kGroupStageSteps steps and their units.
 struct UnionLists {
-    std::vector<std::int32_t> group_chunks;  ///< [groups * kGroupChunks], as row_groups.h gives them
+    std::vector<std::int32_t> group_rows;    ///< [groups * kGroupRows / unit], as row_groups.h gives them
     std::vector<std::int32_t> group_stages;  ///< [groups + 1]: stages of group g
     std::vector<UnionStep> steps;            ///< [stages * kGroupStageSteps]
     std::vector<std::int32_t> stage_units;   ///< [stages + 2]: units of stage s; the last entry is a copy
@@ -52,7 +52,7 @@ struct UnionLists {
 /// What one group computes.
 struct GroupWork {
     std::int64_t steps = 0;  ///< pieces of B
-    /// spmm_sm90_small: products of a band of kGroupChunkRows rows and a unit column where it stores anything; spmm_sm90_pairs:
+    /// spmm_sm90_small: products of a band of kBandRows rows and a unit column where it stores anything; spmm_sm90_pairs:
     /// 64 x 64 of A
     std::int64_t units = 0;
 };
@@ -63,16 +63,13 @@ BSK_HOST_DEVICE constexpr std::uint32_t products_of(std::uint32_t rows, int unit
     return unit == 32 ? pairs & 0x55555555 : (pairs | pairs >> 2) & 0x11111111;
 }
 
-/// The side of the units that blocks of this shape are cut into: 32 or 16.
-[[nodiscard]] int unit_of(int block_m, int block_k);
-
 /// @param a     sizes of A; its pointers are not read
 /// @param crow  A's crow_indices [block_rows + 1]
 /// @param col   A's col_indices [nnzb], sorted within a block row
-/// @param group_chunks  as row_groups.h gives them
+/// @param group_rows  as row_groups.h gives them
 [[nodiscard]] UnionLists make_union_lists(const BsrView& a, const std::vector<std::int32_t>& crow,
                                           const std::vector<std::int32_t>& col,
-                                          std::vector<std::int32_t> group_chunks);
+                                          std::vector<std::int32_t> group_rows);
 
 /// The most stages that any pattern of these sizes (nnzb among them) has.
 [[nodiscard]] std::int64_t most_stages(const BsrView& a);

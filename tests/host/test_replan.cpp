@@ -111,7 +111,7 @@ TEST(PlanMemory, IsAtMostAFewHundredthsOfTheValues) {
             const std::int64_t held =
                 bytes(a.crow_indices) + bytes(a.col_indices) + bytes(plan.schedule.offsets) +
                 bytes(plan.schedule.items) + bytes(plan.schedule.parts) + bytes(plan.pairs.pairs) +
-                bytes(plan.pairs.steps) + bytes(lists.group_chunks) + bytes(lists.group_stages) +
+                bytes(plan.pairs.steps) + bytes(lists.group_rows) + bytes(lists.group_stages) +
                 bytes(lists.steps) + bytes(lists.stage_units) + bytes(lists.units);
             const std::int64_t values = a.nnzb() * block * block * 2;
             EXPECT_LE(held, values / 20) << "block " << block << ", density " << density;

@@ -43,7 +43,7 @@ BsrMatrix matrix(const Shape& shape, std::int64_t k = 700) {
 
 using Unit = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // unit row, unit column, index
 
-/// What the arrays of A say of the chunks that C has rows in, sorted.
+/// What the arrays of A say of the unit rows that C has rows in, sorted.
 std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
     const int rows = a.block_m / unit;
     const int columns = a.block_k / unit;
@@ -51,8 +51,8 @@ std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
     for (std::int64_t row = 0; row + 1 < static_cast<std::int64_t>(a.crow_indices.size()); ++row) {
         for (std::int64_t block = a.crow_indices[row]; block < a.crow_indices[row + 1]; ++block) {
             for (int i = 0; i < rows; ++i) {
-                const bool in_chunks = (row * rows + i) * unit / kGroupChunkRows * kGroupChunkRows < a.m;
-                for (int j = 0; in_chunks && j < columns; ++j) {
+                const bool in_c = (row * rows + i) * unit < a.m;
+                for (int j = 0; in_c && j < columns; ++j) {
                     units.emplace_back(row * rows + i, a.col_indices[block] * columns + j,
                                        (block * rows + i) * columns + j);
                 }
@@ -66,7 +66,6 @@ std::vector<Unit> expected_units(const BsrMatrix& a, int unit) {
 /// Walks the lists as the kernel does, checking the sizes and the order of every stage.
 std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
     const int columns_per_step = kGroupStepK / unit;
-    const int rows_per_chunk = kGroupChunkRows / unit;
     std::vector<Unit> units;
     for (std::size_t group = 0; group + 1 < lists.group_stages.size(); ++group) {
         std::int32_t previous_column = -1;
@@ -86,9 +85,7 @@ std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
                     const UnionStep step = steps[column / columns_per_step];
                     const int part = column % columns_per_step;
                     if ((step.rows >> (16 * part + row) & 1) != 0) {
-                        const std::int64_t chunk =
-                            lists.group_chunks[group * kGroupChunks + row / rows_per_chunk];
-                        units.emplace_back(chunk * rows_per_chunk + row % rows_per_chunk,
+                        units.emplace_back(lists.group_rows[group * (kGroupRows / unit) + row],
                                            step.column * columns_per_step + part, lists.units[next++]);
                     }
                 }
@@ -103,8 +100,8 @@ std::vector<Unit> walked_units(const UnionLists& lists, int unit) {
 
 /// Groups of like rows, and even ones.
 std::vector<std::vector<std::int32_t>> groupings_of(const BsrMatrix& a) {
-    return {make_row_groups(a.view(), a.crow_indices, a.col_indices),
-            make_even_groups(a.view(), a.crow_indices)};
+    const RowBands bands(a.view(), a.crow_indices, a.col_indices);
+    return {bands.like_groups(), bands.even_groups()};
 }
 
 /// Of each grouping.
@@ -136,12 +133,19 @@ TEST_P(UnionListsOf, HoldEveryUnitOnce) {
 TEST_P(UnionListsOf, CountTheirWork) {
     const BsrMatrix a = matrix(GetParam());
     const int unit = unit_of(a.block_m, a.block_k);
-    // Unit columns where a chunk of 64 rows stores anything. Chunks are moved to groups whole.
-    std::set<std::pair<std::int64_t, std::int64_t>> products;
-    for (const auto& [row, column, index] : expected_units(a, unit)) {
-        products.emplace(row * unit / kGroupChunkRows, column);
-    }
     for (const UnionLists& lists : lists_of(a)) {
+        // Unit columns where a band of 64 rows stores anything.
+        std::vector<std::int64_t> band_of_row(
+            static_cast<std::size_t>(a.view().block_rows() * a.block_m / unit));
+        for (std::size_t i = 0; i < lists.group_rows.size(); ++i) {
+            if (std::int64_t{lists.group_rows[i]} * unit < a.m) {
+                band_of_row[lists.group_rows[i]] = static_cast<std::int64_t>(i) * unit / kBandRows;
+            }
+        }
+        std::set<std::pair<std::int64_t, std::int64_t>> products;
+        for (const auto& [row, column, index] : expected_units(a, unit)) {
+            products.emplace(band_of_row[row], column);
+        }
         std::int64_t steps = 0;
         std::int64_t counted = 0;
         for (const GroupWork& work : group_work(lists, unit)) {
@@ -171,17 +175,29 @@ INSTANTIATE_TEST_SUITE_P(
                "_m_" + std::to_string(info.param.m);
     });
 
+/// Sizes of A alone.
+BsrView sizes_of(std::int64_t m, std::int64_t k, int block, std::int64_t nnzb = 0) {
+    BsrView a;
+    a.m = m;
+    a.k = k;
+    a.block_m = block;
+    a.block_k = block;
+    a.nnzb = nnzb;
+    return a;
+}
+
+/// 0, 1, ... count - 1.
+std::vector<std::int32_t> first_numbers(int count) {
+    std::vector<std::int32_t> numbers(static_cast<std::size_t>(count));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
+}
+
 TEST(UnionListsOfRows, ShareAColumn) {
     // Rows 0 and 2 store column 1, row 2 column 3 too; row 1 stores nothing.
     const std::vector<std::int32_t> crow{0, 1, 1, 3};
     const std::vector<std::int32_t> col{1, 1, 3};
-    BsrView a;
-    a.m = 96;
-    a.k = 128;
-    a.block_m = 32;
-    a.block_k = 32;
-    a.nnzb = 3;
-    const UnionLists lists = make_union_lists(a, crow, col, make_row_groups(a, crow, col));
+    const UnionLists lists = make_union_lists(sizes_of(96, 128, 32, 3), crow, col, first_numbers(8));
     EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
     ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageSteps));
     EXPECT_EQ(lists.steps[0].column, 1);
@@ -196,13 +212,7 @@ TEST(UnionListsOfRows, PairColumnsOf16) {
     // Rows 0 and 2 store column 2, row 1 columns 0 and 3: steps of columns 0, 1 and of columns 2, 3.
     const std::vector<std::int32_t> crow{0, 1, 3, 4};
     const std::vector<std::int32_t> col{2, 0, 3, 2};
-    BsrView a;
-    a.m = 48;
-    a.k = 64;
-    a.block_m = 16;
-    a.block_k = 16;
-    a.nnzb = 4;
-    const UnionLists lists = make_union_lists(a, crow, col, make_row_groups(a, crow, col));
+    const UnionLists lists = make_union_lists(sizes_of(48, 64, 16, 4), crow, col, first_numbers(16));
     EXPECT_EQ(lists.group_stages, (std::vector<std::int32_t>{0, 1}));
     ASSERT_EQ(lists.steps.size(), static_cast<std::size_t>(kGroupStageSteps));
     EXPECT_EQ(lists.steps[0].column, 0);
@@ -214,68 +224,88 @@ TEST(UnionListsOfRows, PairColumnsOf16) {
               (std::vector<std::int32_t>{0, 1, 2, 3}));
 }
 
-TEST(RowGroups, HoldEveryChunkOnceAndFillUpPastM) {
-    const BsrMatrix a = matrix({32, 32, 0.2, Pattern::uniform, 1100});  // 18 chunks of 64 rows
-    std::vector<std::int32_t> expected(18);
-    std::iota(expected.begin(), expected.end(), 0);
-    expected.insert(expected.end(), 2, 18);
-    for (std::vector<std::int32_t> chunks : groupings_of(a)) {
-        EXPECT_EQ(std::vector(chunks.end() - 2, chunks.end()), std::vector(2, 18));
-        std::sort(chunks.begin(), chunks.end());
-        EXPECT_EQ(chunks, expected);
+TEST(RowBands, HoldEveryUnitRowOnceAndFillUpPastM) {
+    const BsrMatrix a = matrix({32, 32, 0.2, Pattern::uniform, 1100});  // 35 rows of blocks, 40 places
+    for (std::vector<std::int32_t> rows : groupings_of(a)) {
+        ASSERT_EQ(rows.size(), 40U);
+        std::sort(rows.begin(), rows.end());
+        EXPECT_EQ(std::vector(rows.begin(), rows.begin() + 35), first_numbers(35));
+        EXPECT_GE(rows[35], 35);
     }
 }
 
-TEST(RowGroups, AreEvenWhereTheFullestTakesTheEmptiest) {
-    BsrView a;  // a chunk a block row: 1, 2, ... 16 blocks
-    a.m = 1024;
-    a.k = 1024;
-    a.block_m = 64;
-    a.block_k = 64;
-    std::vector<std::int32_t> crow{0};
-    for (int row = 1; row <= 16; ++row) {
-        crow.push_back(crow.back() + row);
+/// The unit rows of these chunks of 64 rows of blocks of 64.
+std::vector<std::int32_t> unit_rows(const std::vector<std::int32_t>& chunks) {
+    std::vector<std::int32_t> rows;
+    for (const std::int32_t chunk : chunks) {
+        rows.insert(rows.end(), {2 * chunk, 2 * chunk + 1});
     }
-    EXPECT_EQ(make_even_groups(a, crow),
-              (std::vector<std::int32_t>{15, 8, 7, 0, 14, 9, 6, 1, 13, 10, 5, 2, 12, 11, 4, 3}));
+    return rows;
 }
 
-TEST(RowGroups, PutLikeRowsTogether) {
-    // Blocks of 64 rows that store columns 0-3 and 4-7 in turn.
-    BsrView a;
-    a.m = 512;
-    a.k = 512;
-    a.block_m = 64;
-    a.block_k = 64;
-    std::vector<std::int32_t> crow{0};
+TEST(RowBands, MakeEvenGroupsOfTheFullestAndTheEmptiest) {
+    std::vector<std::int32_t> crow{0};  // rows of 1, 2, ... 16 blocks
     std::vector<std::int32_t> col;
-    for (int row = 0; row < 8; ++row) {
-        for (int i = 0; i < 4; ++i) {
-            col.push_back(row % 2 * 4 + i);
+    for (int row = 1; row <= 16; ++row) {
+        for (int i = 0; i < row; ++i) {
+            col.push_back(i);
         }
         crow.push_back(static_cast<std::int32_t>(col.size()));
     }
-    EXPECT_EQ(make_row_groups(a, crow, col), (std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7}));
+    EXPECT_EQ(RowBands(sizes_of(1024, 1024, 64), crow, col).even_groups(),
+              unit_rows({15, 8, 7, 0, 14, 9, 6, 1, 13, 10, 5, 2, 12, 11, 4, 3}));
 }
 
-TEST(RowGroups, KeepTheOrderOfEqualRows) {
+/// 8 rows of blocks that store columns 0-3 and 4-7 in turn.
+struct RowsInTurn {
+    std::vector<std::int32_t> crow{0};
+    std::vector<std::int32_t> col;
+    RowsInTurn() {
+        for (int row = 0; row < 8; ++row) {
+            for (int i = 0; i < 4; ++i) {
+                col.push_back(row % 2 * 4 + i);
+            }
+            crow.push_back(static_cast<std::int32_t>(col.size()));
+        }
+    }
+};
+
+TEST(RowBands, GroupLikeRows) {
+    const RowsInTurn pattern;
+    EXPECT_EQ(RowBands(sizes_of(512, 512, 64), pattern.crow, pattern.col).like_groups(),
+              unit_rows({0, 2, 4, 6, 1, 3, 5, 7}));
+}
+
+TEST(RowBands, ArePutTogetherFromLikeRowsOfSmallBlocks) {
+    const RowsInTurn pattern;
+    const RowBands of_32(sizes_of(256, 256, 32), pattern.crow, pattern.col);
+    EXPECT_EQ(of_32.like_groups(), (std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7}));
+    EXPECT_EQ(of_32.even_groups(), (std::vector<std::int32_t>{0, 2, 1, 3, 4, 6, 5, 7}));
+    const RowBands of_16(sizes_of(128, 128, 16), pattern.crow, pattern.col);
+    const std::vector<std::int32_t> rows = of_16.like_groups();
+    EXPECT_EQ(std::vector(rows.begin(), rows.begin() + 8),
+              (std::vector<std::int32_t>{0, 2, 4, 6, 1, 3, 5, 7}));
+    EXPECT_GE(*std::min_element(rows.begin() + 8, rows.end()), 8);
+}
+
+TEST(RowBands, KeepTheOrderOfEqualRows) {
     const BsrMatrix a = matrix({32, 32, 1.0, Pattern::uniform, 1024});
-    std::vector<std::int32_t> expected(16);
-    std::iota(expected.begin(), expected.end(), 0);
-    EXPECT_EQ(make_row_groups(a.view(), a.crow_indices, a.col_indices), expected);
+    for (const std::vector<std::int32_t>& rows : groupings_of(a)) {
+        std::vector<std::int32_t> in_groups = rows;
+        std::sort(in_groups.begin(), in_groups.end());
+        EXPECT_EQ(in_groups, first_numbers(32));
+    }
+    EXPECT_EQ(groupings_of(a)[0], first_numbers(32));
 }
 
-TEST(RowGroups, OfVeryLargePatternsKeepTheirOrder) {
-    BsrView a;  // a million rows and columns: sets of 16385 chunks x 65536 columns, 128 MiB, are not made
-    a.m = 1048577;
-    a.k = 1048576;
-    a.block_m = 16;
-    a.block_k = 16;
+TEST(RowBands, OfVeryLargePatternsKeepTheirOrder) {
+    // A million rows and columns: sets of 65537 rows x 65536 columns, 512 MiB, are not made.
+    const BsrView a = sizes_of(1048577, 1048576, 16);
     const std::vector<std::int32_t> crow(static_cast<std::size_t>(a.block_rows()) + 1, 0);
-    const std::vector<std::int32_t> groups = make_row_groups(a, crow, {});
-    ASSERT_EQ(groups.size() % kGroupChunks, 0U);
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(groups.size()); ++i) {
-        EXPECT_EQ(groups[i], std::min(i, 16385));
+    const std::vector<std::int32_t> rows = RowBands(a, crow, {}).like_groups();
+    ASSERT_EQ(rows.size() % (kGroupRows / 16), 0U);
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(rows.size()); ++i) {
+        EXPECT_TRUE(rows[i] == i || (i > 65536 && rows[i] > 65536)) << i;
     }
 }
 

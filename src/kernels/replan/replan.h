@@ -56,9 +56,8 @@ struct DeviceLists {
     int columns_per_block = 0;
     int units_per_stage = 0;
     int steps_of_a = 0;       ///< of kGroupStepK columns
-    std::int32_t chunks = 0;  ///< of kGroupChunkRows rows
     std::int32_t groups = 0;
-    std::int32_t* group_chunks = nullptr;
+    std::int32_t* group_rows = nullptr;
     std::int32_t* group_stages = nullptr;
     UnionStep* steps = nullptr;
     std::int32_t* stage_units = nullptr;

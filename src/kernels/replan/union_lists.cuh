@@ -192,9 +192,9 @@ __global__ void __launch_bounds__(kThreads) write_lists(const ReplanLaunch p) {
     const int first_stage = sum_of(lists.stage_counts, number);
     const int first_unit = sum_of(lists.unit_counts, number);
 
-    if (threadIdx.x < kGroupChunks) {
-        const std::int32_t chunk = number * kGroupChunks + static_cast<int>(threadIdx.x);
-        lists.group_chunks[chunk] = min(chunk, lists.chunks);
+    const int unit_rows = kGroupRows / lists.unit;
+    for (int i = threadIdx.x; i < unit_rows; i += kThreads) {
+        lists.group_rows[number * unit_rows + i] = number * unit_rows + i;
     }
     if (threadIdx.x == 0) {
         lists.group_stages[number] = first_stage;

@@ -1,10 +1,13 @@
-// A chunk of C: 64 rows of a warpgroup's accumulators x 64 columns (fp32: 32), staged in 8 KiB of shared memory as the
-// tensor map of C wants its boxes (rows of 128 bytes, the 16-byte pieces of row r permuted by XOR with r % 8):
+// A chunk of C: the accumulators of a warpgroup's 64 rows, or of a warp's 16, x 64 columns (fp32: 32), staged in shared memory
+// as the tensor map of C wants its boxes. Of 64 rows:
 //
 //   C 16 bit, row major   64 rows x 64 columns          stmatrix
 //   C 16 bit, col major   64 columns x 64 rows          stmatrix.trans
 //   C fp32,   row major   64 rows x 32 columns          8-byte stores
 //   C fp32,   col major   2 x (32 columns x 32 rows)    4-byte stores
+//
+// Lines of 128 or 64 bytes are swizzled by as many, which permutes their 16-byte pieces; those of 32 bytes, 16 rows of a
+// col-major 16-bit C, lie as they come.
 //
 // Elements are handled 16 columns at a time, as two groups of 8: x[4*g + 2*i + h] is row lane/4 + 8*i of the warp's 16,
 // column 2*(lane%4) + h of group g, as in the accumulators of wgmma.
@@ -22,8 +25,6 @@
 #include "kernels/sm90/warpgroup.cuh"
 
 namespace bsk {
-
-constexpr int kChunkBytes = 8192;
 
 template <DType kType>
 __device__ inline std::uint32_t pack(float low, float high) {
@@ -59,27 +60,37 @@ __device__ inline std::uint32_t multiply_add(std::uint32_t a, std::uint32_t b, s
     return *reinterpret_cast<const std::uint32_t*>(&sum);
 }
 
-/// Byte offset of 16-byte piece `piece` of 128-byte row `row` under the 128-byte swizzle.
-__device__ inline int swizzled(int row, int piece) {
-    return row * 128 + ((piece ^ (row & 7)) << 4);
+/// Byte offset of 16-byte piece `piece` of line `line`, of kLineBytes: pieces of a line of 128 bytes are permuted by XOR with
+/// line % 8, of 64 bytes with line / 2 % 4.
+template <int kLineBytes>
+__device__ inline int swizzled(int line, int piece) {
+    static_assert(kLineBytes == 128 || kLineBytes == 64 || kLineBytes == 32);
+    const int mask = kLineBytes == 128 ? line & 7 : kLineBytes == 64 ? line >> 1 & 3 : 0;
+    return line * kLineBytes + ((piece ^ mask) << 4);
 }
 
-template <DType kTypeC, Layout kLayoutC>
+/// @tparam kRows  64 of a warpgroup or 16 of a warp
+template <DType kTypeC, Layout kLayoutC, int kRows>
 struct Chunk {
+    static_assert(kRows == 64 || kRows == 16);
     static constexpr bool kWide = kTypeC == DType::f32;
     static constexpr bool kTransposed = kLayoutC == Layout::col_major;
     static constexpr int kColumns = kWide ? 32 : 64;
-    static constexpr int kBoxRows = kTransposed ? kColumns : 64;  ///< lines of the tensor map of C in a box
-    static constexpr int kBoxCols = kWide ? 32 : 64;              ///< elements of a line
-    static constexpr int kBoxes = kWide && kTransposed ? 2 : 1;   ///< side by side along rows
+    static constexpr int kBytes = kRows * 128;
+    static constexpr int kMostInLine = kWide ? 32 : 64;  ///< elements in 128 bytes
+    static constexpr int kBoxRows =
+        kTransposed ? kColumns : kRows;  ///< lines of the tensor map of C in a box
+    static constexpr int kBoxCols =
+        kTransposed && kRows < kMostInLine ? kRows : kMostInLine;      ///< elements of a line
+    static constexpr int kBoxes = kTransposed ? kRows / kBoxCols : 1;  ///< side by side along rows
 
     /// One thread: loads the chunk at `at` {row, column} of matrix `batch`.
     __device__ static void load(std::uint8_t* chunk, const CUtensorMap* map, std::uint64_t* barrier, int2 at,
                                 int batch) {
-        ptx::mbarrier_arrive_expect_tx(barrier, kChunkBytes);
+        ptx::mbarrier_arrive_expect_tx(barrier, kBytes);
         for (int box = 0; box < kBoxes; ++box) {
             const int2 xy = coordinates(at, box);
-            ptx::tma_load(chunk + box * (kChunkBytes / kBoxes), map, barrier, xy.x, xy.y, batch);
+            ptx::tma_load(chunk + box * (kBytes / kBoxes), map, barrier, xy.x, xy.y, batch);
         }
     }
 
@@ -88,7 +99,7 @@ struct Chunk {
                                  bool evict_first) {
         for (int box = 0; box < kBoxes; ++box) {
             const int2 xy = coordinates(at, box);
-            ptx::tma_store(map, chunk + box * (kChunkBytes / kBoxes), xy.x, xy.y, batch,
+            ptx::tma_store(map, chunk + box * (kBytes / kBoxes), xy.x, xy.y, batch,
                            ptx::l2_policy(evict_first));
         }
         ptx::tma_store_commit();
@@ -160,6 +171,12 @@ struct Chunk {
 
 private:
     static constexpr int kRun = kTransposed ? 1 : 2;  ///< fp32 elements of a thread that lie side by side
+    static constexpr int kLineBytes = kBoxCols * (kWide ? 4 : 2);
+
+    /// First of the chunk's rows that this warp has.
+    __device__ static int first_row() {
+        return kRows == 16 ? 0 : threadIdx.x % kWarpgroupThreads / 32 * 16;
+    }
 
     /// Where box `box` of the chunk at `at` {row, column} lies in the tensor maps.
     __device__ static int2 coordinates(int2 at, int box) {
@@ -170,21 +187,26 @@ private:
     /// `group` and `group + 1`: lanes 8q .. 8q+7 address matrix q, rows +8 where q is odd, columns +8 where q
     /// >= 2.
     __device__ static int matrix_offset(int group) {
-        const int thread = threadIdx.x % kWarpgroupThreads;
-        const int warp = thread / 32;
-        const int lane = thread % 32;
-        const int odd = (lane / 8) % 2;
+        const int lane = threadIdx.x % 32;
+        const int row = first_row() + lane / 8 % 2 * 8;
         const int column_group = group + lane / 16;
-        return kTransposed ? swizzled(column_group * 8 + lane % 8, 2 * warp + odd)
-                           : swizzled(warp * 16 + odd * 8 + lane % 8, column_group);
+        return kTransposed ? swizzled<kLineBytes>(column_group * 8 + lane % 8, row / 8)
+                           : swizzled<kLineBytes>(row + lane % 8, column_group);
     }
 
     /// Byte offset of x[i] in an fp32 chunk.
     __device__ static int run_offset(int group, int i) {
-        const int row = threadIdx.x % kWarpgroupThreads / 32 * 16 + threadIdx.x % 32 / 4 + 8 * (i / 2 % 2);
-        const int col = (group + i / 4) * 8 + 2 * (threadIdx.x % 4) + i % 2;
-        return kTransposed ? row / 32 * (kChunkBytes / 2) + swizzled(col, row % 32 / 4) + row % 4 * 4
-                           : swizzled(row, col / 4) + col % 4 * 4;
+        const int row = first_row() + threadIdx.x % 32 / 4 + 8 * (i / 2 % 2);
+        const int col = 2 * (threadIdx.x % 4) + i % 2;  // of the 8 of a group
+        if constexpr (kTransposed) {
+            // The lane's part is kept apart, so that the group's is an offset in the instruction and no register of its own.
+            const std::uint32_t of_lane = row / kBoxCols * (kBytes / kBoxes) +
+                                          swizzled<kLineBytes>(col, row % kBoxCols / 4) + row % 4 * 4;
+            return ptx::kept(of_lane) + (group + i / 4) * 8 * kLineBytes;
+        } else {
+            const int in_line = (group + i / 4) * 8 + col;
+            return swizzled<kLineBytes>(row, in_line / 4) + in_line % 4 * 4;
+        }
     }
 };
 

@@ -13,8 +13,8 @@ namespace bsk {
 
 /// Of 64 x 256 accumulators.
 template <DType kTypeC, Layout kLayoutC>
-class DeferredEpilogue : public WarpgroupEpilogue<kTypeC, kLayoutC, 2> {
-    using Base = WarpgroupEpilogue<kTypeC, kLayoutC, 2>;
+class DeferredEpilogue : public WgmmaEpilogue<kTypeC, kLayoutC, 2> {
+    using Base = WgmmaEpilogue<kTypeC, kLayoutC, 2>;
     using typename Base::ChunkC;
     static constexpr int kWidth = 256;
     static_assert(!ChunkC::kWide);

@@ -1,7 +1,7 @@
-// Epilogue of the wgmma kernels: C = activation(alpha*acc + beta*R + bias) of 64 x kWidth accumulators, through shared
+// Epilogue of the wgmma kernels: C = activation(alpha*acc + beta*R + bias) of kRows x kWidth accumulators, through shared
 // memory to C by TMA.
 //
-// A consumer warpgroup stages its 64 rows chunk by chunk (chunk.cuh). alpha, the biases and, without a residual, the
+// A consumer warpgroup stages its 64 rows, or each of its warps 16, chunk by chunk (chunk.cuh). alpha, the biases and, without a residual, the
 // activation go to the accumulators first: unrolled math for 16-bit C, but one copy of the code for all pieces of an
 // fp32 C, whose exact exponentials are long. Where beta != 0, TMA loads the same box of R to the place of a chunk, a
 // chunk ahead where there are two buffers, and each thread reads what it then overwrites.
@@ -35,14 +35,15 @@ struct EpilogueParams {
 };
 
 /// @tparam kWidth  columns of the accumulators
-template <DType kTypeC, Layout kLayoutC, int kBufferCount, int kWidth = 256>
-class WarpgroupEpilogue {
+/// @tparam kRows   64: the threads are a warpgroup; 16: a warp
+template <DType kTypeC, Layout kLayoutC, int kBufferCount, int kWidth = 256, int kRows = 64>
+class WgmmaEpilogue {
 public:
-    using ChunkC = Chunk<kTypeC, kLayoutC>;
+    using ChunkC = Chunk<kTypeC, kLayoutC, kRows>;
     static constexpr int kChunkN = ChunkC::kColumns;
     static constexpr int kChunks = kWidth / kChunkN;
     static constexpr int kBuffers = kBufferCount;
-    static constexpr int kStagingBytes = kBuffers * kChunkBytes;
+    static constexpr int kStagingBytes = kBuffers * ChunkC::kBytes;
 
     static EpilogueParams make_params(const SpmmLaunch& launch) {
         const auto map_of = [&](const void* data) {
@@ -66,13 +67,13 @@ public:
         return p;
     }
 
-    /// `staging`: kStagingBytes of this warpgroup; `loaded`: a barrier for each, one arrival; `barrier_id`: its
-    /// own.
-    __device__ WarpgroupEpilogue(const EpilogueParams& params, std::uint8_t* staging, std::uint64_t* loaded,
-                                 int barrier_id)
+    /// `staging`: kStagingBytes of these threads; `loaded`: a barrier for each buffer, one arrival; `barrier_id`: the
+    /// warpgroup's own.
+    __device__ WgmmaEpilogue(const EpilogueParams& params, std::uint8_t* staging, std::uint64_t* loaded,
+                             int barrier_id)
         : p_(params), staging_(staging), barrier_id_(barrier_id), loaded_(loaded) {}
 
-    /// Stores 64 x kWidth accumulators as C[at.x ..][at.y ..] of product `batch`. What lies outside C is left out. The
+    /// Stores kRows x kWidth accumulators as C[at.x ..][at.y ..] of product `batch`. What lies outside C is left out. The
     /// accumulators are used up.
     __device__ void store(float (&acc)[kWidth / 2], int2 at, int batch) {
         load_row_bias(at.x);
@@ -113,12 +114,12 @@ protected:  // DeferredEpilogue stores by the same steps
         return p_.beta != 0.0F;
     }
     __device__ std::uint8_t* buffer() const {
-        return staging_ + stored_ % kBuffers * kChunkBytes;
+        return staging_ + stored_ % kBuffers * ChunkC::kBytes;
     }
 
     /// Fetches the biases of this thread's rows of the accumulators, which start at `row`.
     __device__ void load_row_bias(int row) {
-        row += threadIdx.x % kWarpgroupThreads / 32 * 16 + threadIdx.x % 32 / 4;
+        row += threadIdx.x % kThreads / 32 * 16 + threadIdx.x % 32 / 4;
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
             row_bias_[i] =
@@ -196,7 +197,7 @@ protected:  // DeferredEpilogue stores by the same steps
             if (is_leader()) {
                 ptx::tma_store_wait_read<kBuffers - 1>();
             }
-            ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);
+            sync();
             return;
         }
         const int next = chunk + kBuffers - 1;
@@ -210,7 +211,7 @@ protected:  // DeferredEpilogue stores by the same steps
     /// Stores buffer() as a chunk of the tile at `at`.
     __device__ void close_chunk(int2 at, int batch, int chunk) {
         ptx::fence_proxy_async();
-        ptx::named_barrier_sync(barrier_id_, kWarpgroupThreads);  // all 128: the buffer is written
+        sync();  // all threads: the buffer is written
         if (is_leader()) {
             ChunkC::store(buffer(), &p_.c_map, chunk_of(at, chunk), batch, p_.evict_c_first);
         }
@@ -222,8 +223,18 @@ protected:  // DeferredEpilogue stores by the same steps
     int barrier_id_;
 
 private:
+    static constexpr int kThreads = 2 * kRows;
+
     __device__ static bool is_leader() {
-        return threadIdx.x % kWarpgroupThreads == 0;
+        return threadIdx.x % kThreads == 0;
+    }
+
+    __device__ void sync() const {
+        if constexpr (kRows == 16) {
+            __syncwarp();
+        } else {
+            ptx::named_barrier_sync(barrier_id_, kThreads);
+        }
     }
 
     /// Element of a vector of C's dtype as it lies in memory. Volatile, so that it is not moved to its use.
@@ -256,7 +267,7 @@ private:
 
     /// One thread: the chunk of R at `at` to a buffer.
     __device__ void load_residual(int buffer, int2 at, int batch) {
-        ChunkC::load(staging_ + buffer * kChunkBytes, &p_.residual_map, &loaded_[buffer], at, batch);
+        ChunkC::load(staging_ + buffer * ChunkC::kBytes, &p_.residual_map, &loaded_[buffer], at, batch);
     }
 
     /// store() of scaled accumulators, piece by piece.

@@ -11,11 +11,11 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
     return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-/// The same address, kept in a register: that of dynamic shared memory is computed again at every use otherwise, from the CTA's
-/// rank in its cluster, which takes some 40 clocks.
-__device__ inline std::uint32_t kept(std::uint32_t address) {
-    asm volatile("" : "+r"(address));
-    return address;
+/// The same value, kept in a register. An address of dynamic shared memory is computed again at every use otherwise, from the
+/// CTA's rank in its cluster, which takes some 40 clocks.
+__device__ inline std::uint32_t kept(std::uint32_t value) {
+    asm volatile("" : "+r"(value));
+    return value;
 }
 
 /// 4 words from a shared-memory address.

@@ -42,15 +42,15 @@ struct SmallConsumer {
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
 
     using State = PipelineState<kSmallStages>;
-    using TileEpilogue = WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 1, kSm90SmallTileN>;
+    /// Of a warp: its rows may lie anywhere in C.
+    using WarpEpilogue = WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, 1, kSm90SmallTileN, 16>;
     using Accumulators = float[kSm90SmallTileN / 2];
     using Lists = SmallLists<kUnit>;
     static constexpr int kColumns = Lists::kColumns;
 
-    /// First of this warp's 16 rows in the group.
-    __device__ static int first_row(int consumer) {
-        return consumer * kGroupChunkRows + same_in_warp(threadIdx.x % kWarpgroupThreads / 32) * 16;
-    }
+    static constexpr int kWarpRows = 16;
+    /// First row in the group of a consumer warp, counted from 0.
+    __device__ static int first_row(int warp) { return warp * kWarpRows; }
 
     /// Byte offset in a unit of the 16 bytes that this lane addresses for ldmatrix: lanes 8q .. 8q+7 address rows +8 where q is
     /// odd, columns +8 where q >= 2. Rows of 64 bytes are swizzled by as many.
@@ -71,10 +71,10 @@ struct SmallConsumer {
     /// Adds up `stages` stages, at least one, from `state` on; nothing is in flight or held at the end.
     template <class SharedStorage>
     __device__ static void accumulate(Accumulators& acc, SharedStorage& shared, State& state, int stages,
-                                      int cluster, int consumer) {
+                                      int cluster, int warp) {
         static_assert(offsetof(SharedStorage, zeros) >= sizeof(shared.stages));
         static_assert(Lists::kNoUnit >= sizeof(SharedStorage));
-        const int row = first_row(consumer);
+        const int row = first_row(warp);
         const int lane = threadIdx.x % 32;
         const std::uint32_t base = ptx::kept(ptx::shared_address(&shared));
         const std::uint32_t first_unit = ptx::kept(base + lane_offset(row));
@@ -168,9 +168,9 @@ struct SmallConsumer {
     /// The warp's 16 x 128 sums of these stages again, from its own units alone: mma.sync on global memory, of
     /// which the accumulators lie as those of wgmma do.
     __device__ static void take_again(Accumulators& acc, const SpmmSm90SmallParams& p, const SmallPlace& at,
-                                      const StageRange& stages, int consumer) {
+                                      const StageRange& stages, int warp) {
         const int lane = threadIdx.x % 32;
-        const int warp_row = first_row(consumer);
+        const int warp_row = first_row(warp);
         const int row = warp_row % kUnit + lane / 4;  // of a unit
         const std::int64_t row_elements = std::int64_t{kUnit} << p.units_per_row_log2;
         const auto* values = reinterpret_cast<const std::uint16_t*>(p.values);
@@ -218,20 +218,28 @@ struct SmallConsumer {
         }
     }
 
-    __device__ static bool is_finite(const Accumulators& acc) {
+    /// Whether the first `columns` are. What lies behind is not stored, nor is what was multiplied there always loaded.
+    __device__ static bool is_finite(const Accumulators& acc, int columns) {
         float zero = 0.0F;
 #pragma unroll
-        for (const float x : acc) {
-            zero = __fmaf_rn(x, 0.0F, zero);  // NaN once x is not finite
+        for (int group = 0; group < kSm90SmallTileN / 8; ++group) {
+            if (group * 8 < columns) {
+#pragma unroll
+                for (int i = 0; i < 4; ++i) {
+                    zero = __fmaf_rn(acc[4 * group + i], 0.0F, zero);  // NaN once the sum is not finite
+                }
+            }
         }
         return zero == 0.0F;
     }
 
     template <class SharedStorage>
     __device__ static void consume(SharedStorage& shared, const EpilogueParams& epilogue_params,
-                                   const SpmmSm90SmallParams& p, int begin, int end, int rank, int consumer) {
-        TileEpilogue epilogue(epilogue_params, shared.c[consumer],
-                              &shared.c_full[consumer * TileEpilogue::kBuffers], kBarrier + consumer);
+                                   const SpmmSm90SmallParams& p, int begin, int end, int rank, int warp) {
+        const int consumer = warp * kWarpRows / kBandRows;
+        const int row_in_group = first_row(warp);
+        WarpEpilogue epilogue(epilogue_params, shared.c[warp], &shared.c_full[warp * WarpEpilogue::kBuffers],
+                              kBarrier + consumer);
         State state;
         for (int item = begin; item < end; ++item) {
             const WorkItem work = p.work[item];
@@ -239,11 +247,11 @@ struct SmallConsumer {
             const StageRange stages(p, work);
             Accumulators acc = {};
             if (stages.begin < stages.end) {
-                accumulate(acc, shared, state, stages.end - stages.begin, p.cluster, consumer);
+                accumulate(acc, shared, state, stages.end - stages.begin, p.cluster, warp);
             }
             ptx::settle(acc);
-            if (__any_sync(0xFFFFFFFF, !is_finite(acc))) {
-                take_again(acc, p, at, stages, consumer);
+            if (__any_sync(0xFFFFFFFF, !is_finite(acc, p.n - at.col))) {
+                take_again(acc, p, at, stages, warp);
             }
             const bool is_whole = add_partial_sums(acc, p, work.part, rank * kSmallConsumers + consumer,
                                                    p.cluster * kSmallConsumers, kBarrier + consumer);
@@ -251,8 +259,8 @@ struct SmallConsumer {
             if (!__all_sync(0xFFFFFFFF, is_whole)) {
                 continue;
             }
-            const int row = __ldg(p.group_chunks + at.group * kGroupChunks + consumer) * kGroupChunkRows;
-            epilogue.store(acc, make_int2(row, at.col), at.batch);
+            const int unit_row = __ldg(p.group_rows + at.group * Lists::kRows + row_in_group / kUnit);
+            epilogue.store(acc, make_int2(unit_row * kUnit + row_in_group % kUnit, at.col), at.batch);
         }
         epilogue.finish_stores();
     }

@@ -59,7 +59,8 @@ struct SmallProducer {
         }
     }
 
-    /// Pieces of B for the tile's columns; zeros outside B.
+    /// Pieces of B for the tile's columns. Boxes outside B are left out: what is multiplied there is not stored, and TMA takes
+    /// longer to fill in zeros than to load.
     __device__ static void pieces(SharedStorage& shared, const CUtensorMap& b_map,
                                   const SpmmSm90SmallParams& p, int begin, int end, int rank) {
         const int lane = threadIdx.x % 32;
@@ -71,6 +72,7 @@ struct SmallProducer {
             if (stages.begin == stages.end) {
                 continue;
             }
+            const int columns = columns_of_b(p, at.col);
             UnionStep next = load_step(p, stages.begin, step_lane);
 #pragma unroll 1
             for (int stage = stages.begin; stage < stages.end; ++stage) {
@@ -82,11 +84,11 @@ struct SmallProducer {
                 ptx::mbarrier_wait(&shared.empty[state.stage], state.phase ^ 1);
                 std::uint64_t* full = &shared.full[state.stage];
                 if (lane == 0) {
-                    ptx::mbarrier_arrive_expect_tx(full, steps * kPieceBytes);
+                    ptx::mbarrier_arrive_expect_tx(full, steps * columns * kGroupStepK * 2);
                 }
-                if (lane < steps) {
+                if (lane < steps && columns > 0) {
                     load_piece(shared.stages[state.stage].b + lane * kPieceBytes, b_map, full,
-                               step.column * kGroupStepK, at, p.one_box_b);
+                               step.column * kGroupStepK, at, columns, p.one_box_b);
                 }
                 state.advance();
             }
@@ -98,7 +100,7 @@ struct SmallProducer {
         using Lists = SmallLists<kUnit>;
         constexpr int kColumns = Lists::kColumns;
         constexpr int kPerStep = kGroupStepK / kUnit;
-        constexpr int kBandRows = kGroupChunkRows / kUnit;  // unit rows
+        constexpr int kBandUnits = kBandRows / kUnit;  // unit rows
         constexpr std::uint32_t kBandColumns = (1U << kColumns) - 1;
         // A lane has a column of a band: bit `lane` of the votes below. Lanes beyond the last band have nothing.
         const int lane = threadIdx.x % 32;
@@ -126,13 +128,13 @@ struct SmallProducer {
                 first_unit = next_first_unit;
                 next_first_unit = __ldg(p.stage_units + stage + 2);
                 const std::uint32_t rows =
-                    has_band ? of_group >> band * kBandRows & ((1U << kBandRows) - 1) : 0;
+                    has_band ? of_group >> band * kBandUnits & ((1U << kBandUnits) - 1) : 0;
                 const std::uint32_t active = __ballot_sync(0xFFFFFFFF, rows != 0) >> band_bit & kBandColumns;
                 const int place = __popc(active & columns_before);
-                std::uint32_t stored[kBandRows];  // what the bands' row of this index stores
-                int unit = 0;                     // of the stage, the first of the band
+                std::uint32_t stored[kBandUnits];  // what the bands' row of this index stores
+                int unit = 0;                      // of the stage, the first of the band
 #pragma unroll
-                for (int row = 0; row < kBandRows; ++row) {
+                for (int row = 0; row < kBandUnits; ++row) {
                     stored[row] = __ballot_sync(0xFFFFFFFF, (rows >> row & 1) != 0);
                     unit += __popc(stored[row] & bands_before);
                 }
@@ -142,9 +144,9 @@ struct SmallProducer {
                     shared.stages[state.stage].b + slice_offset<Kernel::kRowMajorB>(column * (kUnit / 16));
                 const std::uint32_t start_of_b = ptx::shared_address(b) >> 4 & Lists::kStartOfB;
                 const std::uint32_t last = active >> column == 1 ? Lists::kLast : 0;
-                auto* list = shared.lists[state.stage].entries + band * kBandRows;
+                auto* list = shared.lists[state.stage].entries + band * kBandUnits;
 #pragma unroll
-                for (int row = 0; row < kBandRows; ++row) {
+                for (int row = 0; row < kBandUnits; ++row) {
                     const std::uint32_t of_row = stored[row] >> band_bit & kBandColumns;
                     const bool stores = (rows >> row & 1) != 0;
                     const std::uint32_t offset = (unit + __popc(of_row & columns_before)) * kUnitBytes;
@@ -156,7 +158,7 @@ struct SmallProducer {
                 }
                 if (has_band && column == 0 && active == 0) {
 #pragma unroll
-                    for (int row = 0; row < kBandRows; ++row) {
+                    for (int row = 0; row < kBandUnits; ++row) {
                         list[row][0] = 0;
                     }
                 }
@@ -170,16 +172,28 @@ struct SmallProducer {
     }
 
 private:
-    /// One thread: starts loading rows k .. k+31 of the tile's columns of B.
+    /// Columns of B that are loaded for the tile from `col` on.
+    __device__ static int columns_of_b(const SpmmSm90SmallParams& p, int col) {
+        const int left = max(0, p.n - col);
+        if constexpr (Kernel::kRowMajorB) {
+            return min(Kernel::kTileN, (left + kPanelCols - 1) / kPanelCols * kPanelCols);
+        } else {
+            return left > 0 ? small_box_lines(p.n) : 0;
+        }
+    }
+
+    /// One thread: starts loading rows k .. k+31 of `columns` of the tile's columns of B.
     __device__ static void load_piece(std::uint8_t* piece, const CUtensorMap& b_map, std::uint64_t* full,
-                                      int k, const SmallPlace& at, bool one_box) {
+                                      int k, const SmallPlace& at, int columns, bool one_box) {
         if constexpr (!Kernel::kRowMajorB) {
             ptx::tma_load(piece, &b_map, full, k, at.col, at.batch);
         } else if (one_box) {
             ptx::tma_load(piece, &b_map, full, 0, k, at.col / kPanelCols, at.batch);
         } else {
             ptx::tma_load(piece, &b_map, full, at.col, k, at.batch);
-            ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, at.col + kPanelCols, k, at.batch);
+            if (columns > kPanelCols) {
+                ptx::tma_load(piece + kPieceBytes / 2, &b_map, full, at.col + kPanelCols, k, at.batch);
+            }
         }
     }
 

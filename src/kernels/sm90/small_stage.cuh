@@ -19,10 +19,16 @@
 
 namespace bsk {
 
-inline constexpr int kSmallConsumers = kGroupChunks;  ///< warpgroups, a band of 64 rows each
+inline constexpr int kSmallConsumers = kGroupBands;  ///< warpgroups, a band of 64 rows each
+inline constexpr int kSmallWarps = kSmallConsumers * kWarpgroupThreads / 32;
 inline constexpr int kSmallThreads = (1 + kSmallConsumers) * kWarpgroupThreads;
 inline constexpr int kSmallStages = 3;                                 ///< of the ring: what fits in 227 KiB
 inline constexpr int kPieceBytes = kGroupStepK * kSm90SmallTileN * 2;  ///< of B for a step
+
+/// Lines of a column-major B, columns of C, in a box: whole groups of 8, as wgmma and the check of its sums have them.
+__host__ __device__ constexpr int small_box_lines(int n) {
+    return n < kSm90SmallTileN ? (n + 7) / 8 * 8 : kSm90SmallTileN;
+}
 
 template <int kUnit>
 struct SmallStage {
@@ -58,7 +64,7 @@ struct alignas(16) SmallLists {
 
 /// What a CTA needs beside the tensor maps.
 struct SpmmSm90SmallParams {
-    const std::int32_t* group_chunks;  ///< as in UnionLists, as are the next four
+    const std::int32_t* group_rows;  ///< as in UnionLists, as are the next four
     const std::int32_t* group_stages;
     const UnionStep* steps;
     const std::int32_t* stage_units;
@@ -77,7 +83,8 @@ struct SpmmSm90SmallParams {
     int strips;              ///< of one product: a batch has as many strips for each
     int units_per_row_log2;  ///< block_k / unit
     int cluster;             ///< CTAs of a cluster, 1 or 2
-    bool one_box_b;          ///< B is row-major and its map one of panels: a piece of it is one box, not two
+    bool
+        one_box_b;  ///< B is row-major and its map one of panels: a piece of it is one box of whole tiles, not two
 };
 
 /// Stages [begin, end) that a work item adds up.

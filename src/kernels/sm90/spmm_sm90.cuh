@@ -56,7 +56,7 @@ struct SpmmSm90 {
     using State = typename Loop::State;
     using TileEpilogue =
         std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
-                           WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>>;
+                           WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];

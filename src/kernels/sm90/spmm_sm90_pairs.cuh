@@ -59,7 +59,7 @@ struct SpmmSm90Pairs {
     using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
     using State = typename Loop::State;
     using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
-                                            WarpgroupEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
+                                            WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];

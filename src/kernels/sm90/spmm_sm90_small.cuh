@@ -13,12 +13,12 @@
 // Shared memory, 16-bit elements:
 //
 //   stages      units and pieces of B (small_stage.cuh)                                       64 KiB each
-//   c           staging of each consumer's epilogue (epilogue.cuh)                            8 KiB each
+//   c           staging of each consumer warp's epilogue (epilogue.cuh)                       2 KiB each
 //   zeros       what a row reads that stores no unit
 //   lists       of a stage, what each consumer warp multiplies (small_stage.cuh)
 //   barriers    full[stages]: 2 arrivals (the warps of B and of the lists) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warp of each CTA of the cluster; producer warps wait
-//               c_full[...]: 1 arrival + the bytes of a chunk of R; its consumer warpgroup waits
+//               c_full[...]: 1 arrival + the bytes of a chunk of R; its consumer warp waits
 #pragma once
 
 #include <bit>
@@ -43,16 +43,16 @@ struct SpmmSm90Small {
     static constexpr int kTileN = kSm90SmallTileN;
     using Consumer = SmallConsumer<kConfig>;
     using State = typename Consumer::State;
-    using TileEpilogue = typename Consumer::TileEpilogue;
+    using WarpEpilogue = typename Consumer::WarpEpilogue;
 
     struct alignas(1024) SharedStorage {
         SmallStage<kUnit> stages[kSmallStages];
-        std::uint8_t c[kSmallConsumers][TileEpilogue::kBuffers * kChunkBytes];
+        std::uint8_t c[kSmallWarps][WarpEpilogue::kStagingBytes];
         alignas(128) std::uint8_t zeros[64];
         SmallLists<kUnit> lists[kSmallStages];
         std::uint64_t full[kSmallStages];
         std::uint64_t empty[kSmallStages];
-        std::uint64_t c_full[kSmallConsumers * TileEpilogue::kBuffers];
+        std::uint64_t c_full[kSmallWarps * WarpEpilogue::kBuffers];
     };
 };
 
@@ -74,8 +74,7 @@ __global__ void __launch_bounds__(kSmallThreads, 1)
     if (threadIdx.x < sizeof(shared.zeros) / 4) {
         reinterpret_cast<std::uint32_t*>(shared.zeros)[threadIdx.x] = 0;
     }
-    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 2,
-                                kSmallConsumers * kWarpgroupThreads / 32 * p.cluster);
+    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 2, kSmallWarps * p.cluster);
 
     const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
     const int warpgroup = warp / 4;
@@ -90,7 +89,7 @@ __global__ void __launch_bounds__(kSmallThreads, 1)
         }
     } else {
         ptx::take_registers<Consumer::kRegisters>();
-        Consumer::consume(shared, epilogue, p, begin, end, rank, warpgroup - 1);
+        Consumer::consume(shared, epilogue, p, begin, end, rank, warp - kWarpgroupThreads / 32);
     }
     __syncwarp();
     ptx::cluster_sync();  // no CTA ends while another may still multicast to it or arrive at its barriers
@@ -108,26 +107,26 @@ void prepare_spmm_sm90_small_instance() {
 template <SpmmSm90SmallConfig kConfig>
 void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
     using Kernel = SpmmSm90Small<kConfig>;
-    using TileEpilogue = typename Kernel::TileEpilogue;
+    using WarpEpilogue = typename Kernel::WarpEpilogue;
     const int cluster = launch.choice.cluster;
     // Where nothing is stored, values may be null: any address makes a valid map.
     const void* values = launch.nnzb > 0 ? launch.values : launch.c;
     const void* b = launch.k > 0 ? launch.b : launch.c;
     const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * launch.block_m,
                                               launch.block_k, launch.block_k, Kernel::kUnit, Kernel::kUnit);
-    // Whole panels only: the columns behind the last would be those of the next row.
-    const bool one_box_b = Kernel::kRowMajorB && launch.n % kPanelCols == 0;
+    // Whole tiles only: the columns behind the last would be those of the next row, and boxes outside B are left out.
+    const bool one_box_b = Kernel::kRowMajorB && launch.n % Kernel::kTileN == 0;
     const CUtensorMap b_map =
         one_box_b
             ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kGroupStepK,
                              Kernel::kTileN / kPanelCols, launch.batch, launch.stride_b)
             : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
-                              Kernel::kRowMajorB ? kGroupStepK : Kernel::kTileN,
+                              Kernel::kRowMajorB ? kGroupStepK : small_box_lines(static_cast<int>(launch.n)),
                               Kernel::kRowMajorB ? kPanelCols : kGroupStepK, launch.batch, launch.stride_b);
-    const EpilogueParams epilogue = TileEpilogue::make_params(launch);
+    const EpilogueParams epilogue = WarpEpilogue::make_params(launch);
     const PartialSums sums(launch.part_count, launch.split_tiles, cluster * kSmallConsumers, Kernel::kTileN,
                            stream);
-    const SpmmSm90SmallParams params{launch.group_chunks,
+    const SpmmSm90SmallParams params{launch.group_rows,
                                      launch.group_stages,
                                      launch.steps,
                                      launch.stage_units,

@@ -1,0 +1,37 @@
+// Sets of block columns, and putting together those that are alike.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace bsk {
+
+/// A bit for each block column, 64 to a word.
+class ColumnSets {
+public:
+    ColumnSets(std::int64_t count, std::int64_t columns);
+
+    [[nodiscard]] std::int32_t count() const { return static_cast<std::int32_t>(count_); }
+    [[nodiscard]] std::int64_t words() const { return words_; }
+    [[nodiscard]] std::uint64_t* set(std::int64_t number) { return bits_.data() + words_ * number; }
+    [[nodiscard]] const std::uint64_t* set(std::int64_t number) const {
+        return bits_.data() + words_ * number;
+    }
+    void add(std::int64_t number, std::int32_t column) {
+        set(number)[column / 64] |= std::uint64_t{1} << column % 64;
+    }
+
+private:
+    std::int64_t count_;
+    std::int64_t words_;
+    std::vector<std::uint64_t> bits_;
+};
+
+/// The sets' numbers in lots of `size`: greedy, the first set left and those most like the lot so far, by columns in common
+/// over columns in all (Jaccard), the first of equals. What the last lot lacks is sets.count().
+[[nodiscard]] std::vector<std::int32_t> gather_alike(const ColumnSets& sets, int size);
+
+/// The unions of lots of `size` of these sets, as gather_alike() gives them.
+[[nodiscard]] ColumnSets unions_of(const ColumnSets& sets, const std::vector<std::int32_t>& lots, int size);
+
+}  // namespace bsk
