@@ -15,7 +15,7 @@ struct LineStrides {
     std::int64_t matrix = 0;
 };
 
-/// Loads the kernel, so that a first launch in a graph capture need not.
+/// Loads the kernels, so that a first launch in a graph capture need not.
 void prepare_copy_lines();
 
 /// Copies the lines of `batch` matrices on `stream`, and zeros behind each line until it has `target_length` >= length elements. What lies
