@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from blackwellsparsek.benchmarking.cases import BOUND, CaseSpec, Problem
 from blackwellsparsek.benchmarking.implementations import Bsk, Implementation, Unavailable
 from blackwellsparsek.benchmarking.one_case import CaseRunner
 from blackwellsparsek.benchmarking.summary import summary
-from blackwellsparsek.benchmarking.timing import Contender, CpuClock, measure, spread
+from blackwellsparsek.benchmarking.timing import Contender, CpuClock, CudaClock, L2Flush, measure, spread
 
 
 class OffByABit(Dense):
@@ -173,6 +174,47 @@ def test_launches_are_in_turns_every_other_round_backwards():
     measure(contenders, CpuClock(), iterations=4, seconds=1, sample=lambda: None)
     assert "".join(order) == "abc" * 2 + "abccba" * 2
     assert [len(contender.warm) for contender in contenders] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("l2_bytes", [1 << 20, 5_000_001])
+def test_l2_is_flushed_by_reading_more_than_it_holds(l2_bytes):
+    flush = L2Flush(l2_bytes, CPU)
+    assert flush._buffer.nbytes >= 2 * l2_bytes
+    flush._buffer.fill_(1)
+    version, place = flush._buffer._version, flush._sums.data_ptr()
+    flush()
+    assert flush._sums.sum().item() == flush._buffer.numel()  # all of it was read
+    assert flush._buffer._version == version  # and none of it written
+    assert flush._sums.data_ptr() == place
+
+
+def test_l2_is_flushed_before_the_time_begins_where_that_is_asked_for(monkeypatch):
+    stream = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            pass
+
+        def record(self):
+            stream.append("event")
+
+        def synchronize(self):
+            pass
+
+        def elapsed_time(self, end):
+            return 0.5
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(L2_cache_size=1 << 16))
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: stream.append("sleep"))
+    monkeypatch.setattr(L2Flush, "__call__", lambda self: stream.append("flush"))
+    clock = CudaClock(CPU)
+    contender = Contender(lambda: stream.append("launch"), 1e-6)
+    assert clock.isolated(contender, flush=True) == 0.5
+    assert stream == ["flush", "sleep", "event", "launch", "event"]
+    stream.clear()
+    clock.isolated(contender, flush=False)
+    assert stream == ["sleep", "event", "launch", "event"]
 
 
 def test_spread_is_ordered():

@@ -10,7 +10,8 @@ import torch
 from ..measure import sleep_while_enqueueing
 from ..records import Clocks, Spread, Times
 
-_FLUSH_L2_SIZES = 2  #: the buffer that is written to flush L2, in sizes of L2
+_FLUSH_L2_SIZES = 4  #: the buffer that is read to flush L2, in sizes of L2
+_FLUSH_LINE = 4096  #: elements that are added up to one: so short that PyTorch needs no scratch memory
 _LEAST_RUNS = 3
 _BATCHES, _BATCH_LAUNCHES = 3, 20  #: of back-to-back launches, the median batch of which counts
 _WARM_UP_ROUNDS = 2
@@ -75,19 +76,34 @@ class CpuClock:
         del contender, count, meanwhile
 
 
+class L2Flush:
+    """Replaces what L2 holds.
+
+    It reads: had it written, L2 would be full of lines that the launch timed next has to write back first,
+    which takes that launch up to 5 us more (docs/worklog/skinny.md).
+    """
+
+    def __init__(self, l2_bytes: int, device: torch.device) -> None:
+        lines = -(-_FLUSH_L2_SIZES * l2_bytes // (4 * _FLUSH_LINE))
+        self._buffer = torch.zeros(lines, _FLUSH_LINE, dtype=torch.float32, device=device)
+        self._sums = torch.empty(lines, dtype=torch.float32, device=device)
+
+    def __call__(self) -> None:
+        torch.sum(self._buffer, dim=1, out=self._sums)
+
+
 class CudaClock:
     """Times between events on the current stream, which waits until the host has enqueued all of it."""
 
     flushes = True
 
     def __init__(self, device: torch.device) -> None:
-        l2_bytes = torch.cuda.get_device_properties(device).L2_cache_size
-        self._flush = torch.empty(_FLUSH_L2_SIZES * l2_bytes, dtype=torch.uint8, device=device)
+        self._flush = L2Flush(torch.cuda.get_device_properties(device).L2_cache_size, device)
         self._begin, self._end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
 
     def isolated(self, contender: Contender, flush: bool) -> float:
         if flush:
-            self._flush.zero_()
+            self._flush()
         return self._elapsed(contender, 1, lambda: None)
 
     def back_to_back(self, contender: Contender, count: int, meanwhile: Callable[[], None]) -> float:

@@ -78,7 +78,7 @@ class Spread:
 class Times:
     """Milliseconds of a launch, measured in several ways."""
 
-    cold: Spread | None = None  #: isolated, L2 flushed before each launch
+    cold: Spread | None = None  #: isolated, L2 flushed before each launch (by writing in old records)
     warm: Spread | None = None  #: isolated, not flushed
     back_to_back: float | None = None  #: of many launches that follow each other, divided by their number
     host: float | None = None  #: the host's, to enqueue a launch; no part of the others
