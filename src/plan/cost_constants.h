@@ -35,7 +35,7 @@ inline constexpr std::array kCostConstants{
     CostConstants{"spmm_sm80/32x256", 10.0974, 0.8586, 0.9580, 0.5853, 0.4417, 1.0000},
     CostConstants{"spmm_sm80/16x256", 9.0807, 0.4427, 1.6909, 0.4061, 0.2950, 1.0000},
     CostConstants{"spmm_skinny/16x8", 5.5654, 0.0000, 0.0059, 0.0103, 0.8097, 1.0000},
-    CostConstants{"spmm_skinny/16x16", 5.2467, 0.0000, 0.1728, 0.7250, 0.8874, 1.0000},
+    CostConstants{"spmm_skinny/16x16", 5.2467, 0.0000, 0.1728, 0.3625, 0.8874, 1.0000},
     CostConstants{"spmm_skinny/32x16", 5.2467, 0.0000, 0.1728, 0.7250, 0.8874, 1.0000},
     CostConstants{"spmm_skinny/16x32", 6.9200, 0.0000, 0.1894, 1.0000, 0.7500, 1.0000},
     CostConstants{"spmm_skinny/32x32", 6.9200, 0.0000, 0.1894, 1.0000, 0.7500, 1.0000},

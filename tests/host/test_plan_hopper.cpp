@@ -188,6 +188,16 @@ TEST_F(HopperPlanner, CountsTheTilesOfFewColumns) {
     }
 }
 
+TEST_F(HopperPlanner, PricesASingleColumnTheSameInBothLayouts) {
+    const BsrMatrix a = square(4096, 64);
+    const auto units = [&](const SpmmProblem& problem) {
+        return plan_of(a, problem, "h200", "spmm_skinny").terms.units;
+    };
+    const double whole = units({.n = 1, .b_layout = Layout::col_major});
+    EXPECT_EQ(units({.n = 1, .b_layout = Layout::row_major}), whole);
+    EXPECT_GT(units({.n = 1, .b_layout = Layout::row_major, .ldb = 3}), whole) << "loaded by elements";
+}
+
 TEST_F(HopperPlanner, ChoosesByPredictedTimeAndSaysWhatTheOthersTake) {
     for (const int block : {16, 32, 64, 128}) {
         const BsrMatrix a = square(2048, block);

@@ -19,31 +19,41 @@ struct Instance {
     int shared_bytes;
 };
 
-template <class T, Layout kBLayout, int kRowTiles, int kColumnTiles, int kWarps, int kDepth, int kCtas>
+template <class T, Layout kBLayout, int kRowTiles, int kColumnTiles, int kChunkK, int kWarps, int kDepth,
+          int kCtas>
 Instance instance() {
-    using Config = skinny::Config<T, kBLayout, kRowTiles, kColumnTiles, kWarps, kDepth, kCtas>;
+    using Config = skinny::Config<T, kBLayout, kRowTiles, kColumnTiles, kChunkK, kWarps, kDepth, kCtas>;
     static_assert(sizeof(skinny::SharedStorage<Config>) <= 99 * 1024, "what every GPU from Ampere on has");
     return {reinterpret_cast<const void*>(skinny::spmm_skinny<Config>), Config::kRows, Config::kColumns,
             Config::kThreads, sizeof(skinny::SharedStorage<Config>)};
 }
 
-/// Warps, chunks in flight and CTAs on a multiprocessor as measured (docs/worklog/skinny.md).
+/// Columns of a chunk, warps, chunks in flight and CTAs on a multiprocessor as measured (docs/worklog/skinny.md).
 template <class T, Layout kBLayout>
 Instance instance_of_tile(const SpmmLaunch& launch) {
     const SkinnyTile tile = skinny_tile(launch.block_m, launch.n);
     switch (tile.columns) {
-        case 8: return instance<T, kBLayout, 1, 1, 8, 2, 4>();
+        case 8: return instance<T, kBLayout, 1, 1, 64, 8, 2, 4>();
         case 16:
-            return tile.rows == 16 ? instance<T, kBLayout, 1, 2, 8, 3, 4>()
-                                   : instance<T, kBLayout, 2, 2, 8, 2, 2>();
+            return tile.rows == 16 ? instance<T, kBLayout, 1, 2, 64, 4, 2, 4>()
+                                   : instance<T, kBLayout, 2, 2, 64, 8, 2, 2>();
         case 32:
-            return tile.rows == 16 ? instance<T, kBLayout, 1, 4, 8, 4, 2>()
-                                   : instance<T, kBLayout, 2, 4, 8, 2, 2>();
+            return tile.rows == 16 ? instance<T, kBLayout, 1, 4, 64, 8, 2, 2>()
+                                   : instance<T, kBLayout, 2, 4, 32, 8, 2, 2>();
         default: break;
     }
-    return tile.rows == 16   ? instance<T, kBLayout, 1, 8, 8, 2, 2>()
-           : tile.rows == 32 ? instance<T, kBLayout, 2, 8, 4, 4, 2>()
-                             : instance<T, kBLayout, 4, 8, 4, 3, 2>();
+    return tile.rows == 16   ? instance<T, kBLayout, 1, 8, 32, 8, 2, 2>()
+           : tile.rows == 32 ? instance<T, kBLayout, 2, 8, 32, 4, 4, 2>()
+                             : instance<T, kBLayout, 4, 8, 32, 4, 3, 2>();
+}
+
+/// As a column of a col-major B a single one is copied in whole pieces of 16 bytes.
+SpmmLaunch with_plain_column(SpmmLaunch launch) {
+    if (is_plain_column(launch.n, launch.b_layout, launch.ldb)) {
+        launch.b_layout = Layout::col_major;
+        launch.ldb = 0;  // there is no next column
+    }
+    return launch;
 }
 
 template <class T>
@@ -60,7 +70,7 @@ Instance instance_for(const SpmmLaunch& launch) {
 }  // namespace
 
 void prepare_spmm_skinny(const SpmmLaunch& launch) {
-    const Instance instance = instance_for(launch);
+    const Instance instance = instance_for(with_plain_column(launch));
     check_cuda(cudaFuncSetAttribute(instance.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     instance.shared_bytes),
                "cudaFuncSetAttribute(spmm_skinny)");
@@ -70,8 +80,8 @@ void launch_spmm_skinny(const SpmmLaunch& launch, Stream stream) {
     if (launch.m == 0 || launch.n == 0) {
         return;
     }
-    const Instance instance = instance_for(launch);
-    SpmmLaunch argument = launch;
+    SpmmLaunch argument = with_plain_column(launch);
+    const Instance instance = instance_for(argument);
     int block_m_shift = std::countr_zero(static_cast<unsigned>(launch.block_m));
     int block_k_shift = std::countr_zero(static_cast<unsigned>(launch.block_k));
     void* arguments[] = {&argument, &block_m_shift, &block_k_shift};

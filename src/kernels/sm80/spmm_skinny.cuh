@@ -2,18 +2,23 @@
 // reading the stored values of A once.
 //
 // Split of the work: a CTA computes 16*kRowTiles rows of one block row by 8*kColumnTiles columns of C. The row's
-// stored blocks, side by side, make one long k, cut into chunks of 32 columns of A; each warp takes an equal run
+// stored blocks, side by side, make one long k, cut into chunks of kChunkK columns of A; each warp takes an equal run
 // of chunks, also where the row has few blocks. A warp has a ring of kDepth chunks of its own in shared memory,
 // filled by cp.async: no warp waits for another before the end, and most of a short row is in flight at once.
 // The address of a value depends on its place in the row, not on its block column: values are asked for before
 // any index but the row's two offsets is known.
 //
-//   slot of the ring:  a [16*kRowTiles][32]    rows of A
-//                      b [32][8*kColumnTiles]  B row-major: rows are k
-//                        [8*kColumnTiles][32]  B col-major: rows are n
+//   slot of the ring:  a [strips][16*kRowTiles][strip]  rows of A
+//                      b [kChunkK][8*kColumnTiles]      B row-major: rows are k
+//                        [8*kColumnTiles][kChunkK]      B col-major: rows are n
 //
-// Where block_k is 16 a chunk takes two blocks. What lies past the row's last block, past k and past n is filled
-// with zeros. The warps' partial sums are added in shared memory in the order of the warps.
+// A warp copies 512 bytes at a time, which takes the longer, the more pairs there are of a line of 128 bytes read and
+// one written. So a chunk of 64 columns is cut into strips as wide as a block where blocks are narrower: each lies in
+// shared memory in the order in which it lies in A. A chunk of 32, for wide tiles, is one strip, whose width is known
+// to the compiler; where block_k is 16 its rows take two blocks.
+//
+// What lies past the row's last block, past k and past n is filled with zeros. The warps' partial sums are added in
+// shared memory in the order of the warps.
 #pragma once
 
 #include <algorithm>
@@ -27,14 +32,14 @@
 
 namespace bsk::skinny {
 
-inline constexpr int kChunkK = 32;
-
-template <class T_, Layout kBLayout_, int kRowTiles_, int kColumnTiles_, int kWarps_, int kDepth_, int kCtas_>
+template <class T_, Layout kBLayout_, int kRowTiles_, int kColumnTiles_, int kChunkK_, int kWarps_,
+          int kDepth_, int kCtas_>
 struct Config {
     using T = T_;
     static constexpr Layout kBLayout = kBLayout_;
     static constexpr int kRowTiles = kRowTiles_;        ///< of 16 rows of C
     static constexpr int kColumnTiles = kColumnTiles_;  ///< of 8 columns
+    static constexpr int kChunkK = kChunkK_;            ///< 32 or 64
     static constexpr int kWarps = kWarps_;
     static constexpr int kDepth = kDepth_;  ///< chunks of a warp in flight
     static constexpr int kCtas = kCtas_;    ///< that share a multiprocessor
@@ -48,8 +53,8 @@ struct Config {
 
 template <class Config>
 struct Slot {
-    std::uint16_t a[Config::kRows * kChunkK];
-    std::uint16_t b[Config::kColumns * kChunkK];
+    std::uint16_t a[Config::kRows * Config::kChunkK];
+    std::uint16_t b[Config::kColumns * Config::kChunkK];
 };
 
 /// The padding spreads rows over the banks.
@@ -70,7 +75,7 @@ class Warp {
 public:
     __device__ Warp(const SpmmLaunch& launch, int block_m_shift, int block_k_shift,
                     Slot<Config> (&slots)[Config::kDepth])
-        : launch_(launch), slots_(slots), block_shift_(block_k_shift) {
+        : launch_(launch), slots_(slots), block_shift_(block_k_shift), narrow_shift_(min(block_k_shift, 6)) {
         const std::uint32_t first_row = blockIdx.x * Config::kRows;
         const std::uint32_t block_row = first_row >> block_m_shift;
         const int begin = launch.crow_indices[block_row];
@@ -81,10 +86,12 @@ public:
         last_ = static_cast<int>(chunks * (warp + 1) / Config::kWarps);
         blocks_ = launch.col_indices + begin;
         block_size_ = static_cast<std::uint32_t>(launch.block_m * launch.block_k);
+        const std::uint32_t copy_k = copy_piece() * sm80::kChunk;
         a_ = static_cast<const std::uint16_t*>(launch.values) + product(begin, block_size_) +
-             product((first_row & (launch.block_m - 1)) + copy_row(), launch.block_k);
+             product((first_row & (launch.block_m - 1)) + copy_row(), launch.block_k) +
+             product(copy_k >> block_shift_, block_size_) + (copy_k & (launch.block_k - 1));
 
-        const std::uint32_t column = blockIdx.y * Config::kColumns + (kBRowMajor ? 0 : copy_row());
+        const std::uint32_t column = blockIdx.y * Config::kColumns + (kBRowMajor ? 0 : lane() / kPieces);
         columns_left_ = static_cast<int>(launch.n) - static_cast<int>(column);
         const std::uint16_t* const b =
             static_cast<const std::uint16_t*>(launch.b) + blockIdx.z * launch.stride_b;
@@ -136,31 +143,49 @@ public:
 
 private:
     static constexpr bool kBRowMajor = Config::kBLayout == Layout::row_major;
+    static constexpr int kChunkK = Config::kChunkK;
+    static constexpr int kPieces = kChunkK / sm80::kChunk;  ///< of 16 bytes, in a column of a slot's B
+    static constexpr int kCopied = 32 * sm80::kChunk;       ///< elements that a warp copies at a time
 
     __device__ static int lane() {
         return static_cast<int>(threadIdx.x) % 32;
-    }
-    /// What a lane copies of 8 rows of 32 k, and then of the next 8.
-    __device__ static int copy_row() {
-        return lane() / 4;
-    }
-    __device__ static int copy_chunk() {
-        return lane() % 4;
     }
 
     __device__ static std::uint64_t product(std::uint32_t x, std::uint32_t y) {
         return static_cast<std::uint64_t>(x) * y;
     }
 
-    /// The first k of a chunk, and of what this lane copies of A and of B, counted along the stored blocks of the row.
+    /// log2 of the columns of a strip.
+    __device__ int strip_shift() const {
+        return kChunkK == 32 ? 5 : narrow_shift_;
+    }
+
+    /// Row of a strip, and 16 bytes of the row, that this lane copies of the strip's first 512 bytes.
+    __device__ int copy_row() const {
+        return lane() * sm80::kChunk >> strip_shift();
+    }
+    __device__ int copy_piece() const {
+        return lane() & ((1 << strip_shift()) / sm80::kChunk - 1);
+    }
+
+    /// sm80::swizzled() of a strip's width.
+    __device__ int a_place(int row, int piece) const {
+        if constexpr (kChunkK == 32) {
+            return sm80::swizzled<kChunkK>(row, piece);
+        } else {
+            const int first = row << strip_shift();
+            const int swaps = (1 << strip_shift()) / sm80::kChunk - 1;
+            return first + (piece ^ (first >> 6 & swaps)) * sm80::kChunk;
+        }
+    }
+
+    /// The first k of a chunk, and of what this lane copies of B or looks up for others, counted along the stored blocks of
+    /// the row.
     __device__ static std::uint32_t first_k(int chunk) {
         return static_cast<std::uint32_t>(chunk) * kChunkK;
     }
-    __device__ static std::uint32_t a_k(int chunk) {
-        return first_k(chunk) + copy_chunk() * sm80::kChunk;
-    }
     __device__ static std::uint32_t b_k(int chunk) {
-        return kBRowMajor ? first_k(chunk) + lane() : a_k(chunk);
+        return first_k(chunk) + (kBRowMajor ? lane() * (kChunkK / 32) : lane() % kPieces * sm80::kChunk);
     }
 
     /// Block column of this lane's part of B; read ahead of its use to hide the latency.
@@ -173,15 +198,18 @@ private:
         if (chunk >= last_) {
             return;
         }
-        const std::uint32_t k = a_k(chunk);
-        const std::uint16_t* source =
+        const std::uint32_t k = first_k(chunk);
+        const std::uint16_t* const source =
             a_ + product(k >> block_shift_, block_size_) + (k & (launch_.block_k - 1));
-        const int bytes = k < length_ ? 16 : 0;
+        // Only a strip of a chunk of 32 can be of two blocks, one of which the row may lack.
+        const std::uint32_t copy_k = kChunkK == 32 ? k + copy_piece() * sm80::kChunk : k;
 #pragma unroll
-        for (int i = 0; i < 2 * Config::kRowTiles; ++i) {
-            sm80::cp_async_16(slot.a + sm80::swizzled<kChunkK>(8 * i + copy_row(), copy_chunk()), source,
-                              bytes);
-            source += 8 * launch_.block_k;
+        for (int i = 0; i < Config::kRows * kChunkK / kCopied; ++i) {
+            const int row = i * kCopied >> strip_shift();  // and the rows that follow, all of one strip
+            const int strip = row / Config::kRows;
+            sm80::cp_async_16(slot.a + a_place(row + copy_row(), copy_piece()),
+                              source + strip * block_size_ + row % Config::kRows * launch_.block_k,
+                              copy_k + (strip << strip_shift()) < length_);
         }
     }
 
@@ -200,24 +228,25 @@ private:
     __device__ void load_b(Slot<Config>& slot, int chunk, std::uint32_t block_column, Copy copy) const {
         if constexpr (kBRowMajor) {
 #pragma unroll
-            for (int i = 0; i < Config::kColumnTiles; ++i) {
+            for (int i = 0; i < Config::kColumns * kChunkK / kCopied; ++i) {
                 const int row = (32 * i + lane()) / Config::kColumnTiles;
                 const int column = lane() % Config::kColumnTiles * sm80::kChunk;
                 const std::uint32_t k =
-                    b_row(first_k(chunk) + row, __shfl_sync(0xFFFFFFFFU, block_column, row));
+                    b_row(first_k(chunk) + row, __shfl_sync(0xFFFFFFFFU, block_column, row / (kChunkK / 32)));
                 copy(slot.b + sm80::swizzled<Config::kColumns>(row, lane() % Config::kColumnTiles),
                      b_ + product(k, launch_.ldb) + column,
                      rows_left(k) > 0 ? min(max(columns_left_ - column, 0), sm80::kChunk) : 0);
             }
         } else {
-            const std::uint32_t k = b_row(a_k(chunk), block_column);
+            constexpr int kStep = 32 / kPieces;  // columns that a warp copies at a time
+            const std::uint32_t k = b_row(b_k(chunk), block_column);
             const std::uint16_t* source = b_ + k;
             const int count = min(rows_left(k), sm80::kChunk);
 #pragma unroll
-            for (int j = 0; j < Config::kColumnTiles; ++j) {
-                copy(slot.b + sm80::swizzled<kChunkK>(8 * j + copy_row(), copy_chunk()), source,
-                     8 * j < columns_left_ ? count : 0);
-                source += product(8, launch_.ldb);
+            for (int i = 0; i < Config::kColumns / kStep; ++i) {
+                copy(slot.b + sm80::swizzled<kChunkK>(kStep * i + lane() / kPieces, lane() % kPieces), source,
+                     kStep * i < columns_left_ ? count : 0);
+                source += product(kStep, launch_.ldb);
             }
         }
     }
@@ -234,40 +263,52 @@ private:
     }
 
     __device__ void multiply_slot(const Slot<Config>& slot) {
-        sm80::Fragment b[Config::kColumnTiles];  // of k 0-7, 8-15, 16-23, 24-31
 #pragma unroll
-        for (int j = 0; j < Config::kColumnTiles; ++j) {
-            if constexpr (kBRowMajor) {
-                b[j] = sm80::ldmatrix_trans(slot.b + sm80::swizzled<Config::kColumns>(lane(), j));
-            } else {
-                b[j] = sm80::ldmatrix(slot.b + sm80::swizzled<kChunkK>(8 * j + lane() % 8, lane() / 8));
+        for (int half = 0; half < kChunkK / 32; ++half) {
+            sm80::Fragment b[Config::kColumnTiles];  // of k 0-7, 8-15, 16-23, 24-31
+#pragma unroll
+            for (int j = 0; j < Config::kColumnTiles; ++j) {
+                if constexpr (kBRowMajor) {
+                    b[j] = sm80::ldmatrix_trans(slot.b +
+                                                sm80::swizzled<Config::kColumns>(32 * half + lane(), j));
+                } else {
+                    b[j] = sm80::ldmatrix(slot.b +
+                                          sm80::swizzled<kChunkK>(8 * j + lane() % 8, 4 * half + lane() / 8));
+                }
             }
-        }
 #pragma unroll
-        for (int i = 0; i < Config::kRowTiles; ++i) {
+            for (int i = 0; i < Config::kRowTiles; ++i) {
 #pragma unroll
-            for (int slice = 0; slice < 2; ++slice) {
-                // Rows 0-7 and 8-15 of k 0-7, then of k 8-15.
-                const sm80::Fragment a = sm80::ldmatrix(
-                    slot.a + sm80::swizzled<kChunkK>(16 * i + lane() % 16, 2 * slice + lane() / 16));
+                for (int slice = 0; slice < 2; ++slice) {
+                    // Rows 0-7 and 8-15 of k 0-7, then of k 8-15.
+                    const sm80::Fragment a = sm80::ldmatrix(slot.a + fragment_place(i, 2 * half + slice));
 #pragma unroll
-                for (int j = 0; j < Config::kColumnTiles; ++j) {
-                    sm80::mma_m16n8k16<typename Config::T>(sum_[i][j], a, b[j].reg[2 * slice],
-                                                           b[j].reg[2 * slice + 1]);
+                    for (int j = 0; j < Config::kColumnTiles; ++j) {
+                        sm80::mma_m16n8k16<typename Config::T>(sum_[i][j], a, b[j].reg[2 * slice],
+                                                               b[j].reg[2 * slice + 1]);
+                    }
                 }
             }
         }
     }
 
+    /// Where this lane's row of a fragment starts: row tile `tile`, k from 16*slice on.
+    __device__ int fragment_place(int tile, int slice) const {
+        const int strip = 16 * slice >> strip_shift();
+        const int k = 16 * slice - (strip << strip_shift());
+        return a_place(strip * Config::kRows + 16 * tile + lane() % 16, k / sm80::kChunk + lane() / 16);
+    }
+
     const SpmmLaunch& launch_;
     Slot<Config> (&slots_)[Config::kDepth];
     int block_shift_;             // log2(block_k)
+    int narrow_shift_;            // the same of a block's columns, up to 64
     std::uint32_t block_size_;    // elements
     std::uint32_t length_;        // of the block row: its stored blocks' columns of A
     int chunk_;                   // that is multiplied next
     int last_;                    // one past this warp's run
     const std::int32_t* blocks_;  // block columns of the row's stored blocks
-    const std::uint16_t* a_;      // this lane's first row in the row's first stored block
+    const std::uint16_t* a_;      // what this lane copies first of the row's first stored block
     const std::uint16_t* b_;      // B at the CTA's first column, or at this lane's
     int columns_left_;            // of B from there on; not positive past its end
     bool b_is_aligned_;           // every row (column) of B starts at a multiple of 16 bytes
