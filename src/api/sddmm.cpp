@@ -86,6 +86,7 @@ void upload(SddmmState& state, const Indices& indices) {
     place(launch.work, items);
     place(launch.parts, parts);
     launch.part_count = static_cast<int>(plan.schedule.parts.size());
+    launch.split_tiles = plan.schedule.split_tiles;
     launch.streams = plan.schedule.offsets.empty() ? 0 : static_cast<int>(plan.schedule.offsets.size()) - 1;
     state.pattern.crow_indices = launch.crow_indices;
     state.pattern.col_indices = launch.col_indices;

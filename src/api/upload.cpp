@@ -173,6 +173,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.work = replan.schedule.items;
     place(launch.parts, parts);
     launch.part_count = static_cast<int>(schedule.parts.size());
+    launch.split_tiles = schedule.split_tiles;
     place(launch.pairs, pairs);
     place(launch.pair_steps, pair_steps);
     launch.group_rows = replan.lists.group_rows;

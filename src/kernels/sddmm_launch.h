@@ -41,6 +41,7 @@ struct SddmmLaunch {
     const WorkItem* work = nullptr;   ///< [work_offsets[streams]]; tile_row is the number of a tile
     const TilePart* parts = nullptr;  ///< [part_count]
     int part_count = 0;
+    int split_tiles = 0;
     int streams = 0;  ///< CTAs launched
 };
 

@@ -58,8 +58,9 @@ struct SpmmLaunch {
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only
     const WorkItem* work = nullptr;              ///< [work_offsets[streams]], device; sm90 kernels only
     const TilePart* parts =
-        nullptr;  ///< [part_count], device; spmm_sm90 and spmm_sm90_small only, as is the next
+        nullptr;  ///< [part_count], device; spmm_sm90 and spmm_sm90_small only, as are the next two
     int part_count = 0;
+    int split_tiles = 0;
     int streams = 0;  ///< clusters launched; sm90 kernels only
 
     const RowPair* pairs = nullptr;  ///< RowPairs on the device; spmm_sm90_pairs only

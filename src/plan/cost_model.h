@@ -38,8 +38,8 @@ struct CostTerms {
 /// What a tile costs beside its steps: filling the pipeline and the part of the epilogue that no other tile hides.
 [[nodiscard]] double tile_seconds(std::string_view variant);
 
-/// What a part of a split tile of C costs beside its steps and the tile, once and for each level of the tree that the parts are
-/// added up in: 128 KiB of partial sums that are written or read.
+/// What a part of a split tile of C costs beside its steps and the tile, for each part of that tile: 128 KiB of partial sums that
+/// the last one to arrive reads.
 inline constexpr double kSpmmPartSeconds = 1.6e-6;
 
 /// What a launch with split tiles costs beside: clearing the counters of arrivals; and of spmm_sm90 stores that nothing hides.

@@ -23,7 +23,8 @@ struct TilePart {
     std::int32_t end = 0;
     std::int32_t index = 0;  ///< this is part `index` of `count` >= 2
     std::int32_t count = 0;
-    std::int32_t slot = 0;  ///< its buffer of partial sums and its counter; the parts of a tile have consecutive ones
+    std::int32_t tile = 0;  ///< number of the split tile; its parts count their arrivals there
+    std::int32_t slot = 0;  ///< buffer of the partial sums; the parts of a tile have consecutive ones
 };
 
 /// Stream s (one cluster, from launch to exit) takes items[offsets[s] .. offsets[s+1]) in that order.

@@ -91,7 +91,7 @@ Schedule make_sddmm_schedule(std::int64_t tiles, std::int64_t steps, int streams
                 schedule.parts.push_back(
                     {static_cast<std::int32_t>(index * part_steps),
                      static_cast<std::int32_t>(std::min((index + 1) * part_steps, steps)), index, parts,
-                     slot});
+                     schedule.split_tiles + static_cast<std::int32_t>(i / parts), slot});
             }
         }
         schedule.split_tiles += parts == 1 ? 0 : static_cast<int>(count);

@@ -1,7 +1,6 @@
 #include "plan/split.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <iterator>
 #include <utility>
@@ -24,16 +23,15 @@ void split_tile(const CostedItem& whole, const TileRow& row, double limit, doubl
     // Rounded, not up: 32 tiles for 66 streams are better cut in 2 than in 3.
     const int count = static_cast<int>(
         std::min({static_cast<double>(entries), kMostParts, std::max(2.0, std::round(whole.cost / limit))}));
-    const double sum_seconds = (1 + std::bit_width(static_cast<unsigned>(count - 1))) * part_seconds;
     for (int index = 0; index < count; ++index) {
         const auto bound = [&](int i) {
             return row.begin + static_cast<std::int32_t>(static_cast<std::int64_t>(entries) * i / count);
         };
         const auto slot = static_cast<std::int32_t>(split.parts.size());
-        split.parts.push_back({bound(index), bound(index + 1), index, count, slot});
+        split.parts.push_back({bound(index), bound(index + 1), index, count, split.split_tiles, slot});
         WorkItem item = whole.item;
         item.part = slot;
-        order.push_back({item, row.seconds_per_tile + sum_seconds +
+        order.push_back({item, row.seconds_per_tile + count * part_seconds +
                                    (bound(index + 1) - bound(index)) * row.seconds_per_entry});
     }
     ++split.split_tiles;

@@ -24,8 +24,8 @@ struct TileRow {
 /// length: those that cost more than a stream's fair share, and the longer ones among the last two for each
 /// stream. Several lengths of parts are tried, and splitting is kept only where the makespan gets shorter.
 ///
-/// @param part_seconds   what a part costs beside its share of the list and the tile: writing partial sums, and adding those of
-///                       others once for each level of a tree of the tile's parts
+/// @param part_seconds   what a part costs beside its share of the list and the tile, for each part of that tile: writing and adding
+///                       up partial sums
 /// @param split_seconds  what any splitting costs a launch; part of the makespan then
 [[nodiscard]] Schedule make_split_schedule(const std::vector<TileRow>& rows, std::int64_t strips, int streams,
                                            double part_seconds, double split_seconds);

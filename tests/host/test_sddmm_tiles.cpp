@@ -124,6 +124,7 @@ TEST(SddmmSchedule, CoversEveryTile) {
                 EXPECT_LT(part.begin, part.end);
                 EXPECT_EQ(part.slot, item.part);
                 EXPECT_EQ(part.slot, schedule.parts[part.slot - part.index].slot + part.index);
+                EXPECT_LT(part.tile, schedule.split_tiles);
                 EXPECT_TRUE(slots.insert(part.slot).second);
                 done[static_cast<std::size_t>(item.tile_row)] += part.end - part.begin;
             }

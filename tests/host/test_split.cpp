@@ -58,10 +58,12 @@ void expect_covers(const Schedule& schedule, const std::vector<TileRow>& rows, s
         for (std::size_t i = 0; i < of_tile.size(); ++i) {
             EXPECT_EQ(of_tile[i].index, static_cast<int>(i));
             EXPECT_EQ(of_tile[i].slot, of_tile.front().slot + static_cast<int>(i));
+            EXPECT_EQ(of_tile[i].tile, of_tile.front().tile);
             EXPECT_LT(of_tile[i].begin, of_tile[i].end);
             EXPECT_EQ(of_tile[i].begin, next);
             next = of_tile[i].end;
             EXPECT_TRUE(slots.insert(of_tile[i].slot).second);
+            EXPECT_LT(of_tile[i].tile, schedule.split_tiles);
         }
         EXPECT_EQ(next, rows[tile.first].end);
     }

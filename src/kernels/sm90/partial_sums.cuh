@@ -1,8 +1,7 @@
 // Adding up a tile of C whose list several streams share.
 //
-// Pairwise, up a tree of which the parts are the leaves: of the two sides of a node, the one that arrives first puts its sum into a
-// buffer and is done; the other adds it to its own in registers and goes on. Nobody waits for anybody, the last part to arrive
-// reads as many sums as the tree has levels, and as a + b is b + a, results are bitwise the same from run to run.
+// Each part's sum goes to a buffer of its own; the last part to arrive adds up all buffers in the order of the
+// parts, whichever it is itself, so that results are bitwise the same from run to run. Nobody waits for anybody.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +21,11 @@ class PartialSums {
 public:
     /// @param lanes  CTAs of a cluster times warpgroups that share a tile
     /// @param width  columns of a warpgroup's sums, of which it has 64 rows
-    PartialSums(int part_count, int lanes, int width, Stream stream) {
+    PartialSums(int part_count, int split_tiles, int lanes, int width, Stream stream) {
         if (part_count == 0) {
             return;
         }
-        const std::int64_t counters = round_up(std::int64_t{4} * part_count * lanes, 16);
+        const std::int64_t counters = round_up(std::int64_t{4} * split_tiles * lanes, 16);
         const std::int64_t sums = std::int64_t{4} * 64 * width * part_count * lanes;
         buffer_.emplace(static_cast<std::size_t>(counters + sums), stream);
         arrivals = static_cast<std::int32_t*>(buffer_->data());
@@ -53,43 +52,37 @@ __device__ inline bool add_partial_sums(float (&acc)[kCount], const Params& p, i
                                         int lanes, int barrier_id) {
     // In a buffer thread t has its float4 number i at i*128 + t.
     constexpr int kVectors = kCount / 4;
+    constexpr int kPartialVectors = kVectors * kWarpgroupThreads;
     if (number < 0) {
         return true;
     }
     const TilePart& part = p.parts[number];
     const int thread = threadIdx.x % kWarpgroupThreads;
-    const auto place_of = [&](int index) {  // of part `index` of the tile
-        return static_cast<std::int64_t>(part.slot - part.index + index) * lanes + lane;
-    };
-    const auto sums_of = [&](int index) {
-        return reinterpret_cast<float4*>(p.partials) + place_of(index) * (kVectors * kWarpgroupThreads) +
-               thread;
-    };
-#pragma unroll 1
-    for (int width = 1; width < part.count; width *= 2) {
-        // acc is the sum of `width` parts from `own` on; it belongs to the first of them, and the node to the first on its right.
-        const int own = part.index & -width;
-        const int left = own & ~width;
-        const int right = own | width;
-        if (right >= part.count) {
-            continue;
-        }
-        std::int32_t* arrivals = p.arrivals + place_of(right);
-        bool second = thread == 0 && ptx::load_acquire(arrivals) != 0;
-        if (!ptx::named_barrier_or(barrier_id, kWarpgroupThreads, second)) {
-            float4* sums = sums_of(own);
+    const int stride = lanes * kPartialVectors;  // from part to part
+    float4* sums = reinterpret_cast<float4*>(p.partials) + static_cast<std::int64_t>(part.slot) * stride +
+                   lane * kPartialVectors + thread;
 #pragma unroll
-            for (int i = 0; i < kVectors; ++i) {
-                sums[i * kWarpgroupThreads] =
-                    make_float4(acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]);
-            }
-            ptx::named_barrier_sync(barrier_id, kWarpgroupThreads);  // all 128 have written
-            second = thread == 0 && ptx::atomic_increment_acq_rel(arrivals) != 0;
-            if (!ptx::named_barrier_or(barrier_id, kWarpgroupThreads, second)) {
-                return false;
-            }
-        }
-        const float4* sums = sums_of(own == left ? right : left);
+    for (int i = 0; i < kVectors; ++i) {
+        sums[i * kWarpgroupThreads] = make_float4(acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]);
+    }
+    ptx::named_barrier_sync(barrier_id, kWarpgroupThreads);  // all 128 have written
+    const bool last = thread == 0 && ptx::atomic_increment_acq_rel(p.arrivals + part.tile * lanes + lane) ==
+                                         static_cast<std::uint32_t>(part.count - 1);
+    if (!ptx::named_barrier_or(barrier_id, kWarpgroupThreads, last)) {
+        return false;
+    }
+    sums -= static_cast<std::int64_t>(part.index) * stride;
+#pragma unroll
+    for (int i = 0; i < kVectors; ++i) {
+        const float4 x = __ldcg(sums + i * kWarpgroupThreads);
+        acc[4 * i] = x.x;
+        acc[4 * i + 1] = x.y;
+        acc[4 * i + 2] = x.z;
+        acc[4 * i + 3] = x.w;
+    }
+#pragma unroll 1
+    for (int index = 1; index < part.count; ++index) {
+        sums += stride;
 #pragma unroll
         for (int i = 0; i < kVectors; ++i) {
             const float4 x = __ldcg(sums + i * kWarpgroupThreads);

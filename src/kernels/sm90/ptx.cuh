@@ -144,12 +144,6 @@ __device__ inline std::uint32_t atomic_increment_acq_rel(std::int32_t* counter) 
     return before;
 }
 
-__device__ inline std::uint32_t load_acquire(const std::int32_t* counter) {
-    std::uint32_t value = 0;
-    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(counter) : "memory");
-    return value;
-}
-
 // ---- Tensor memory accelerator (9.7.9.27) ---------------------------------------------------------------
 
 /// 9.7.9.18 createpolicy: how L2 keeps the lines of a load or store, as usual or as the first to give up. Volatile, so that it is

@@ -48,7 +48,7 @@ struct SddmmSm90Params {
     const WorkItem* work;
     const TilePart* parts;
     float* partials;         ///< for each slot and consumer 64 x 256 partial sums
-    std::int32_t* arrivals;  ///< zeros, for each slot and consumer
+    std::int32_t* arrivals;  ///< zeros, for each split tile and consumer
     void* values;            ///< [nnzb * block_m, block_k]
     float alpha;
     float beta;
@@ -241,7 +241,7 @@ void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
     // With n = 0 the operands may be null: any address makes a valid map.
     const void* d1 = launch.n > 0 ? launch.d1 : launch.values;
     const void* d2 = launch.n > 0 ? launch.d2 : launch.values;
-    const PartialSums sums(launch.part_count, kConsumers, kTileN, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, kConsumers, kTileN, stream);
     const SddmmSm90Params params{launch.tiles,  launch.work_offsets,
                                  launch.work,   launch.parts,
                                  sums.partials, sums.arrivals,

@@ -73,7 +73,7 @@ struct SpmmSm90SmallParams {
     const WorkItem* work;
     const TilePart* parts;  ///< of the split tiles
     float* partials;        ///< for each slot, CTA of the cluster and band of the tile: 64 x 128 partial sums
-    std::int32_t* arrivals;      ///< zeros, for each slot, CTA of the cluster and band of the tile
+    std::int32_t* arrivals;      ///< zeros, for each split tile, CTA of the cluster and band of the tile
     const std::uint8_t* values;  ///< of A
     const std::uint16_t* b;      ///< [batch], k x n each
     std::int64_t ldb;            ///< elements, as stride_b

@@ -291,7 +291,7 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
         Kernel::kRowMajorB ? kTileK : static_cast<int>(std::min<std::int64_t>(kTileN, launch.n)), 64,
         launch.batch, launch.stride_b);
     const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch);
-    const PartialSums sums(launch.part_count, cluster * Kernel::kReaders, kTileN, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * Kernel::kReaders, kTileN, stream);
     const SpmmSm90Params params{launch.crow_indices,
                                 launch.col_indices,
                                 launch.sources,

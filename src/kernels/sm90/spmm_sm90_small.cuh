@@ -124,7 +124,8 @@ void launch_spmm_sm90_small_instance(const SpmmLaunch& launch, Stream stream) {
                               Kernel::kRowMajorB ? kGroupStepK : small_box_lines(static_cast<int>(launch.n)),
                               Kernel::kRowMajorB ? kPanelCols : kGroupStepK, launch.batch, launch.stride_b);
     const EpilogueParams epilogue = WarpEpilogue::make_params(launch);
-    const PartialSums sums(launch.part_count, cluster * kSmallConsumers, Kernel::kTileN, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, cluster * kSmallConsumers, Kernel::kTileN,
+                           stream);
     const SpmmSm90SmallParams params{launch.group_rows,
                                      launch.group_stages,
                                      launch.steps,

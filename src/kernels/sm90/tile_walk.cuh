@@ -16,7 +16,7 @@ struct SpmmSm90Params {
     const WorkItem* work;
     const TilePart* parts;  ///< of the split tiles
     float* partials;  ///< for each slot, CTA of the cluster and 64 rows of a tile: 64 x 256 partial sums
-    std::int32_t* arrivals;  ///< zeros, for each slot, CTA of the cluster and 64 rows of a tile
+    std::int32_t* arrivals;  ///< zeros, for each split tile, CTA of the cluster and 64 rows of a tile
     int n;
     int strips;  ///< of one product: a batch has as many strips for each
     int block_m;
