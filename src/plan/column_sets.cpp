@@ -16,6 +16,7 @@ namespace {
 // milliseconds.
 constexpr std::int64_t kLeastWindow = 128;
 constexpr std::int64_t kMostCompared = std::int64_t{1} << 23;
+constexpr std::int64_t kMostWords = std::int64_t{1} << 20;
 
 int count_columns(const std::uint64_t* set, std::int64_t words) {
     int count = 0;
@@ -41,6 +42,14 @@ void unite(std::uint64_t* set, const std::uint64_t* other, std::int64_t words) {
 
 ColumnSets::ColumnSets(std::int64_t count, std::int64_t columns)
     : count_(count), words_(ceil_div(columns, 64)), bits_(static_cast<std::size_t>(words_ * count)) {}
+
+bool ColumnSets::are_small(std::int64_t count, std::int64_t columns) {
+    return count * ceil_div(columns, 64) <= kMostWords;
+}
+
+int count_common(const ColumnSets& sets, std::int64_t x, std::int64_t y) {
+    return count_common(sets.set(x), sets.set(y), sets.words());
+}
 
 std::vector<std::int32_t> gather_alike(const ColumnSets& sets, int size) {
     const std::int64_t words = sets.words();

@@ -11,6 +11,10 @@ class ColumnSets {
 public:
     ColumnSets(std::int64_t count, std::int64_t columns);
 
+    /// Whether so many sets take up to 8 MiB, and what the plan does with them a tenth of a second. Rows of larger patterns keep
+    /// their order.
+    [[nodiscard]] static bool are_small(std::int64_t count, std::int64_t columns);
+
     [[nodiscard]] std::int32_t count() const { return static_cast<std::int32_t>(count_); }
     [[nodiscard]] std::int64_t words() const { return words_; }
     [[nodiscard]] std::uint64_t* set(std::int64_t number) { return bits_.data() + words_ * number; }
@@ -26,6 +30,9 @@ private:
     std::int64_t words_;
     std::vector<std::uint64_t> bits_;
 };
+
+/// Block columns that both sets hold.
+[[nodiscard]] int count_common(const ColumnSets& sets, std::int64_t x, std::int64_t y);
 
 /// The sets' numbers in lots of `size`: greedy, the first set left and those most like the lot so far, by columns in common
 /// over columns in all (Jaccard), the first of equals. What the last lot lacks is sets.count().

@@ -10,10 +10,6 @@ namespace bsk {
 
 namespace {
 
-// Words of column sets up to which rows are put together by likeness (8 MiB, a tenth of a second); larger patterns keep their
-// order.
-constexpr std::int64_t kMostWords = std::int64_t{1} << 20;
-
 /// 0, 1, ... count - 1 and, up to a multiple of `lot`, count.
 std::vector<std::int32_t> natural_order(std::int64_t count, int lot) {
     std::vector<std::int32_t> order(static_cast<std::size_t>(round_up(count, lot)),
@@ -35,7 +31,7 @@ RowBands::RowBands(const BsrView& a, const std::vector<std::int32_t>& crow,
     units_per_piece_ = piece_rows / unit_of(a.block_m, a.block_k);
     const std::int64_t pieces = ceil_div(a.m, piece_rows);
     const auto block_row = [&](std::int64_t piece) { return piece * piece_rows / a.block_m; };
-    if (pieces * ceil_div(a.block_cols(), 64) <= kMostWords) {
+    if (ColumnSets::are_small(pieces, a.block_cols())) {
         ColumnSets sets(pieces, a.block_cols());
         for (std::int64_t piece = 0; piece < pieces; ++piece) {
             const std::int64_t row = block_row(piece);

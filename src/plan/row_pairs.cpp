@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <utility>
 
-#include "base/math.h"
+#include "plan/column_sets.h"
 
 namespace bsk {
 
@@ -15,23 +14,16 @@ using Pair = std::array<std::int32_t, 2>;  // block rows in ascending order
 
 constexpr std::int32_t kWindow = 128;  // block rows that are paired with each other: bounds the time
 constexpr int kMostRounds = 20;        // of exchanges; uniform random patterns need about five
-// Words of column sets up to which rows are paired by likeness (8 MiB); larger patterns keep their order.
-constexpr std::int64_t kMostWords = std::int64_t{1} << 20;
 
 /// Pairs the block rows of one window.
 class Matching {
 public:
-    /// @param sets  a bit for each block column, `words` words a row
-    Matching(const std::uint64_t* sets, std::size_t words, std::int32_t rows)
-        : rows_(rows), common_(static_cast<std::size_t>(rows) * static_cast<std::size_t>(rows)) {
-        for (std::int32_t x = 0; x < rows; ++x) {
-            for (std::int32_t y = x + 1; y < rows; ++y) {
-                int count = 0;
-                for (std::size_t word = 0; word < words; ++word) {
-                    count += std::popcount(sets[x * words + word] & sets[y * words + word]);
-                }
-                common(x, y) = count;
-                common(y, x) = count;
+    /// @param columns  of each row of the window
+    explicit Matching(const ColumnSets& columns)
+        : rows_(columns.count()), common_(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(rows_)) {
+        for (std::int32_t x = 0; x < rows_; ++x) {
+            for (std::int32_t y = x + 1; y < rows_; ++y) {
+                common(x, y) = common(y, x) = count_common(columns, x, y);
             }
         }
     }
@@ -106,22 +98,20 @@ private:
 std::vector<Pair> match_rows(const BsrView& a, const std::vector<std::int32_t>& crow,
                              const std::vector<std::int32_t>& col) {
     const auto rows = static_cast<std::int32_t>(a.block_rows());
-    const auto words = static_cast<std::size_t>(ceil_div(a.block_cols(), 64));
-    const bool in_order = rows * static_cast<std::int64_t>(words) > kMostWords;
+    const bool in_order = !ColumnSets::are_small(rows, a.block_cols());
     std::vector<Pair> pairs;
     for (std::int32_t first = 0; in_order && first < rows; first += 2) {
         pairs.push_back({first, first + 1});
     }
-    std::vector<std::uint64_t> sets;
     for (std::int32_t first = 0; !in_order && first < rows; first += kWindow) {
         const std::int32_t count = std::min(kWindow, rows - first);
-        sets.assign(static_cast<std::size_t>(count) * words, 0);
+        ColumnSets columns(count, a.block_cols());
         for (std::int32_t row = 0; row < count; ++row) {
             for (std::int32_t block = crow[first + row]; block < crow[first + row + 1]; ++block) {
-                sets[row * words + col[block] / 64] |= std::uint64_t{1} << col[block] % 64;
+                columns.add(row, col[block]);
             }
         }
-        for (const auto& [x, y] : Matching(sets.data(), words, count).run()) {
+        for (const auto& [x, y] : Matching(columns).run()) {
             pairs.push_back({first + x, y < 0 ? rows : first + y});
         }
     }
