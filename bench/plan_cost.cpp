@@ -29,8 +29,8 @@ std::size_t bytes(const Indices& indices, const HostPlan& plan) {
     const Schedule& schedule = plan.schedule;
     const UnionLists& lists = plan.lists;
     return bytes(indices.crow) + bytes(indices.cols) + bytes(schedule.offsets) + bytes(schedule.items) +
-           bytes(schedule.parts) + bytes(lists.group_rows) + bytes(lists.group_stages) +
-           bytes(lists.steps) + bytes(lists.stage_units) + bytes(lists.units);
+           bytes(schedule.parts) + bytes(lists.group_rows) + bytes(lists.group_stages) + bytes(lists.steps) +
+           bytes(lists.stage_units) + bytes(lists.units);
 }
 
 /// Milliseconds from the caller's indices to the plan's arrays, uploads left out.

@@ -55,7 +55,7 @@ struct DeviceLists {
     int rows_per_block = 0;
     int columns_per_block = 0;
     int units_per_stage = 0;
-    int steps_of_a = 0;       ///< of kGroupStepK columns
+    int steps_of_a = 0;  ///< of kGroupStepK columns
     std::int32_t groups = 0;
     std::int32_t* group_rows = nullptr;
     std::int32_t* group_stages = nullptr;

@@ -83,8 +83,7 @@ struct SpmmSm90SmallParams {
     int strips;              ///< of one product: a batch has as many strips for each
     int units_per_row_log2;  ///< block_k / unit
     int cluster;             ///< CTAs of a cluster, 1 or 2
-    bool
-        one_box_b;  ///< B is row-major and its map one of panels: a piece of it is one box of whole tiles, not two
+    bool one_box_b;  ///< B is row-major and n whole tiles: a piece of it is one box of panels, not two
 };
 
 /// Stages [begin, end) that a work item adds up.
