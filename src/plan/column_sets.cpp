@@ -43,6 +43,13 @@ void unite(std::uint64_t* set, const std::uint64_t* other, std::int64_t words) {
 ColumnSets::ColumnSets(std::int64_t count, std::int64_t columns)
     : count_(count), words_(ceil_div(columns, 64)), bits_(static_cast<std::size_t>(words_ * count)) {}
 
+void ColumnSets::add_row(std::int64_t number, const std::vector<std::int32_t>& crow,
+                         const std::vector<std::int32_t>& col, std::int64_t row) {
+    for (std::int32_t block = crow[row]; block < crow[row + 1]; ++block) {
+        set(number)[col[block] / 64] |= std::uint64_t{1} << col[block] % 64;
+    }
+}
+
 bool ColumnSets::are_small(std::int64_t count, std::int64_t columns) {
     return count * ceil_div(columns, 64) <= kMostWords;
 }

@@ -21,9 +21,9 @@ public:
     [[nodiscard]] const std::uint64_t* set(std::int64_t number) const {
         return bits_.data() + words_ * number;
     }
-    void add(std::int64_t number, std::int32_t column) {
-        set(number)[column / 64] |= std::uint64_t{1} << column % 64;
-    }
+    /// Adds the block columns that block row `row` stores, by A's crow_indices and col_indices.
+    void add_row(std::int64_t number, const std::vector<std::int32_t>& crow,
+                 const std::vector<std::int32_t>& col, std::int64_t row);
 
 private:
     std::int64_t count_;

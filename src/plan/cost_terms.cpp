@@ -133,7 +133,7 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         terms.variant = fmt::format("spmm_skinny/{}x{}", tile.rows, tile.columns);
         terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * column_tiles / device.sm_count;
         terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
-        // Microseconds of a warp for its chunks of 32 columns of the longest row (docs/worklog/skinny.md).
+        // Microseconds of a warp for every 32 of its columns of the longest row (docs/worklog/skinny.md).
         const bool by_elements = problem.n <= kSkinnyColumnsByElements && problem.ldb % 8 != 0 &&
                                  !is_plain_column(problem.n, problem.b_layout, problem.ldb);
         const double chunks = static_cast<double>(longest_row) * a.block_k / 32 / tile.warps;

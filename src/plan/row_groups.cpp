@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/math.h"
+#include "plan/union_lists.h"
 
 namespace bsk {
 
@@ -20,10 +21,6 @@ std::vector<std::int32_t> natural_order(std::int64_t count, int lot) {
 
 }  // namespace
 
-int unit_of(int block_m, int block_k) {
-    return block_m % 32 == 0 && block_k % 32 == 0 ? 32 : 16;
-}
-
 RowBands::RowBands(const BsrView& a, const std::vector<std::int32_t>& crow,
                    const std::vector<std::int32_t>& col) {
     const int piece_rows = std::min(a.block_m, kBandRows);
@@ -34,10 +31,7 @@ RowBands::RowBands(const BsrView& a, const std::vector<std::int32_t>& crow,
     if (ColumnSets::are_small(pieces, a.block_cols())) {
         ColumnSets sets(pieces, a.block_cols());
         for (std::int64_t piece = 0; piece < pieces; ++piece) {
-            const std::int64_t row = block_row(piece);
-            for (std::int32_t block = crow[row]; block < crow[row + 1]; ++block) {
-                sets.add(piece, col[block]);
-            }
+            sets.add_row(piece, crow, col, block_row(piece));
         }
         pieces_ = gather_alike(sets, pieces_per_band_);
         columns_ = unions_of(sets, pieces_, pieces_per_band_);

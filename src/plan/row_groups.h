@@ -12,13 +12,6 @@
 
 namespace bsk {
 
-inline constexpr int kGroupRows = 256;  ///< rows of A in a group
-inline constexpr int kBandRows = 64;    ///< rows of A in a band
-inline constexpr int kGroupBands = kGroupRows / kBandRows;
-
-/// The side of the units that blocks of this shape are cut into: 32 or 16.
-[[nodiscard]] int unit_of(int block_m, int block_k);
-
 /// Bands of like rows: greedy, the first rows left and those most like the band so far, by columns in common over columns in
 /// all (Jaccard), so that equal rows keep their order. Rows of a block stay together, up to a band. Very large patterns keep
 /// their order altogether.

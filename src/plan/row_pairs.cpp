@@ -107,9 +107,7 @@ std::vector<Pair> match_rows(const BsrView& a, const std::vector<std::int32_t>& 
         const std::int32_t count = std::min(kWindow, rows - first);
         ColumnSets columns(count, a.block_cols());
         for (std::int32_t row = 0; row < count; ++row) {
-            for (std::int32_t block = crow[first + row]; block < crow[first + row + 1]; ++block) {
-                columns.add(row, col[block]);
-            }
+            columns.add_row(row, crow, col, first + row);
         }
         for (const auto& [x, y] : Matching(columns).run()) {
             pairs.push_back({first + x, y < 0 ? rows : first + y});

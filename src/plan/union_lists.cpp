@@ -157,6 +157,10 @@ private:
 
 }  // namespace
 
+int unit_of(int block_m, int block_k) {
+    return block_m % 32 == 0 && block_k % 32 == 0 ? 32 : 16;
+}
+
 std::int64_t most_stages(const BsrView& a) {
     const int unit = unit_of(a.block_m, a.block_k);
     const std::int64_t units = a.nnzb * (a.block_m / unit) * (a.block_k / unit);

@@ -11,9 +11,12 @@
 #include <bsk/bsr.h>
 
 #include "base/host_device.h"
-#include "plan/row_groups.h"
 
 namespace bsk {
+
+inline constexpr int kGroupRows = 256;  ///< rows of A in a group
+inline constexpr int kBandRows = 64;    ///< rows of A in a band
+inline constexpr int kGroupBands = kGroupRows / kBandRows;
 
 inline constexpr int kGroupStageK = 128;  ///< columns of A a stage holds at most
 inline constexpr int kGroupStepK = 32;    ///< columns of A of a step
@@ -62,6 +65,9 @@ BSK_HOST_DEVICE constexpr std::uint32_t products_of(std::uint32_t rows, int unit
     const std::uint32_t pairs = rows | rows >> 1;
     return unit == 32 ? pairs & 0x55555555 : (pairs | pairs >> 2) & 0x11111111;
 }
+
+/// The side of the units that blocks of this shape are cut into: 32 or 16.
+[[nodiscard]] int unit_of(int block_m, int block_k);
 
 /// @param a     sizes of A; its pointers are not read
 /// @param crow  A's crow_indices [block_rows + 1]

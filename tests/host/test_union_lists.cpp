@@ -17,6 +17,7 @@
 #include <bsk/plan.h>
 
 #include "plan/planner.h"
+#include "plan/row_groups.h"
 #include "plan/union_lists.h"
 
 namespace bsk::test {
