@@ -51,9 +51,10 @@ __device__ inline int item_at(const DeviceSchedule& p, int tail, int place) {
 }
 
 /// Costs of spmm_sm90's tile rows. Those of spmm_sm90_small come from its lists.
+template <int kThreads>
 __device__ inline void price_rows(const ReplanLaunch& launch) {
     const DeviceSchedule& p = launch.schedule;
-    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+    for (int row = threadIdx.x; row < p.tile_rows; row += kThreads) {
         const int block_row = row / p.tiles_per_block;
         const int blocks = launch.crow_indices[block_row + 1] - launch.crow_indices[block_row];
         p.costs[row] = static_cast<std::uint32_t>((p.ticks.fixed + blocks * p.ticks.unit) >> kTickBits);
@@ -61,18 +62,19 @@ __device__ inline void price_rows(const ReplanLaunch& launch) {
 }
 
 /// The first item of the tail, as tail_items() of plan/schedule.h cuts it.
+template <int kThreads>
 __device__ inline int first_of_tail(const DeviceSchedule& p) {
     std::int32_t sum = 0;
     std::int32_t most = 0;
-    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+    for (int row = threadIdx.x; row < p.tile_rows; row += kThreads) {
         const auto cost = static_cast<std::int32_t>(p.costs[row]);
         sum += cost;
         most = max(most, cost);
     }
     std::int32_t total = 0;  // of one strip
     std::int32_t longest = 0;
-    inclusive_prefix<Sum>(sum, total);
-    inclusive_prefix<Maximum>(most, longest);
+    inclusive_prefix<Sum, kThreads>(sum, total);
+    inclusive_prefix<Maximum, kThreads>(most, longest);
     const std::int64_t of_longest = total > 0 ? std::int64_t{longest} * p.tile_rows * p.streams / total : 0;
     const std::int64_t wanted = max(std::int64_t{2} * p.streams, of_longest);
     return items_of(p) - static_cast<int>(min(wanted, std::int64_t{p.most_tail_items}));
@@ -80,11 +82,12 @@ __device__ inline int first_of_tail(const DeviceSchedule& p) {
 
 /// Ranks the tile rows by descending cost, equal ones in natural order, and sorts the items from `tail` on in the same way. Each
 /// thread takes tile rows: from how many rows cost more and how many the same follow the places of all their items.
+template <int kThreads>
 __device__ inline void rank_rows(const DeviceSchedule& p, int tail) {
     const int first_strip = tail / p.tile_rows;
     const int first_rank = tail % p.tile_rows;  // of the tail's first strip, which may lack its first rows
     const int whole_strips = p.strips - 1 - first_strip;
-    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+    for (int row = threadIdx.x; row < p.tile_rows; row += kThreads) {
         const std::uint32_t cost = p.costs[row];
         int more = 0;    // rows that cost more
         int equal = 0;   // rows that cost the same
@@ -113,13 +116,14 @@ __device__ inline void rank_rows(const DeviceSchedule& p, int tail) {
 }
 
 /// The same for more tile rows than are sorted: all in natural order.
+template <int kThreads>
 __device__ inline void keep_order(const DeviceSchedule& p, int tail) {
-    for (int row = threadIdx.x; row < p.tile_rows; row += blockDim.x) {
+    for (int row = threadIdx.x; row < p.tile_rows; row += kThreads) {
         p.ranked_rows[row] = row;
         p.ranked_costs[row] = p.costs[row];
     }
     for (int item = tail + static_cast<int>(threadIdx.x); item < items_of(p);
-         item += static_cast<int>(blockDim.x)) {
+         item += kThreads) {
         p.tail[item - tail] = item;
     }
 }
@@ -128,7 +132,7 @@ __device__ inline void keep_order(const DeviceSchedule& p, int tail) {
 template <class Shared>
 __device__ inline void read_costs(Shared& shared, const DeviceSchedule& p, int first, int last,
                                   int first_thread) {
-    const int threads = static_cast<int>(blockDim.x) - first_thread;
+    const int threads = Shared::kThreads - first_thread;
     const int thread = static_cast<int>(threadIdx.x) - first_thread;
     for (int place = first + thread; thread >= 0 && place < last; place += threads) {
         shared.costs[place % kCostsAhead] = p.ranked_costs[item_at(p, shared.tail, place) % p.tile_rows];
@@ -209,14 +213,14 @@ __device__ void write_schedule(Shared& shared, const DeviceSchedule& p) {
     const int thread = threadIdx.x;
     const int count = thread < p.streams ? shared.counts[thread] : 0;
     std::int32_t all = 0;
-    const int end = inclusive_prefix<Sum>(count, all);
+    const int end = inclusive_prefix<Sum, Shared::kThreads>(count, all);
     if (thread <= p.streams) {
         shared.offsets[thread] = end - count;
         p.offsets[thread] = end - count;
     }
     __syncthreads();
 #pragma unroll 4
-    for (int place = thread; place < items_of(p); place += static_cast<int>(blockDim.x)) {
+    for (int place = thread; place < items_of(p); place += Shared::kThreads) {
         const int item = item_at(p, shared.tail, place);
         const Placement to = p.placements[place];
         p.items[shared.offsets[to.stream] + to.slot] = {p.ranked_rows[item % p.tile_rows],
@@ -224,9 +228,10 @@ __device__ void write_schedule(Shared& shared, const DeviceSchedule& p) {
     }
 }
 
+/// The first Streams::kThreads threads of a CTA; all others have ended.
 template <int kStreamsOfLane>
-__global__ void __launch_bounds__(Streams<kStreamsOfLane>::kThreads)
-    order_of_work(const ReplanLaunch launch) {
+__device__ void order_of_work(const ReplanLaunch& launch) {
+    constexpr int kThreads = Streams<kStreamsOfLane>::kThreads;
     __shared__ Streams<kStreamsOfLane> shared;
     const DeviceSchedule& p = launch.schedule;
     const int thread = threadIdx.x;
@@ -236,17 +241,17 @@ __global__ void __launch_bounds__(Streams<kStreamsOfLane>::kThreads)
         shared.counts[thread] = 0;
     }
     if (launch.lists.unit == 0) {
-        price_rows(launch);
+        price_rows<kThreads>(launch);
         __syncthreads();
     }
-    const int tail = first_of_tail(p);
+    const int tail = first_of_tail<kThreads>(p);
     if (thread == 0) {
         shared.tail = tail;
     }
     if (p.tile_rows <= kMostSortedTileRows) {
-        rank_rows(p, tail);
+        rank_rows<kThreads>(p, tail);
     } else {
-        keep_order(p, tail);
+        keep_order<kThreads>(p, tail);
     }
     __syncthreads();
     int read = min(2 * p.streams, items_of(p));

@@ -13,6 +13,8 @@ namespace bsk {
 namespace {
 
 constexpr int kCopyThreads = 512;
+template <int kStreamsOfLane>
+constexpr int kMostThreads = std::max(order::Streams<kStreamsOfLane>::kThreads, lists::kThreads);
 
 /// An index of any type, the nearest in [0, most].
 template <class Index>
@@ -37,7 +39,7 @@ __global__ void __launch_bounds__(kCopyThreads)
         const std::int64_t i = first + threadIdx.x;
         std::int32_t largest = 0;
         const std::int32_t index =
-            inclusive_prefix<Maximum>(i <= p.block_rows ? in_range(crow[i], p.nnzb) : 0, largest);
+            inclusive_prefix<Maximum, kCopyThreads>(i <= p.block_rows ? in_range(crow[i], p.nnzb) : 0, largest);
         if (i <= p.block_rows) {
             p.crow_indices[i] = max(index, reached);
         }
@@ -54,10 +56,32 @@ void launch_copy(const ReplanLaunch& launch, const void* crow_indices, const voi
     check_cuda(cudaGetLastError(), "launch of copy_pattern");
 }
 
+/// The first CTA makes the order of work, the others write the lists of a group each: neither needs the other.
+template <int kStreamsOfLane>
+__global__ void __launch_bounds__(kMostThreads<kStreamsOfLane>) order_and_write(const ReplanLaunch p) {
+    if (blockIdx.x > 0) {
+        if (threadIdx.x < lists::kThreads) {
+            lists::write(p, static_cast<int>(blockIdx.x) - 1);
+        }
+    } else if (threadIdx.x < order::Streams<kStreamsOfLane>::kThreads) {
+        order::order_of_work<kStreamsOfLane>(p);
+    }
+}
+
 template <int kStreamsOfLane>
 void launch_order(const ReplanLaunch& launch, cudaStream_t stream) {
-    order::order_of_work<kStreamsOfLane><<<1, order::Streams<kStreamsOfLane>::kThreads, 0, stream>>>(launch);
-    check_cuda(cudaGetLastError(), "launch of order_of_work");
+    const int groups = launch.lists.groups;
+    const int threads = groups > 0 ? kMostThreads<kStreamsOfLane> : order::Streams<kStreamsOfLane>::kThreads;
+    const std::size_t shared = groups > 0 ? lists::shared_bytes(launch.lists.steps_of_a) : 0;
+    order_and_write<kStreamsOfLane><<<1 + groups, threads, shared, stream>>>(launch);
+    check_cuda(cudaGetLastError(), "launch of order_and_write");
+}
+
+/// Loads a kernel that has the lists of small blocks in shared memory.
+void load(void (*kernel)(ReplanLaunch)) {
+    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(lists::shared_bytes(kMostDynamicSteps))),
+               "cudaFuncSetAttribute(replan)");
 }
 
 void load(const void* kernel) {
@@ -70,14 +94,10 @@ void load(const void* kernel) {
 void prepare_replan() {
     load(reinterpret_cast<const void*>(copy_pattern<std::int32_t>));
     load(reinterpret_cast<const void*>(copy_pattern<std::int64_t>));
-    for (const auto kernel : {lists::count_stages, lists::write_lists}) {
-        check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                        static_cast<int>(lists::shared_bytes(kMostDynamicSteps))),
-                   "cudaFuncSetAttribute(replan)");
-    }
-    load(reinterpret_cast<const void*>(order::order_of_work<3>));
-    load(reinterpret_cast<const void*>(order::order_of_work<5>));
-    load(reinterpret_cast<const void*>(order::order_of_work<8>));
+    load(lists::count_stages);
+    load(order_and_write<3>);
+    load(order_and_write<5>);
+    load(order_and_write<8>);
 }
 
 void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const void* col_indices,
@@ -89,12 +109,9 @@ void launch_replan(const ReplanLaunch& launch, const void* crow_indices, const v
         launch_copy<std::int32_t>(launch, crow_indices, col_indices, queue);
     }
     if (launch.lists.groups > 0) {
-        const auto groups = static_cast<unsigned>(launch.lists.groups);
-        const std::size_t shared = lists::shared_bytes(launch.lists.steps_of_a);
-        lists::count_stages<<<groups, lists::kThreads, shared, queue>>>(launch);
+        lists::count_stages<<<static_cast<unsigned>(launch.lists.groups), lists::kThreads,
+                              lists::shared_bytes(launch.lists.steps_of_a), queue>>>(launch);
         check_cuda(cudaGetLastError(), "launch of count_stages");
-        lists::write_lists<<<groups, lists::kThreads, shared, queue>>>(launch);
-        check_cuda(cudaGetLastError(), "launch of write_lists");
     }
     const int streams = launch.schedule.streams;
     if (streams > order::Streams<5>::kCount) {

@@ -13,8 +13,8 @@ struct Maximum {
 };
 
 /// What the values of this thread and of those before it combine to, and those of all in `all`. Values are not
-/// negative; the number of threads is a multiple of 32.
-template <class Operation>
+/// negative. The CTA has kThreads threads, a multiple of 32, those that have ended left out.
+template <class Operation, int kThreads>
 __device__ inline std::int32_t inclusive_prefix(std::int32_t value, std::int32_t& all) {
     __shared__ std::int32_t of_warp[32];
     const int lane = threadIdx.x % 32;
@@ -30,7 +30,7 @@ __device__ inline std::int32_t inclusive_prefix(std::int32_t value, std::int32_t
     __syncthreads();
     all = 0;
     std::int32_t before = 0;
-    for (int i = 0; i < static_cast<int>(blockDim.x) / 32; ++i) {
+    for (int i = 0; i < kThreads / 32; ++i) {
         before = i < warp ? Operation::combine(before, of_warp[i]) : before;
         all = Operation::combine(all, of_warp[i]);
     }

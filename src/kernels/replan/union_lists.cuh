@@ -11,7 +11,7 @@
 
 namespace bsk::lists {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = 512;
 constexpr int kWarps = kThreads / 32;
 
 /// What a group stores, in shared memory.
@@ -38,17 +38,19 @@ __device__ inline StepPlace step_of(int unit_column, int unit) {
     return {unit_column / columns_per_step, unit_column % columns_per_step * 16};
 }
 
-/// Calls `visit(stored block, its first unit row in the group)` for the blocks of the group, a thread each.
+/// Calls `visit(stored block, its first unit row in the group)` for the blocks of the group, a thread each; as many warps share
+/// a block row as there are for each.
 template <class Visitor>
 __device__ void for_each_block(const ReplanLaunch& p, int group, Visitor&& visit) {
     const DeviceLists& lists = p.lists;
     const int block_rows = kGroupRows / (lists.rows_per_block * lists.unit);
-    for (int i = threadIdx.x / 32; i < block_rows; i += kWarps) {
+    const int warps = max(1, kWarps / block_rows);  // of a block row; both are powers of 2
+    const int first = threadIdx.x % (32 * warps);
+    for (int i = threadIdx.x / (32 * warps); i < block_rows; i += kWarps / warps) {
         const std::int64_t row = static_cast<std::int64_t>(group) * block_rows + i;
         if (row < p.block_rows) {
             const int end = p.crow_indices[row + 1];
-            for (int block = p.crow_indices[row] + static_cast<int>(threadIdx.x % 32); block < end;
-                 block += 32) {
+            for (int block = p.crow_indices[row] + first; block < end; block += 32 * warps) {
                 visit(block, i * lists.rows_per_block);
             }
         }
@@ -86,8 +88,8 @@ __device__ inline Group read_group(const ReplanLaunch& p, int number, void* shar
         own_steps += group.rows[step] != 0 ? 1 : 0;
         own_units += __popc(group.rows[step]);
     }
-    int steps = inclusive_prefix<Sum>(own_steps, group.steps) - own_steps;
-    int units = inclusive_prefix<Sum>(own_units, group.units) - own_units;
+    int steps = inclusive_prefix<Sum, kThreads>(own_steps, group.steps) - own_steps;
+    int units = inclusive_prefix<Sum, kThreads>(own_units, group.units) - own_units;
     for (int step = begin; step < end; ++step) {
         group.before[step] = units;
         if (group.rows[step] != 0) {
@@ -128,7 +130,7 @@ __device__ int for_each_step(const Group& group, const DeviceLists& lists, int s
 __device__ inline int count_stages_of(const Group& group, const DeviceLists& lists, int& before) {
     const int own = for_each_step(group, lists, 0, [](int, int, int) {});
     int all = 0;
-    before = inclusive_prefix<Sum>(own, all) - own;
+    before = inclusive_prefix<Sum, kThreads>(own, all) - own;
     return all;
 }
 
@@ -144,7 +146,7 @@ __global__ void __launch_bounds__(kThreads) count_stages(const ReplanLaunch p) {
         own_products += __popc(products_of(group.rows[step], p.lists.unit));
     }
     int products = 0;
-    inclusive_prefix<Sum>(own_products, products);
+    inclusive_prefix<Sum, kThreads>(own_products, products);
     if (threadIdx.x == 0) {
         p.lists.stage_counts[number] = stages;
         p.lists.unit_counts[number] = group.units;
@@ -161,7 +163,7 @@ __device__ inline int sum_of(const std::int32_t* counts, int count) {
         own += counts[i];
     }
     int all = 0;
-    inclusive_prefix<Sum>(own, all);
+    inclusive_prefix<Sum, kThreads>(own, all);
     return all;
 }
 
@@ -181,11 +183,10 @@ __device__ inline int slot_of(const Group& group, int step, int shift, int row) 
     return slot;
 }
 
-/// Writes the lists of every group.
-__global__ void __launch_bounds__(kThreads) write_lists(const ReplanLaunch p) {
+/// Writes the lists of a group; all threads.
+__device__ inline void write(const ReplanLaunch& p, int number) {
     extern __shared__ __align__(16) unsigned char shared[];
     const DeviceLists& lists = p.lists;
-    const int number = static_cast<int>(blockIdx.x);
     const Group group = read_group(p, number, shared);
     int stages_before = 0;
     const int stages = count_stages_of(group, lists, stages_before);
