@@ -19,6 +19,9 @@ constexpr double short_pieces(const Sm80Tile& tile) {
     return tile.rows <= 32 ? 1.9 : 1.5;
 }
 
+/// The same of B's share of what spmm_skinny reads (docs/worklog/skinny.md).
+constexpr double kSkinnyShortPieces = 1.7;
+
 /// Share of the dense fp16 rate of the kernels that nothing is fitted for.
 double rate_share(KernelId kernel) {
     return kernel == KernelId::spmm_cpu ? 0.5 : 0.02;
@@ -129,7 +132,9 @@ CostTerms unscheduled_terms(KernelId kernel, const BsrView& a, std::int64_t long
         // Megabytes of A and B that come through L2: all of A for every tile of columns.
         const SkinnyTile tile = skinny_tile(a.block_m, problem.n);
         const auto column_tiles = static_cast<double>(problem.batch * ceil_div(problem.n, tile.columns));
-        const double b_over_a = static_cast<double>(tile.columns) / tile.rows;
+        const bool short_pieces = problem.b_layout == Layout::col_major && a.block_k == 16 && problem.n > 1;
+        const double b_over_a =
+            static_cast<double>(tile.columns) / tile.rows * (short_pieces ? kSkinnyShortPieces : 1);
         terms.variant = fmt::format("spmm_skinny/{}x{}", tile.rows, tile.columns);
         terms.tiles = static_cast<double>(ceil_div(a.m, tile.rows)) * column_tiles / device.sm_count;
         terms.steps = 1e-6 * column_tiles * values_bytes(a) * (1 + b_over_a);
