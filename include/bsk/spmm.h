@@ -24,8 +24,8 @@ struct Epilogue {
 /// that need room on the device for the time of a product take it from a memory pool of the library in
 /// the order of `stream`: dense_cublas for its workspace and for values that are not packed (packed.h),
 /// plans of a transposed A whose kernel does not read it so for a transposed copy of the values, and
-/// the Hopper kernels for the sums of split tiles and for copies of B and C whose lines do not start and
-/// end at multiples of 16 bytes.
+/// the Hopper kernels for the sums of split tiles and for copies of B, C and the residual whose lines do not
+/// start and end at multiples of 16 bytes.
 ///
 /// `a` must have the pattern the plan was made from; only its values pointer is read on the device.
 /// Products accumulate in fp32; alpha, beta, bias and activation apply in fp32, and the result rounds

@@ -25,39 +25,51 @@ std::size_t bytes_of(const LineStrides& strides, std::int64_t batch, std::int64_
 
 AlignedOperands::AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Stream stream) : stream_(stream) {
     if (plan.copies_b || plan.transposes_b) {
-        const LineStrides from{launch.ldb, launch.stride_b};
-        const Lines lines = lines_of(launch.b_layout, launch.k, launch.n);  // of the copy
-        const auto element_bytes = static_cast<int>(size_of(launch.dtype));
-        const LineStrides strides = padded(lines, element_bytes);
-        b_.emplace(bytes_of(strides, launch.batch, element_bytes), stream);
-        if (plan.transposes_b) {
-            launch_transpose_lines({lines.length, lines.count}, launch.batch, element_bytes, launch.b, from,
-                                   b_->data(), strides, stream);
-        } else {
-            launch_copy_lines(lines, launch.batch, element_bytes, launch.b, from, b_->data(), strides,
-                              strides.line,
-                              stream);  // zeros behind the lines: TMA reads whole pieces of 16 bytes
-        }
-        launch.b = b_->data();
-        launch.ldb = strides.line;
-        launch.stride_b = strides.matrix;
+        take_b(plan, launch);
+    }
+    if (plan.copies_c || plan.stores_c_by_threads) {
+        take_c(plan, launch);
+    }
+}
+
+void AlignedOperands::take_b(const HostPlan& plan, SpmmLaunch& launch) {
+    const LineStrides from{launch.ldb, launch.stride_b};
+    const Lines lines = lines_of(launch.b_layout, launch.k, launch.n);  // of the copy
+    const auto element_bytes = static_cast<int>(size_of(launch.dtype));
+    const LineStrides strides = padded(lines, element_bytes);
+    b_.emplace(bytes_of(strides, launch.batch, element_bytes), stream_);
+    if (plan.transposes_b) {
+        launch_transpose_lines({lines.length, lines.count}, launch.batch, element_bytes, launch.b, from,
+                               b_->data(), strides, stream_);
+    } else {
+        launch_copy_lines(lines, launch.batch, element_bytes, launch.b, from, b_->data(), strides,
+                          strides.line,
+                          stream_);  // zeros behind the lines: TMA reads whole pieces of 16 bytes
+    }
+    launch.b = b_->data();
+    launch.ldb = strides.line;
+    launch.stride_b = strides.matrix;
+}
+
+void AlignedOperands::take_c(const HostPlan& plan, SpmmLaunch& launch) {
+    c_lines_ = lines_of(launch.c_layout, launch.m, launch.n);
+    batch_ = launch.batch;
+    c_element_bytes_ = static_cast<int>(size_of(launch.c_dtype));
+    c_strides_ = {launch.ldc, launch.stride_c};
+    c_copy_strides_ = padded(c_lines_, c_element_bytes_);
+    const std::size_t bytes = bytes_of(c_copy_strides_, launch.batch, c_element_bytes_);
+    if (launch.beta != 0.0F) {
+        residual_.emplace(bytes, stream_);
+        launch_copy_lines(c_lines_, batch_, c_element_bytes_, launch.residual, c_strides_, residual_->data(),
+                          c_copy_strides_, c_lines_.length, stream_);
+        launch.residual = residual_->data();
+        launch.residual_ld = c_copy_strides_.line;
+        launch.residual_stride = c_copy_strides_.matrix;
     }
     if (plan.copies_c) {
-        c_lines_ = lines_of(launch.c_layout, launch.m, launch.n);
-        batch_ = launch.batch;
-        c_element_bytes_ = static_cast<int>(size_of(launch.c_dtype));
-        c_strides_ = {launch.ldc, launch.stride_c};
-        c_copy_strides_ = padded(c_lines_, c_element_bytes_);
+        c_.emplace(bytes, stream_);
         c_target_ = launch.c;
-        const std::size_t bytes = bytes_of(c_copy_strides_, launch.batch, c_element_bytes_);
-        c_.emplace(bytes, stream);
-        if (launch.beta != 0.0F) {
-            residual_.emplace(bytes, stream);
-            launch_copy_lines(c_lines_, batch_, c_element_bytes_, launch.residual, c_strides_,
-                              residual_->data(), c_copy_strides_, c_lines_.length, stream);
-        }
         launch.c = c_->data();
-        launch.residual = residual_ ? residual_->data() : launch.c;
         launch.ldc = c_copy_strides_.line;
         launch.stride_c = c_copy_strides_.matrix;
     }

@@ -11,14 +11,17 @@ namespace bsk {
 
 class AlignedOperands {
 public:
-    /// Copies what `plan` says is copied (HostPlan::transposes_b, copies_b, copies_c), C and the residual only where they
-    /// are read, and lets `launch` point to the copies. All on `stream`.
+    /// Copies what `plan` says is copied (HostPlan::transposes_b, copies_b, copies_c, stores_c_by_threads), the residual only where
+    /// it is read, and lets `launch` point to the copies, which live as long as this. All on `stream`.
     AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Stream stream);
 
     /// Enqueues the copy of the result to where the caller wants C.
     void finish() const;
 
 private:
+    void take_b(const HostPlan& plan, SpmmLaunch& launch);
+    void take_c(const HostPlan& plan, SpmmLaunch& launch);
+
     Stream stream_;
     std::optional<StreamBuffer> b_;
     std::optional<StreamBuffer> c_;
@@ -27,7 +30,7 @@ private:
     Lines c_lines_;
     std::int64_t batch_ = 1;
     LineStrides c_strides_;       ///< of the caller's C
-    LineStrides c_copy_strides_;  ///< of the copy
+    LineStrides c_copy_strides_;  ///< of copies of C and the residual
     int c_element_bytes_ = 0;
 };
 

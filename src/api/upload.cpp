@@ -167,8 +167,11 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     launch.batch = problem.batch;
     launch.stride_b = problem.stride_b;
     launch.stride_c = problem.stride_c;
+    launch.residual_ld = problem.ldc;
+    launch.residual_stride = problem.stride_c;
     launch.choice = state.host.choice;
     launch.keeps_b_in_l2 = state.host.keeps_b_in_l2;
+    launch.stores_c_by_threads = state.host.stores_c_by_threads;
     launch.work_offsets = replan.schedule.offsets;
     launch.work = replan.schedule.items;
     place(launch.parts, parts);
@@ -194,7 +197,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     if (state.host.transposes_values || state.host.transposes_b) {
         prepare_transpose();
     }
-    if (state.host.copies_b || state.host.copies_c) {
+    if (state.host.copies_b || state.host.copies_c || state.host.stores_c_by_threads) {
         prepare_copy_lines();
     }
     if (state.dynamic) {

@@ -47,12 +47,15 @@ struct SpmmLaunch {
 
     float alpha = 1.0F;
     float beta = 0.0F;
-    const void* residual = nullptr;  ///< R, addressed as C is; C itself or apart from it
-    const void* bias = nullptr;      ///< [m] or [n] of c_dtype, or nullptr
+    const void* residual = nullptr;  ///< R; C itself, in its layout and strides, or apart from it
+    std::int64_t residual_ld = 0;    ///< ldc, but in a copy that TMA can read, as residual_stride
+    std::int64_t residual_stride = 0;
+    const void* bias = nullptr;  ///< [m] or [n] of c_dtype, or nullptr
     BiasAxis bias_axis = BiasAxis::row;
     Activation activation = Activation::none;
 
-    bool keeps_b_in_l2 = false;  ///< HostPlan::keeps_b_in_l2
+    bool keeps_b_in_l2 = false;        ///< HostPlan::keeps_b_in_l2
+    bool stores_c_by_threads = false;  ///< HostPlan::stores_c_by_threads
 
     KernelChoice choice;
     const std::int32_t* work_offsets = nullptr;  ///< [streams + 1], device; sm90 kernels only

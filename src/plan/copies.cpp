@@ -43,6 +43,16 @@ double share_lost_off_lines(const HostPlan& plan, const BsrView& a) {
     return unit_of(a.block_m, a.block_k) == 32 ? 0.14 : 0.02;
 }
 
+/// How much longer a Hopper kernel takes where threads store C in place of TMA: element by element, of which a multiprocessor stores
+/// so many a second (docs/worklog/epilogues.md).
+double store_seconds(const HostPlan& plan, const BsrView& a, const DeviceModel& device) {
+    const bool deferred = plan.problem.c_dtype != DType::f32 &&
+                          (plan.choice.kernel == KernelId::spmm_sm90_pairs ||
+                           (plan.choice.kernel == KernelId::spmm_sm90 && plan.choice.tile_m == 128));
+    const double rate = deferred ? 6.5e9 : 12e9;
+    return static_cast<double>(a.m * plan.problem.n * plan.problem.batch) / (rate * device.sm_count);
+}
+
 }  // namespace
 
 void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
@@ -53,18 +63,27 @@ void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device) {
         share_lost_off_lines(plan, a) * (plan.predicted_seconds - fixed_seconds(plan.terms, device));
     const bool must_copy_b = needs_whole_lines(plan.choice.kernel, problem) && !tma_reads_b(a, problem);
     plan.copies_b = !plan.transposes_b && (must_copy_b || lost > copy_of_b);  // a transpose has whole lines
-    plan.copies_c = is_hopper(plan.choice.kernel) && !tma_writes_c(a, problem);
-    const double seconds =
-        (plan.copies_b ? copy_of_b : 0) +
-        (plan.copies_c ? copy_seconds(a.m * columns * size_of(problem.c_dtype), device) : 0);
-    plan.predicted_seconds += plan.copies_b ? seconds : seconds + lost;
+    const double copy_of_c = copy_seconds(a.m * columns * size_of(problem.c_dtype), device);
+    const double store_of_c = store_seconds(plan, a, device);
+    const bool by_tma = !is_hopper(plan.choice.kernel) || tma_writes_c(a, problem);
+    plan.copies_c = !by_tma && copy_of_c < store_of_c;
+    plan.stores_c_by_threads = !by_tma && !plan.copies_c;
+    const double copies = (plan.copies_b ? copy_of_b : 0) + (plan.copies_c ? copy_of_c : 0);
+    plan.predicted_seconds +=
+        copies + (plan.copies_b ? 0 : lost) + (plan.stores_c_by_threads ? store_of_c : 0);
     if (plan.copies_b || plan.copies_c) {
         plan.reasons.push_back(
             fmt::format("{} copied to lines that start and end where {} can use them whole: {:.3f} ms.",
                         !plan.copies_c   ? "B is"
                         : !plan.copies_b ? "C is"
                                          : "B and C are",
-                        name(plan.choice.kernel), 1e3 * seconds));
+                        name(plan.choice.kernel), 1e3 * copies));
+    }
+    if (plan.stores_c_by_threads) {
+        plan.reasons.push_back(fmt::format(
+            "Threads store C element by element, as its lines do not start and end at multiples of 16 "
+            "bytes: {:.3f} ms; with beta != 0 the residual is copied to lines that do.",
+            1e3 * store_of_c));
     }
 }
 

@@ -1,4 +1,5 @@
-// Which dense operands a kernel gets in stream-ordered copies, because it cannot, or cannot well, use them where they lie.
+// What a plan does where a kernel cannot, or cannot well, use B and C as they lie: it works on stream-ordered copies, or threads
+// store C in place of TMA.
 #pragma once
 
 #include <bsk/bsr.h>
@@ -8,7 +9,7 @@
 
 namespace bsk {
 
-/// Decides which operands the plan's kernel works on copies of, and counts their time: read and written once each way.
+/// Decides it for the plan's kernel, and counts the time: of a copy, to read and write the operand once.
 void plan_copies(HostPlan& plan, const BsrView& a, const DeviceModel& device);
 
 }  // namespace bsk

@@ -44,6 +44,8 @@ struct HostPlan {
     /// The kernel works on stream-ordered copies of B or C in their own layouts (copies.h).
     bool copies_b = false;
     bool copies_c = false;
+    /// Threads of a Hopper kernel store C, whose lines TMA cannot write, and read a residual from a stream-ordered copy.
+    bool stores_c_by_threads = false;
     /// Lines of A and C are the first that L2 evicts, so that B's strip stays. spmm_sm90 and spmm_sm90_pairs only.
     bool keeps_b_in_l2 = false;
     double predicted_seconds = 0;

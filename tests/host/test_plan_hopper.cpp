@@ -98,13 +98,14 @@ TEST_F(HopperPlanner, SaysWhyTheHopperKernelDoesNotFit) {
     EXPECT_TRUE(reasons_mention(by_dtype, "float32"));
 }
 
-TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
+TEST_F(HopperPlanner, CopiesABAndStoresACByThreadsWhoseLinesTmaCannotUse) {
     const BsrMatrix a = square(512, 64);
-    using Copies = std::pair<bool, bool>;  // of B, of C
+    using Copies = std::pair<bool, bool>;  // B is copied, C is stored by threads
     const auto copies = [](const BsrMatrix& matrix, SpmmProblem problem) {
         const HostPlan plan = plan_of(matrix, problem, "h200", "spmm_sm90");
-        EXPECT_EQ(plan.copies_b || plan.copies_c, reasons_mention(plan, "copied to lines"));
-        return Copies{plan.copies_b, plan.copies_c};
+        EXPECT_EQ(plan.copies_b, reasons_mention(plan, "B is copied to lines"));
+        EXPECT_EQ(plan.stores_c_by_threads, reasons_mention(plan, "Threads store C"));
+        return Copies{plan.copies_b, plan.stores_c_by_threads};
     };
     EXPECT_EQ(copies(a, {.n = 104, .ldb = 112, .ldc = 120}), Copies(false, false));
     EXPECT_EQ(copies(a, {.n = 104, .ldb = 108}), Copies(true, false));
@@ -121,6 +122,23 @@ TEST_F(HopperPlanner, CopiesOperandsWhoseLinesTmaCannotUse) {
     // TMA would read what lies behind the columns of B.
     const BsrMatrix ragged = generate({.m = 512, .k = 500, .block_m = 64, .block_k = 64});
     EXPECT_EQ(copies(ragged, {.n = 64, .b_layout = Layout::col_major, .ldb = 504}), Copies(true, false));
+}
+
+TEST_F(HopperPlanner, CopiesACThatThreadsWouldStoreForLonger) {
+    const auto copies = [](int block, std::int64_t n) {
+        const BsrMatrix a = square(8192, block);
+        const HostPlan plan = plan_of(a, problem_of(a, n), "h200");
+        EXPECT_NE(plan.copies_c, plan.stores_c_by_threads);
+        EXPECT_EQ(plan.copies_c, reasons_mention(plan, "B and C are copied to lines"));
+        return plan.copies_c;
+    };
+    for (const int block : {128, 64, 32, 16}) {
+        EXPECT_FALSE(copies(block, 511)) << block;
+    }
+    EXPECT_TRUE(copies(128, 8191));
+    EXPECT_TRUE(copies(64, 8191));
+    EXPECT_FALSE(copies(32, 8191));
+    EXPECT_FALSE(copies(16, 8191));
 }
 
 TEST_F(HopperPlanner, CopiesABThatIsLoadedFasterFromWholeLines) {

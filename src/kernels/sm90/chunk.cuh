@@ -105,6 +105,41 @@ struct Chunk {
         ptx::tma_store_commit();
     }
 
+    /// All threads of the chunk: copies it to C element by element, where TMA, which stores pieces of 16 bytes, cannot. What lies
+    /// outside C is left out.
+    ///
+    /// @param c     the matrix of the batch
+    /// @param ld    elements from line to line
+    /// @param size  {rows, columns} of C
+    __device__ static void store_by_threads(const std::uint8_t* chunk, void* c, std::int64_t ld, int2 at,
+                                            int2 size) {
+        constexpr int kPiece = 16 / sizeof(Element);
+        constexpr int kThreads = 2 * kRows;
+        constexpr int kOfLine = kBoxCols < kThreads ? kBoxCols : kThreads;  // threads on a line
+        constexpr int kLines = kThreads / kOfLine;                          // at once
+        const unsigned thread = ptx::thread() % kThreads;
+        const int first = thread / kOfLine;
+        const int2 end = coordinates(size, 0);
+#pragma unroll
+        for (int element = 0; element < kBoxes * kBoxCols; element += kOfLine) {
+            const int box = element / kBoxCols;
+            const int i = element % kBoxCols + static_cast<int>(thread % kOfLine);  // of the line of the box
+            const int2 xy = coordinates(at, box);
+            const int lines = xy.x + i < end.x ? end.y - xy.y : 0;  // those in which i lies in C
+            Element* to = static_cast<Element*>(c) + (xy.y + first) * ld + xy.x + i;
+#pragma unroll(kRows == 16 ? 1 : 4)
+            for (int pass = 0; pass < kBoxRows / kLines; ++pass) {
+                const int line = pass * kLines + first;
+                if (line < lines) {
+                    *to = *reinterpret_cast<const Element*>(chunk + box * (kBytes / kBoxes) +
+                                                            swizzled<kLineBytes>(line, i / kPiece) +
+                                                            i % kPiece * sizeof(Element));
+                }
+                to += kLines * ld;
+            }
+        }
+    }
+
     /// x += scale * what the chunk holds in groups `group` and `group + 1`.
     __device__ static void add_to(float (&x)[8], const std::uint8_t* chunk, int group, float scale) {
         if constexpr (kWide) {
@@ -172,6 +207,7 @@ struct Chunk {
 private:
     static constexpr int kRun = kTransposed ? 1 : 2;  ///< fp32 elements of a thread that lie side by side
     static constexpr int kLineBytes = kBoxCols * (kWide ? 4 : 2);
+    using Element = std::conditional_t<kWide, std::uint32_t, std::uint16_t>;
 
     /// First of the chunk's rows that this warp has.
     __device__ static int first_row() {

@@ -17,12 +17,14 @@ namespace bsk {
 /// the cluster call it; after it any CTA may arrive at another's barriers.
 template <int kStages, class SharedStorage>
 __device__ inline void start_cluster(SharedStorage& shared, const CUtensorMap& a_map,
-                                     const CUtensorMap& b_map, const CUtensorMap& c_map, int full_arrivals,
+                                     const CUtensorMap& b_map, const CUtensorMap* c_map, int full_arrivals,
                                      int empty_arrivals) {
     if (threadIdx.x == 0) {
         ptx::prefetch_tensor_map(&a_map);
         ptx::prefetch_tensor_map(&b_map);
-        ptx::prefetch_tensor_map(&c_map);
+        if (c_map != nullptr) {
+            ptx::prefetch_tensor_map(c_map);
+        }
         for (int stage = 0; stage < kStages; ++stage) {
             ptx::mbarrier_init(&shared.full[stage], full_arrivals);
             ptx::mbarrier_init(&shared.empty[stage], empty_arrivals);

@@ -77,15 +77,16 @@ public:
         if (chunk_ >= end_) {  // first, as at most steps: whatever is done between wgmma costs time
             return;
         }
-        if (!loads_residual()) {
+        if (!loads_residual() && p_.c == nullptr) {
             flush_plain();
             return;
         }
-        if (step < min(kResidualSteps, steps - 1)) {
+        if (loads_residual() && step < min(kResidualSteps, steps - 1)) {
             return;
         }
+        const int count = loads_residual() ? max(1, end_ - chunk_ - (steps - step) + 1) : end_;
 #pragma unroll 1
-        for (int count = max(1, end_ - chunk_ - (steps - step) + 1); count > 0 && chunk_ < end_; --count) {
+        for (int i = 0; i < count && chunk_ < end_; ++i) {
             flush_chunk();
         }
     }
@@ -98,6 +99,7 @@ public:
 private:
     using Base::barrier_id_;
     using Base::buffer;
+    using Base::close_by_tma;
     using Base::close_chunk;
     using Base::column_bias;
     using Base::finish;
@@ -143,19 +145,26 @@ private:
                 ChunkC::put_pairs(buffer(), group,
                                   {held_[first], held_[first + 1], held_[first + 2], held_[first + 3]});
             }
-            close_chunk(at_, batch_, chunk);
+            close_by_tma(at_, batch_, chunk);
         }
         chunk_ = end_;
     }
 
-    /// The next chunk, with its residual.
+    /// The next chunk, with its residual where there is one.
     __device__ void flush_chunk() {
         open_chunk(at_, batch_, chunk_, end_);
-        const bool adds_only = p_.activation == Activation::none && is_exact<kTypeC>(p_.beta);
+        const bool adds_only =
+            loads_residual() && p_.activation == Activation::none && is_exact<kTypeC>(p_.beta);
 #pragma unroll
         for (int group = 0; group < kChunkN / 8; group += 2) {
             if (adds_only) {
                 ChunkC::add_pairs(buffer(), group, pack<kTypeC>(p_.beta, p_.beta), held_ + 2 * group);
+                continue;
+            }
+            if (!loads_residual()) {
+                ChunkC::put_pairs(
+                    buffer(), group,
+                    {held_[2 * group], held_[2 * group + 1], held_[2 * group + 2], held_[2 * group + 3]});
                 continue;
             }
             float x[8];

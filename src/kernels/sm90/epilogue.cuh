@@ -21,8 +21,11 @@ namespace bsk {
 
 /// A kernel argument.
 struct EpilogueParams {
-    CUtensorMap c_map;
-    CUtensorMap residual_map;
+    CUtensorMap c_map;         ///< where c is null
+    CUtensorMap residual_map;  ///< where beta != 0
+    void* c;                   ///< where threads store it, else null
+    std::int64_t ldc;          ///< elements, as stride_c
+    std::int64_t stride_c;
     const void* row_bias;     ///< [rows] of C's dtype or nullptr
     const void* column_bias;  ///< [columns] of C's dtype or nullptr
     int rows;
@@ -32,6 +35,9 @@ struct EpilogueParams {
     Activation activation;
     bool evict_c_first;  ///< SpmmLaunch::keeps_b_in_l2
     bool is_plain;       ///< C = acc
+
+    /// Null where threads store C.
+    [[nodiscard]] __device__ const CUtensorMap* map_of_c() const { return c == nullptr ? &c_map : nullptr; }
 };
 
 /// @tparam kWidth  columns of the accumulators
@@ -46,14 +52,22 @@ public:
     static constexpr int kStagingBytes = kBuffers * ChunkC::kBytes;
 
     static EpilogueParams make_params(const SpmmLaunch& launch) {
-        const auto map_of = [&](const void* data) {
-            return make_tensor_map(data, kTypeC, kLayoutC, launch.m, launch.n, launch.ldc, ChunkC::kBoxRows,
-                                   ChunkC::kBoxCols, launch.batch, launch.stride_c);
+        const auto map_of = [&](const void* data, std::int64_t ld, std::int64_t stride) {
+            return make_tensor_map(data, kTypeC, kLayoutC, launch.m, launch.n, ld, ChunkC::kBoxRows,
+                                   ChunkC::kBoxCols, launch.batch, stride);
         };
         const bool of_rows = launch.bias_axis == BiasAxis::row;
         EpilogueParams p{};
-        p.c_map = map_of(launch.c);
-        p.residual_map = map_of(launch.residual);
+        if (launch.stores_c_by_threads) {
+            p.c = launch.c;
+            p.ldc = launch.ldc;
+            p.stride_c = launch.stride_c;
+        } else {
+            p.c_map = map_of(launch.c, launch.ldc, launch.stride_c);
+        }
+        if (launch.beta != 0.0F) {
+            p.residual_map = map_of(launch.residual, launch.residual_ld, launch.residual_stride);
+        }
         p.row_bias = of_rows ? launch.bias : nullptr;
         p.column_bias = of_rows ? nullptr : launch.bias;
         p.rows = static_cast<int>(launch.m);
@@ -210,6 +224,15 @@ protected:  // DeferredEpilogue stores by the same steps
 
     /// Stores buffer() as a chunk of the tile at `at`.
     __device__ void close_chunk(int2 at, int batch, int chunk) {
+        if (p_.c != nullptr) [[unlikely]] {
+            close_by_threads(at, batch, chunk);
+        } else {
+            close_by_tma(at, batch, chunk);
+        }
+    }
+
+    /// The same where p_.c is null.
+    __device__ void close_by_tma(int2 at, int batch, int chunk) {
         ptx::fence_proxy_async();
         sync();  // all threads: the buffer is written
         if (is_leader()) {
@@ -235,6 +258,16 @@ private:
         } else {
             ptx::named_barrier_sync(barrier_id_, kThreads);
         }
+    }
+
+    __device__ void close_by_threads(int2 at, int batch, int chunk) {
+        sync();  // all threads: the buffer is written
+        auto* matrix = static_cast<std::uint8_t*>(p_.c) + batch * p_.stride_c * (ChunkC::kWide ? 4 : 2);
+        ChunkC::store_by_threads(buffer(), matrix, p_.ldc, chunk_of(at, chunk),
+                                 make_int2(p_.rows, p_.columns));
+        ptx::fence_proxy_async();  // R may be loaded to the buffer next
+        sync();                    // all threads: the buffer is read
+        ++stored_;
     }
 
     /// Element of a vector of C's dtype as it lies in memory. Volatile, so that it is not moved to its use.

@@ -18,6 +18,13 @@ __device__ inline std::uint32_t kept(std::uint32_t value) {
     return value;
 }
 
+/// 10.1 %tid: threadIdx.x, read where it is used and not kept in a register from before.
+__device__ inline unsigned thread() {
+    unsigned thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread;
+}
+
 /// 4 words from a shared-memory address.
 __device__ inline void load_shared_x4(std::uint32_t (&words)[4], std::uint32_t address) {
     asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"

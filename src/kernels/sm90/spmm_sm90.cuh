@@ -235,7 +235,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int begin = p.work_offsets[stream];
     const int end = p.work_offsets[stream + 1];
 
-    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.c_map, 1, Kernel::kReaders * p.cluster);
+    start_cluster<Kernel::kStages>(shared, a_map, b_map, epilogue.map_of_c(), 1,
+                                   Kernel::kReaders * p.cluster);
 
     const int warpgroup = same_in_warp(static_cast<int>(threadIdx.x) / kWarpgroupThreads);
     if (warpgroup == 0) {

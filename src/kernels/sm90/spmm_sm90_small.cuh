@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kSmallThreads, 1)
     if (threadIdx.x < sizeof(shared.zeros) / 4) {
         reinterpret_cast<std::uint32_t*>(shared.zeros)[threadIdx.x] = 0;
     }
-    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.c_map, 2, kSmallWarps * p.cluster);
+    start_cluster<kSmallStages>(shared, a_map, b_map, epilogue.map_of_c(), 2, kSmallWarps * p.cluster);
 
     const int warp = same_in_warp(static_cast<int>(threadIdx.x) / 32);
     const int warpgroup = warp / 4;
