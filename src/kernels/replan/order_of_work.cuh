@@ -122,8 +122,7 @@ __device__ inline void keep_order(const DeviceSchedule& p, int tail) {
         p.ranked_rows[row] = row;
         p.ranked_costs[row] = p.costs[row];
     }
-    for (int item = tail + static_cast<int>(threadIdx.x); item < items_of(p);
-         item += kThreads) {
+    for (int item = tail + static_cast<int>(threadIdx.x); item < items_of(p); item += kThreads) {
         p.tail[item - tail] = item;
     }
 }

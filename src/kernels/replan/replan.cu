@@ -38,8 +38,8 @@ __global__ void __launch_bounds__(kCopyThreads)
     for (std::int64_t first = 0; first <= p.block_rows; first += kCopyThreads) {
         const std::int64_t i = first + threadIdx.x;
         std::int32_t largest = 0;
-        const std::int32_t index =
-            inclusive_prefix<Maximum, kCopyThreads>(i <= p.block_rows ? in_range(crow[i], p.nnzb) : 0, largest);
+        const std::int32_t index = inclusive_prefix<Maximum, kCopyThreads>(
+            i <= p.block_rows ? in_range(crow[i], p.nnzb) : 0, largest);
         if (i <= p.block_rows) {
             p.crow_indices[i] = max(index, reached);
         }
