@@ -27,7 +27,7 @@ AlignedOperands::AlignedOperands(const HostPlan& plan, SpmmLaunch& launch, Strea
     if (plan.copies_b || plan.transposes_b) {
         take_b(plan, launch);
     }
-    if (plan.copies_c || plan.stores_c_by_threads) {
+    if (plan.c_is_off_tma()) {
         take_c(plan, launch);
     }
 }

@@ -81,8 +81,7 @@ void launch_cuda(const PlanState& plan, const BsrView& a, const void* packed, co
     const int c_element = static_cast<int>(size_of(c.dtype));
     const int b_element = static_cast<int>(size_of(b.dtype));
     const int b_alignment = tma && !plan.host.copies_b ? kTmaAlignment : b_element;
-    const int c_alignment =
-        tma && !plan.host.copies_c && !plan.host.stores_c_by_threads ? kTmaAlignment : c_element;
+    const int c_alignment = tma && !plan.host.c_is_off_tma() ? kTmaAlignment : c_element;
     check_pointer("B", b.data, b_alignment, plan.device);
     check_pointer("C", c.data, c_alignment, plan.device);
     check_pointer("The bias", epilogue.bias, c_element, plan.device);

@@ -197,7 +197,7 @@ void upload(PlanState& state, const Indices& indices, const std::vector<std::int
     if (state.host.transposes_values || state.host.transposes_b) {
         prepare_transpose();
     }
-    if (state.host.copies_b || state.host.copies_c || state.host.stores_c_by_threads) {
+    if (state.host.copies_b || state.host.c_is_off_tma()) {
         prepare_copy_lines();
     }
     if (state.dynamic) {

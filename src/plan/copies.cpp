@@ -5,6 +5,7 @@
 #include "plan/cost_model.h"
 #include "plan/kernels.h"
 #include "plan/skinny_tile.h"
+#include "plan/streams.h"
 #include "plan/union_lists.h"
 
 namespace bsk {
@@ -46,10 +47,7 @@ double share_lost_off_lines(const HostPlan& plan, const BsrView& a) {
 /// How much longer a Hopper kernel takes where threads store C in place of TMA: element by element, of which a multiprocessor stores
 /// so many a second (docs/worklog/epilogues.md).
 double store_seconds(const HostPlan& plan, const BsrView& a, const DeviceModel& device) {
-    const bool deferred = plan.problem.c_dtype != DType::f32 &&
-                          (plan.choice.kernel == KernelId::spmm_sm90_pairs ||
-                           (plan.choice.kernel == KernelId::spmm_sm90 && plan.choice.tile_m == 128));
-    const double rate = deferred ? 6.5e9 : 12e9;
+    const double rate = defers_store(plan) ? 6.5e9 : 12e9;
     return static_cast<double>(a.m * plan.problem.n * plan.problem.batch) / (rate * device.sm_count);
 }
 

@@ -51,6 +51,9 @@ struct HostPlan {
     double predicted_seconds = 0;
     CostTerms terms;                   ///< what predicted_seconds is made of
     std::vector<std::string> reasons;  ///< sentences, in the order of the decisions
+
+    /// The kernel stores by TMA, which cannot write C where it lies.
+    [[nodiscard]] bool c_is_off_tma() const { return copies_c || stores_c_by_threads; }
 };
 
 /// Checks the dense side against A and fills in ld and strides where they are 0.

@@ -106,7 +106,6 @@ void schedule_sm90_pairs(HostPlan& plan, const BsrView& a, const std::vector<std
         fmt::format("Tiles of {}x{} of C; two block rows share loads of B: {:.2f} blocks for each "
                     "piece of B",
                     2 * kPairBlockRows, kSm90TileN, units_per_step(total)));
-    explain_deferred_store(plan);
 }
 
 namespace {

@@ -75,9 +75,6 @@ void schedule_sm90(HostPlan& plan, const BsrView& a, const std::vector<std::int3
     explain_schedule(
         plan, a, device,
         fmt::format("Tiles of {}x{} of C, {} of A a step", plan.choice.tile_m, kSm90TileN, kSm90TileK));
-    if (plan.choice.tile_m == 128) {
-        explain_deferred_store(plan);
-    }
 }
 
 }  // namespace bsk

@@ -75,13 +75,17 @@ void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& devic
     if (plan.choice.kernel != KernelId::spmm_sm90_small) {
         share_l2(plan, a);
     }
-}
-
-void explain_deferred_store(HostPlan& plan) {
-    if (plan.problem.c_dtype != DType::f32) {
+    if (defers_store(plan)) {
         plan.reasons.push_back(fmt::format("{} {}: a tile is stored while the next is computed.",
                                            kRoundsProduct, name(plan.problem.c_dtype)));
     }
+}
+
+bool defers_store(const HostPlan& plan) {
+    const KernelChoice& choice = plan.choice;
+    return plan.problem.c_dtype != DType::f32 &&
+           (choice.kernel == KernelId::spmm_sm90_pairs ||
+            (choice.kernel == KernelId::spmm_sm90 && choice.tile_m == 128));
 }
 
 CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const std::string& variant,

@@ -38,7 +38,7 @@ void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule);
 /// Predicted time and reasons of a scheduled kernel; `tiles` describes them.
 void explain_schedule(HostPlan& plan, const BsrView& a, const DeviceModel& device, const std::string& tiles);
 
-/// Of kernels that keep a finished tile in 16 bits until they store it.
-void explain_deferred_store(HostPlan& plan);
+/// Whether the kernel keeps a finished tile in 16 bits and stores it while the next is computed.
+[[nodiscard]] bool defers_store(const HostPlan& plan);
 
 }  // namespace bsk
