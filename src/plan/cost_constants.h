@@ -19,10 +19,12 @@ struct CostConstants {
 };
 
 inline constexpr std::array kCostConstants{
-    CostConstants{"spmm_sm90/128x1", 2.0000, 1.1451, 0.9500, 0.0000, 0.6497, 1.0000},
-    CostConstants{"spmm_sm90/128x2", 5.1552, 1.9663, 0.6854, 0.0000, 0.8085, 1.0000},
-    CostConstants{"spmm_sm90/64x1", 7.0485, 0.0000, 0.4114, 0.0000, 0.7282, 1.0000},
-    CostConstants{"spmm_sm90/64x2", 4.5906, 2.2102, 0.4507, 0.0000, 0.4070, 1.0000},
+    CostConstants{"spmm_sm90/128x256x1", 2.9604, 1.4800, 0.9640, 0.0000, 0.3000, 1.0000},
+    CostConstants{"spmm_sm90/128x256x2", 5.1552, 1.9663, 0.6854, 0.0000, 0.8085, 1.0000},
+    CostConstants{"spmm_sm90/64x256x1", 7.0485, 0.0000, 0.4114, 0.0000, 0.7282, 1.0000},
+    CostConstants{"spmm_sm90/128x128x1", 5.4474, 0.9550, 0.3300, 0.0000, 0.6723, 1.0000},
+    CostConstants{"spmm_sm90/128x128x2", 4.7763, 1.4616, 0.3669, 0.0000, 0.7881, 1.0000},
+    CostConstants{"spmm_sm90/64x256x2", 4.5906, 2.2102, 0.4507, 0.0000, 0.4070, 1.0000},
     CostConstants{"spmm_sm90_pairs/1", 0.9920, 5.6104, 0.4871, 0.3171, 1.0000, 1.0000},
     CostConstants{"spmm_sm90_pairs/2", 4.6042, 2.3527, 0.5283, 0.3400, 0.7256, 1.0000},
     CostConstants{"spmm_sm90_small/32x1", 7.7900, 0.0000, 0.0772, 0.0280, 0.7196, 0.0000},

@@ -45,7 +45,8 @@ KernelChoice costed_choice(KernelId kernel, int tile_m, int tile_n, std::int64_t
 
 std::string cost_variant(const KernelChoice& choice, int unit) {
     switch (choice.kernel) {
-        case KernelId::spmm_sm90: return fmt::format("spmm_sm90/{}x{}", choice.tile_m, choice.cluster);
+        case KernelId::spmm_sm90:
+            return fmt::format("spmm_sm90/{}x{}x{}", choice.tile_m, choice.tile_n, choice.cluster);
         case KernelId::spmm_sm90_pairs: return fmt::format("spmm_sm90_pairs/{}", choice.cluster);
         default: return fmt::format("spmm_sm90_small/{}x{}", unit, choice.cluster);
     }

@@ -158,28 +158,28 @@ double least_seconds(KernelId kernel, const BsrView& a, std::int64_t longest_row
     }
     // Tiles without padding, and as many streams as there are multiprocessors.
     const int unit = unit_of(a.block_m, a.block_k);
-    const int tile_n = kernel == KernelId::spmm_sm90_small ? kSm90SmallTileN : kSm90TileN;
     const double tiles_of_c = pieces(a) * static_cast<double>(problem.n * problem.batch) / device.sm_count;
-    const auto bound = [&](int tile_m, double steps, double units) {
+    // `steps`, `units`: times the columns of a tile
+    const auto bound = [&](int tile_m, int tile_n, double steps, double units) {
         CostTerms terms;
         terms.variant = cost_variant(costed_choice(kernel, tile_m, tile_n, problem.n), unit);
         terms.tiles = static_cast<double>(a.m) / tile_m * static_cast<double>(problem.n * problem.batch) /
                       tile_n / device.sm_count;
-        terms.steps = steps;
-        terms.units = units;
+        terms.steps = steps / tile_n;
+        terms.units = units / tile_n;
         terms.bytes = memory_bytes(a, problem);
         return seconds(terms, device);
     };
-    if (kernel == KernelId::spmm_sm90_pairs) {  // both rows store every block
-        return bound(2 * kPairBlockRows, tiles_of_c / 2 / tile_n, tiles_of_c / tile_n);
-    }
     if (kernel == KernelId::spmm_sm90_small) {  // steps of A, and of B for 256 full rows
-        return bound(kGroupRows, tiles_of_c * 1.5 / tile_n, tiles_of_c * 64 / unit / tile_n);
+        return bound(kGroupRows, kSm90SmallTileN, tiles_of_c * 1.5, tiles_of_c * 64 / unit);
     }
-    double least = std::numeric_limits<double>::max();
-    for (const int tile_m : {64, 128}) {
-        if (a.block_m % tile_m == 0) {
-            least = std::min(least, bound(tile_m, tiles_of_c * 64 / tile_m / tile_n, 0));
+    if (kernel == KernelId::spmm_sm90_pairs) {  // both rows store every block
+        return bound(2 * kPairBlockRows, kSm90TileN, tiles_of_c / 2, tiles_of_c);
+    }
+    double least = bound(64, kSm90TileN, tiles_of_c, 0);
+    for (const int tile_n : {kSm90TileN, kSm90NarrowTileN}) {
+        if (a.block_m % 128 == 0) {
+            least = std::min(least, bound(128, tile_n, tiles_of_c / 2, 0));
         }
     }
     return least;

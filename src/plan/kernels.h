@@ -38,8 +38,9 @@ struct KernelChoice {
 
 // Tile sizes on which planner and kernels agree.
 inline constexpr int kSm90TileN = 256;  ///< spmm_sm90, spmm_sm90_pairs: columns of C a CTA computes at a time
-inline constexpr int kSm90TileK = 64;   ///< spmm_sm90, spmm_sm90_pairs: columns of A in a step
-inline constexpr int kSm90SmallTileN = 128;  ///< spmm_sm90_small: columns of C a CTA computes at a time
+inline constexpr int kSm90NarrowTileN = 128;  ///< spmm_sm90 in tiles of 128 rows, where these are few
+inline constexpr int kSm90TileK = 64;         ///< spmm_sm90, spmm_sm90_pairs: columns of A in a step
+inline constexpr int kSm90SmallTileN = 128;   ///< spmm_sm90_small: columns of C a CTA computes at a time
 
 [[nodiscard]] const char* name(KernelId kernel);
 /// The device and the cases a kernel needs, in words.

@@ -67,7 +67,8 @@ double schedule_groups(HostPlan& plan, const BsrView& a, const std::vector<Group
     });
     for (const int cluster : cluster_sizes(plan.problem.n, tile_n)) {
         const KernelChoice choice{plan.choice.kernel, tile_m, tile_n, cluster};
-        consider(plan, choice, make(seconds, strips_of(plan.problem, choice), streams_of(choice, device)));
+        consider(plan, choice, costed, unit, device,
+                 make(seconds, strips_of(plan.problem, choice), streams_of(choice, device)));
     }
     plan.tile = linear_tile_seconds(costed, total, works.size(), loads, unit, device);
     const double strip_seconds = std::accumulate(seconds.begin(), seconds.end(), 0.0);

@@ -13,12 +13,9 @@ namespace bsk {
 
 namespace {
 
-/// The fitted constants of clusters of 1 and 2 come from different products, as each is measured where it is chosen. Launched in
-/// turns on one GPU, spmm_sm90 was 2 to 8 % faster with clusters of 2 wherever there were tiles for all of them.
+/// Of lone CTAs that are costed as clusters. Launched in turns on one GPU, spmm_sm90 was 2 to 8 % faster with clusters of 2 wherever
+/// there were tiles for all of them.
 constexpr double kLoneCtaHandicap = 1.1;
-constexpr double handicap_of(int cluster) {
-    return cluster == 1 ? kLoneCtaHandicap : 1.0;
-}
 
 /// L2 of H100 and H200.
 constexpr std::int64_t kL2Bytes = std::int64_t{50} << 20;
@@ -46,11 +43,14 @@ int streams_of(const KernelChoice& choice, const DeviceModel& device) {
     return device.sm_count / choice.cluster;
 }
 
-void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule) {
-    if (plan.schedule.offsets.empty() ||
-        schedule.makespan * handicap_of(choice.cluster) < plan.schedule.makespan) {
+void consider(HostPlan& plan, const KernelChoice& choice, const KernelChoice& costed, int unit,
+              const DeviceModel& device, Schedule schedule) {
+    const double handicap = choice.cluster < costed.cluster ? kLoneCtaHandicap : 1.0;
+    const double seconds = fixed_seconds({cost_variant(costed, unit)}, device) + handicap * schedule.makespan;
+    if (plan.schedule.offsets.empty() || seconds < plan.predicted_seconds) {
         plan.choice = choice;
         plan.schedule = std::move(schedule);
+        plan.predicted_seconds = seconds;
     }
 }
 

@@ -28,8 +28,10 @@ struct StripWork {
 /// Cluster sizes worth a try: a cluster of 2 needs two column tiles.
 [[nodiscard]] std::vector<int> cluster_sizes(std::int64_t n, int tile_n);
 
-/// Keeps a choice and its schedule if that ends sooner than what the plan holds, for lone CTAs by their handicap.
-void consider(HostPlan& plan, const KernelChoice& choice, Schedule schedule);
+/// Keeps a choice and its schedule if that ends sooner than what the plan holds.
+/// @param costed  the choice whose constants make up the schedule's costs
+void consider(HostPlan& plan, const KernelChoice& choice, const KernelChoice& costed, int unit,
+              const DeviceModel& device, Schedule schedule);
 
 /// What the busiest stream does of the work of all strips, if it does its share of each kind of work.
 [[nodiscard]] CostTerms busiest_stream(const HostPlan& plan, const BsrView& a, const std::string& variant,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,8 @@
 #include <bsk/error.h>
 #include <bsk/plan.h>
 
+#include "battery/battery.h"
+#include "battery/problem.h"
 #include "host/plan_support.h"
 #include "plan/device_models.h"
 #include "plan/kernels.h"
@@ -309,10 +312,48 @@ TEST_F(HopperPlanner, CoversEveryTileOfCForEveryBlock) {
     }
 }
 
-TEST_F(HopperPlanner, UsesSmallTilesWhereLargeOnesLeaveProcessorsIdle) {
-    const BsrMatrix a = square(8192, 128);  // 64 tile rows of 128, 128 of 64, for 132 processors
-    EXPECT_EQ(plan_of(a, problem_of(a, 256), "h200").choice.tile_m, 64);
-    EXPECT_EQ(plan_of(a, problem_of(a, 8192), "h200").choice.tile_m, 128);
+/// The tiles of spmm_sm90 that compute the battery's products on an H200: rows x columns x cluster, whether C is fp32, and whether
+/// some are split.
+std::set<std::string> tiles_of_battery() {
+    std::set<std::string> tiles;
+    for (const test::Case& c : test::battery()) {
+        if (c.dtype == DType::f32 || c.m * c.k > std::int64_t{1} << 26) {
+            continue;
+        }
+        const BsrMatrix a = test::make_a(c);
+        SpmmProblem problem = problem_of(a, c.n);
+        problem.c_dtype = c.c_dtype;
+        problem.b_layout = c.b_layout;
+        problem.c_layout = c.c_layout;
+        problem.batch = c.batch;
+        if (!why_not(KernelId::spmm_sm90, a.view(), problem, device_model_by_name("h200")).empty()) {
+            continue;
+        }
+        const HostPlan plan = plan_of(a, problem, "h200", "spmm_sm90");
+        tiles.insert(fmt::format("{}x{}x{}{}{}", plan.choice.tile_m, plan.choice.tile_n, plan.choice.cluster,
+                                 c.c_dtype == DType::f32 ? " f32" : "",
+                                 plan.schedule.split_tiles > 0 ? " split" : ""));
+    }
+    return tiles;
+}
+
+TEST_F(HopperPlanner, ComputesTheBatteryByEveryTileOfSpmmSm90) {
+    const std::set<std::string> tiles = tiles_of_battery();
+    for (const char* tile : {"64x256x1", "64x256x2", "128x128x1", "128x128x2", "128x256x1", "128x256x2"}) {
+        for (const char* c : {"", " f32"}) {
+            EXPECT_TRUE(tiles.contains(fmt::format("{}{}", tile, c)))
+                << tile << c << " is not among " << fmt::format("{}", fmt::join(tiles, ", "));
+        }
+    }
+}
+
+TEST_F(HopperPlanner, UsesNarrowTilesWhereWideOnesAreFew) {
+    const BsrMatrix a = square(8192, 128);  // 64 tile rows
+    for (const auto& [n, tile_n] : {std::pair{64, 128}, {512, 128}, {2048, 256}, {8192, 256}}) {
+        const KernelChoice choice = plan_of(a, problem_of(a, n), "h200", "spmm_sm90").choice;
+        EXPECT_EQ(choice.tile_m, 128) << n;
+        EXPECT_EQ(choice.tile_n, tile_n) << n;
+    }
 }
 
 TEST_F(HopperPlanner, ExplainNamesTheDeviceTheKernelAndBothSizes) {

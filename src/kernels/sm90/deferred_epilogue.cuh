@@ -6,23 +6,23 @@
 
 #include <bsk/types.h>
 
+#include "base/math.h"
 #include "kernels/activation.cuh"
 #include "kernels/sm90/epilogue.cuh"
 
 namespace bsk {
 
-/// Of 64 x 256 accumulators.
-template <DType kTypeC, Layout kLayoutC>
-class DeferredEpilogue : public WgmmaEpilogue<kTypeC, kLayoutC, 2> {
-    using Base = WgmmaEpilogue<kTypeC, kLayoutC, 2>;
+/// Of 64 x kWidth accumulators.
+template <DType kTypeC, Layout kLayoutC, int kWidth>
+class DeferredEpilogue : public WgmmaEpilogue<kTypeC, kLayoutC, 2, kWidth> {
+    using Base = WgmmaEpilogue<kTypeC, kLayoutC, 2, kWidth>;
     using typename Base::ChunkC;
-    static constexpr int kWidth = 256;
     static_assert(!ChunkC::kWide);
 
 public:
     using Base::Base;
-    /// Chunks, and the biases of a tile's columns in fp32.
-    static constexpr int kStagingBytes = Base::kStagingBytes + kWidth * 4;
+    /// Chunks, and the biases of a tile's columns in fp32; whole KiB, as TMA's swizzle counts from there.
+    static constexpr int kStagingBytes = Base::kStagingBytes + round_up(kWidth * 4, 1024);
 
     /// Fetches the biases of the tile at {row, col}: those of its rows to registers, those of its columns to shared memory.
     /// Called before hold(), where the tile's last wgmma hide how long it takes.

@@ -42,7 +42,7 @@ struct EpilogueParams {
 
 /// @tparam kWidth  columns of the accumulators
 /// @tparam kRows   64: the threads are a warpgroup; 16: a warp
-template <DType kTypeC, Layout kLayoutC, int kBufferCount, int kWidth = 256, int kRows = 64>
+template <DType kTypeC, Layout kLayoutC, int kBufferCount, int kWidth, int kRows = 64>
 class WgmmaEpilogue {
 public:
     using ChunkC = Chunk<kTypeC, kLayoutC, kRows>;

@@ -1,7 +1,7 @@
 // What spmm_sm90, spmm_sm90_pairs and sddmm_sm90 share: one producer warpgroup, two of consumers, and how a consumer
 // multiplies the stages of the ring, each with pieces of both operands.
 //
-// A stage holds a[rows][64 of k] and b[256 columns][64 of k] as wgmma reads them with the 128-byte swizzle:
+// A stage holds a[rows][64 of k] and b[tile_n columns][64 of k] as wgmma reads them with the 128-byte swizzle:
 //
 //   K-major   rows of 64 elements of k, one below the other
 //   MN-major  for every 64 rows (columns), 64 lines of k with 64 elements of rows (columns); a kernel may take pieces of
@@ -20,7 +20,6 @@
 
 namespace bsk {
 
-constexpr int kTileN = kSm90TileN;
 constexpr int kTileK = kSm90TileK;
 constexpr int kConsumers = 2;
 constexpr int kThreads = (1 + kConsumers) * kWarpgroupThreads;
@@ -34,9 +33,11 @@ constexpr int kOrderBarrier = 1;     // + consumer: its turn to start a mainloop
 constexpr int kEpilogueBarrier = 3;  // + consumer: its own 128 threads
 
 /// How a consumer warpgroup reads its operands.
+/// @tparam kTileN  columns of its sums, 256 or 128
 /// @tparam kPiece  rows (columns) of an MN-major piece
-template <DType kDType, int kTransposeA, int kTransposeB, int kStages, int kPiece = 64>
+template <DType kDType, int kTransposeA, int kTransposeB, int kStages, int kTileN, int kPiece = 64>
 struct Mainloop {
+    using Sums = float[kTileN / 2];  ///< what a thread has of 64 x kTileN
     using State = PipelineState<kStages>;
     static constexpr int kLineBytesA = kTransposeA ? 2 * kPiece : 128;
     static constexpr int kLineBytesB = kTransposeB ? 2 * kPiece : 128;
@@ -50,27 +51,27 @@ struct Mainloop {
         release_stage(&shared.empty[state.stage == 0 ? kStages - 1 : state.stage - 1], cluster);
     }
 
-    /// Starts acc += a[64 x 64] * b[64 x 256] of one stage, as one group; acc = where it is the `first` of a sum.
-    __device__ static void start(float (&acc)[128], const std::uint16_t* a_stage,
-                                 const std::uint16_t* b_stage, bool first) {
+    /// Starts acc += a[64 x 64] * b[64 x kTileN] of one stage, as one group; acc = where it is the `first` of a sum.
+    __device__ static void start(Sums& acc, const std::uint16_t* a_stage, const std::uint16_t* b_stage,
+                                 bool first) {
         const std::uint64_t a = ptx::matrix_descriptor<kLineBytesA>(a_stage, kTileK * kLineBytesA);
         const std::uint64_t b = ptx::matrix_descriptor<kLineBytesB>(b_stage, kTileK * kLineBytesB);
         ptx::wgmma_fence();
 #pragma unroll
         for (int k16 = 0; k16 < kTileK / 16; ++k16) {
-            ptx::wgmma_m64n256k16<kDType, kTransposeA, kTransposeB>(acc, a + kNext16A * k16,
-                                                                    b + kNext16B * k16, k16 > 0 || !first);
+            ptx::wgmma_m64k16<kDType, kTransposeA, kTransposeB>(acc, a + kNext16A * k16, b + kNext16B * k16,
+                                                                k16 > 0 || !first);
         }
         ptx::wgmma_commit();
     }
 
-    /// Sums a[64 x 64] * b[64 x 256] of `steps` stages from `state` on in acc, which is not touched where there are none;
+    /// Sums a[64 x 64] * b[64 x kTileN] of `steps` stages from `state` on in acc, which is not touched where there are none;
     /// the last group is still in flight, its stage held. Calls meanwhile(step) when a step's wgmma are queued.
     ///
     /// @param a_offset  elements from the start of a stage's a to this warpgroup's rows
     template <class SharedStorage, class Meanwhile>
-    __device__ static void multiply(float (&acc)[128], SharedStorage& shared, State& state, int steps,
-                                    int a_offset, int cluster, Meanwhile meanwhile) {
+    __device__ static void multiply(Sums& acc, SharedStorage& shared, State& state, int steps, int a_offset,
+                                    int cluster, Meanwhile meanwhile) {
 #pragma unroll 1
         for (int step = 0; step < steps; ++step) {
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
@@ -85,7 +86,7 @@ struct Mainloop {
     }
 
     /// Waits for the last group and lets nothing read the accumulators before. Where there was none, they are zero.
-    __device__ static void finish(float (&acc)[128], bool none) {
+    __device__ static void finish(Sums& acc, bool none) {
         ptx::wgmma_wait<0>();
         ptx::settle(acc);
         if (none) [[unlikely]] {

@@ -66,9 +66,9 @@ struct SddmmSm90 {
     static constexpr int kTransposeB = kConfig.d2_layout == Layout::row_major ? 1 : 0;
     static constexpr int kPiece = kUnit * kTileK;  ///< elements
     static constexpr int kStageBytes = (kTileRows + kTileCols) * kPiece * 2;
-    using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages, kUnit>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA, kTransposeB, kStages, kSddmmTileN, kUnit>;
     using State = typename Loop::State;
-    static_assert(kSddmmTileM == kConsumers * 64 && kSddmmTileN == kTileN);
+    static_assert(kSddmmTileM == kConsumers * 64);
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kTileRows * kPiece];
@@ -241,7 +241,7 @@ void launch_sddmm_sm90_instance(const SddmmLaunch& launch, Stream stream) {
     // With n = 0 the operands may be null: any address makes a valid map.
     const void* d1 = launch.n > 0 ? launch.d1 : launch.values;
     const void* d2 = launch.n > 0 ? launch.d2 : launch.values;
-    const PartialSums sums(launch.part_count, launch.split_tiles, kConsumers, kTileN, stream);
+    const PartialSums sums(launch.part_count, launch.split_tiles, kConsumers, kSddmmTileN, stream);
     const SddmmSm90Params params{launch.tiles,  launch.work_offsets,
                                  launch.work,   launch.parts,
                                  sums.partials, sums.arrivals,

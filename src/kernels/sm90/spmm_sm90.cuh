@@ -4,18 +4,18 @@
 // stream, in order; its CTAs take neighbouring column tiles of the same tile row, so they need the same
 // stored blocks: each loads half of every piece of A and multicasts it to both. Warpgroup 0 is the producer:
 // one thread runs ahead through one flat sequence of steps across all tiles (never draining at a tile's end),
-// each step a tile_m x 64 piece of A and a 64 x 256 piece of B by TMA into a ring of stages. Warpgroups 1 and
-// 2 are consumers: wgmma m64n256k16 from shared memory, fp32 accumulators in registers.
+// each step a tile_m x 64 piece of A and a 64 x tile_n piece of B by TMA into a ring of stages. Warpgroups 1 and
+// 2 are consumers: wgmma of 64 x tile_n from shared memory, fp32 accumulators in registers.
 //
-//   tile_m = 128: both consumers work on one tile, 64 rows each.
-//   tile_m = 64:  consumers take tiles in turn, so that one's epilogue runs under the other's mainloop.
+//   tile_m = 128: both consumers work on one tile, 64 rows each; tile_n is 256, or 128 where tiles are few.
+//   tile_m = 64:  consumers take tiles of 256 columns in turn, so that one's epilogue runs under the other's mainloop.
 //
 // Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
 //
 //   a[stages]   tile_m x 64       K-major                           16 or 8 KiB each
 //               of A transposed: tile_m / 64 x (64 rows of a stored block x 64 of its columns)   MN-major
-//   b[stages]   B row major: 4 x (64 rows of k x 64 columns of n)   MN-major, 32 KiB each
-//               B col major: 256 rows of n x 64 columns of k        K-major
+//   b[stages]   B row major: tile_n / 64 x (64 rows of k x 64 columns of n)   MN-major, 32 or 16 KiB each
+//               B col major: tile_n rows of n x 64 columns of k               K-major
 //   c[2]        staging of each consumer's epilogue (epilogue.cuh)  8 to 17 KiB each
 //   barriers    full[stages]: 1 arrival (own producer) + the bytes of the stage; consumers wait
 //               empty[stages]: 1 arrival of each consumer warpgroup that reads the stage, of each CTA of the
@@ -42,21 +42,21 @@ namespace bsk {
 
 /// kSplits: some tiles are split, see partial_sums.cuh.
 /// kTransposeA: the stored blocks are read transposed, at the places that SpmmLaunch::sources gives.
-template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>
+template <SpmmSm90Config kConfig, int kTileN, bool kTransposeA, bool kSplits>
 struct SpmmSm90 {
     static constexpr bool kCooperative = kConfig.tile_m == 128;
-    static constexpr int kStages = kCooperative ? 4 : 5;   // what fits in 227 KiB
+    static constexpr int kStages = !kCooperative ? 5 : kTileN == 256 ? 4 : 6;  // what fits in 227 KiB
     static constexpr int kReaders = kCooperative ? 2 : 1;  ///< consumer warpgroups that read a stage
     /// 16-bit results of a shared tile are stored under the next tile's wgmma; consumers in turn overlap
     /// anyway, and neither an fp32 tile nor the addresses of partial sums fit beside the accumulators.
     static constexpr bool kDefersStore = kCooperative && kConfig.c_dtype != DType::f32 && !kSplits;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
     static constexpr int kBytesOfA = kConfig.tile_m * kTileK * 2;  ///< in a stage
-    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kRowMajorB ? 1 : 0, kStages>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kRowMajorB ? 1 : 0, kStages, kTileN>;
     using State = typename Loop::State;
     using TileEpilogue =
-        std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
-                           WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1>>;
+        std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout, kTileN>,
+                           WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, kCooperative ? 2 : 1, kTileN>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConfig.tile_m * kTileK];
@@ -185,7 +185,7 @@ struct SpmmSm90 {
                     ptx::named_barrier_sync(kOrderBarrier + consumer, 2 * kWarpgroupThreads);
                 }
             }
-            float acc[128];  // dead between tiles
+            typename Loop::Sums acc;  // dead between tiles
             Loop::multiply(acc, shared, state, steps, tile_rows * kTileK, p.cluster, [&](int step) {
                 if constexpr (kDefersStore) {
                     epilogue.flush_under(step, steps);
@@ -221,12 +221,13 @@ struct SpmmSm90 {
 };
 
 // Scalar template parameters: nvcc 13.0 writes host stubs that do not compile for a struct's.
-template <DType kType, DType kTypeC, int kTileM, Layout kLayoutB, Layout kLayoutC, bool kTransposeA,
-          bool kSplits>
+template <DType kType, DType kTypeC, int kTileM, int kTileN, Layout kLayoutB, Layout kLayoutC,
+          bool kTransposeA, bool kSplits>
 __global__ void __launch_bounds__(kThreads, 1)
     spmm_sm90(const __grid_constant__ CUtensorMap a_map, const __grid_constant__ CUtensorMap b_map,
               const __grid_constant__ EpilogueParams epilogue, const SpmmSm90Params p) {
-    using Kernel = SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}, kTransposeA, kSplits>;
+    using Kernel =
+        SpmmSm90<SpmmSm90Config{kType, kTypeC, kTileM, kLayoutB, kLayoutC}, kTileN, kTransposeA, kSplits>;
     extern __shared__ __align__(1024) std::uint8_t dynamic_shared[];
     auto& shared = *reinterpret_cast<typename Kernel::SharedStorage*>(dynamic_shared);
 
@@ -254,17 +255,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     }
 }
 
-template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>
-constexpr auto kSpmmSm90 = &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kConfig.b_layout,
-                                      kConfig.c_layout, kTransposeA, kSplits>;
-
-template <SpmmSm90Config kConfig, bool kTransposeA>
-void prepare_spmm_sm90_instance() {
-    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, false>::SharedStorage>(
-        kSpmmSm90<kConfig, kTransposeA, false>);
-    prepare_clusters<typename SpmmSm90<kConfig, kTransposeA, true>::SharedStorage>(
-        kSpmmSm90<kConfig, kTransposeA, true>);
-}
+template <SpmmSm90Config kConfig, int kTileN, bool kTransposeA, bool kSplits>
+constexpr auto kSpmmSm90 = &spmm_sm90<kConfig.dtype, kConfig.c_dtype, kConfig.tile_m, kTileN,
+                                      kConfig.b_layout, kConfig.c_layout, kTransposeA, kSplits>;
 
 /// Map of the values as boxes of what a CTA loads of A.
 template <SpmmSm90Config kConfig, bool kTransposeA>
@@ -281,9 +274,9 @@ CUtensorMap make_a_map(const SpmmLaunch& launch) {
     }
 }
 
-template <SpmmSm90Config kConfig, bool kTransposeA, bool kSplits>
+template <SpmmSm90Config kConfig, int kTileN, bool kTransposeA, bool kSplits>
 void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
-    using Kernel = SpmmSm90<kConfig, kTransposeA, kSplits>;
+    using Kernel = SpmmSm90<kConfig, kTileN, kTransposeA, kSplits>;
     const int cluster = launch.choice.cluster;
     const void* b = launch.k > 0 ? launch.b : launch.c;
     const CUtensorMap a_map = make_a_map<kConfig, kTransposeA>(launch);
@@ -308,18 +301,46 @@ void launch_spmm_sm90_variant(const SpmmLaunch& launch, Stream stream) {
                                 std::countr_zero(static_cast<unsigned>(launch.block_m / kConfig.tile_m)),
                                 cluster,
                                 launch.keeps_b_in_l2};
-    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90<kConfig, kTransposeA, kSplits>, launch.streams,
-                                                    cluster, kThreads, stream, a_map, b_map, epilogue,
-                                                    params);
+    launch_clusters<typename Kernel::SharedStorage>(kSpmmSm90<kConfig, kTileN, kTransposeA, kSplits>,
+                                                    launch.streams, cluster, kThreads, stream, a_map, b_map,
+                                                    epilogue, params);
+}
+
+template <int kWidth, bool kSplitTiles>
+struct SpmmSm90Variant {
+    static constexpr int kTileN = kWidth;
+    static constexpr bool kSplits = kSplitTiles;
+};
+
+/// Calls function(SpmmSm90Variant) for each variant of an instance.
+template <SpmmSm90Config kConfig, class Function>
+void for_each_variant(Function function) {
+    function(SpmmSm90Variant<kSm90TileN, false>{});
+    function(SpmmSm90Variant<kSm90TileN, true>{});
+    if constexpr (kConfig.tile_m == 128) {
+        function(SpmmSm90Variant<kSm90NarrowTileN, false>{});
+        function(SpmmSm90Variant<kSm90NarrowTileN, true>{});
+    }
+}
+
+template <SpmmSm90Config kConfig, bool kTransposeA>
+void prepare_spmm_sm90_instance() {
+    for_each_variant<kConfig>([](auto variant) {
+        using Variant = decltype(variant);
+        prepare_clusters<
+            typename SpmmSm90<kConfig, Variant::kTileN, kTransposeA, Variant::kSplits>::SharedStorage>(
+            kSpmmSm90<kConfig, Variant::kTileN, kTransposeA, Variant::kSplits>);
+    });
 }
 
 template <SpmmSm90Config kConfig, bool kTransposeA>
 void launch_spmm_sm90_instance(const SpmmLaunch& launch, Stream stream) {
-    if (launch.part_count > 0) {
-        launch_spmm_sm90_variant<kConfig, kTransposeA, true>(launch, stream);
-    } else {
-        launch_spmm_sm90_variant<kConfig, kTransposeA, false>(launch, stream);
-    }
+    for_each_variant<kConfig>([&](auto variant) {
+        using Variant = decltype(variant);
+        if (launch.choice.tile_n == Variant::kTileN && (launch.part_count > 0) == Variant::kSplits) {
+            launch_spmm_sm90_variant<kConfig, Variant::kTileN, kTransposeA, Variant::kSplits>(launch, stream);
+        }
+    });
 }
 
 }  // namespace bsk

@@ -47,6 +47,7 @@ namespace bsk {
 /// kTransposeA: the stored blocks are read transposed, at the places that SpmmLaunch::pair_sources gives.
 template <SpmmSm90PairsConfig kConfig, bool kTransposeA>
 struct SpmmSm90Pairs {
+    static constexpr int kTileN = kSm90TileN;
     static constexpr int kStages = 4;  // what fits in 227 KiB
     static constexpr int kWarps = kWarpgroupThreads / 32;
     static constexpr bool kRowMajorB = kConfig.b_layout == Layout::row_major;
@@ -56,10 +57,11 @@ struct SpmmSm90Pairs {
     /// 16-bit results of a tile are stored under the next tile's wgmma; an fp32 tile does not fit beside the accumulators.
     static constexpr bool kDefersStore = kConfig.c_dtype != DType::f32;
     using BlockReader = std::conditional_t<kTransposeA, SourceReader, PairReader>;
-    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages>;
+    using Loop = Mainloop<kConfig.dtype, kTransposeA ? 1 : 0, kTransposeB, kStages, kTileN>;
     using State = typename Loop::State;
-    using TileEpilogue = std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout>,
-                                            WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, 2>>;
+    using TileEpilogue =
+        std::conditional_t<kDefersStore, DeferredEpilogue<kConfig.c_dtype, kConfig.c_layout, kTileN>,
+                           WgmmaEpilogue<kConfig.c_dtype, kConfig.c_layout, 2, kTileN>>;
 
     struct alignas(1024) SharedStorage {
         std::uint16_t a[kStages][kConsumers][kPairBlockRows * kTileK];
@@ -215,7 +217,7 @@ struct SpmmSm90Pairs {
     /// Sums the products of this consumer's row in the next `stages` stages in acc, which is not touched where there are
     /// none; the last are still in flight. Calls meanwhile(i) when the wgmma of its i-th block piece are queued.
     template <class Meanwhile>
-    __device__ static void multiply(float (&acc)[128], SharedStorage& shared, Place& place, int stages,
+    __device__ static void multiply(typename Loop::Sums& acc, SharedStorage& shared, Place& place, int stages,
                                     int cluster, int consumer, Meanwhile meanwhile) {
         int left = stages;
         // No wgmma where stages are passed on: ptxas would wait for each.
@@ -241,7 +243,7 @@ struct SpmmSm90Pairs {
         for (int item = begin; item < end; ++item) {
             const RowTile tile = reader.take();
             const int own = tile.blocks * stages_per_block;
-            float acc[128];
+            typename Loop::Sums acc;
             if constexpr (kDefersStore) {
                 if (own == 0) {
                     epilogue.flush();  // there are no wgmma to do it under
@@ -333,17 +335,18 @@ void launch_spmm_sm90_pairs_instance(const SpmmLaunch& launch, Stream stream) {
     const int line = kTransposeA ? kPairBlockRows : launch.block_k;
     const CUtensorMap a_map = make_tensor_map(values, kConfig.dtype, launch.nnzb * lines, line, line,
                                               kPairBlockRows / cluster, kTileK);
-    const CUtensorMap b_map =
-        one_box_b ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kTileK,
-                                   kTileN / kPanelCols, launch.batch, launch.stride_b)
-                  : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n, launch.ldb,
-                                    Kernel::kRowMajorB ? kTileK : kTileN, 64, launch.batch, launch.stride_b);
+    const CUtensorMap b_map = one_box_b
+                                  ? make_panel_map(b, kConfig.dtype, launch.k, launch.n, launch.ldb, kTileK,
+                                                   Kernel::kTileN / kPanelCols, launch.batch, launch.stride_b)
+                                  : make_tensor_map(b, kConfig.dtype, kConfig.b_layout, launch.k, launch.n,
+                                                    launch.ldb, Kernel::kRowMajorB ? kTileK : Kernel::kTileN,
+                                                    64, launch.batch, launch.stride_b);
     const EpilogueParams epilogue = Kernel::TileEpilogue::make_params(launch);
     const SpmmSm90PairsParams params{launch.pairs,
                                      launch.pair_steps,
                                      launch.work_offsets,
                                      launch.work,
-                                     static_cast<int>(ceil_div(launch.n, kTileN * cluster)),
+                                     static_cast<int>(ceil_div(launch.n, Kernel::kTileN * cluster)),
                                      launch.block_k,
                                      cluster,
                                      one_box_b,

@@ -77,10 +77,10 @@ __device__ inline void settle(float (&acc)[kCount]) {
     "%115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 
 /// Starts d += a*b, or d = a*b where not `accumulates`; each operand is K-major, or MN-major where kTransposeA or
-/// kTransposeB. Warp w of the warpgroup holds rows 16*w ...; of these, lane l holds in d[4*j + 2*i + h] row l/4 + 8*i,
-/// column 8*j + 2*(l%4) + h (section 9.7.15.5.1.1, fragment D of .m64nNk16).
+/// kTransposeB; d is 64 x 256 or, below, 64 x 128. Warp w of the warpgroup holds rows 16*w ...; of these, lane l holds in
+/// d[4*j + 2*i + h] row l/4 + 8*i, column 8*j + 2*(l%4) + h (section 9.7.15.5.1.1, fragment D of .m64nNk16).
 template <DType kType, int kTransposeA, int kTransposeB>
-__device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::uint64_t b, bool accumulates) {
+__device__ inline void wgmma_m64k16(float (&d)[128], std::uint64_t a, std::uint64_t b, bool accumulates) {
 #define BSK_WGMMA(type)                                                                       \
     asm volatile(                                                                             \
         "{\n"                                                                                 \
@@ -91,6 +91,26 @@ __device__ inline void wgmma_m64n256k16(float (&d)[128], std::uint64_t a, std::u
         "}, %128, %129, accumulates, 1, 1, %130, %131;\n"                                     \
         "}"                                                                                   \
         : BSK_ACCUMULATORS_64(d, 0), BSK_ACCUMULATORS_64(d, 64)                               \
+        : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB), "r"(accumulates ? 1 : 0))
+    if constexpr (kType == DType::f16) {
+        BSK_WGMMA("f16");
+    } else {
+        BSK_WGMMA("bf16");
+    }
+#undef BSK_WGMMA
+}
+
+template <DType kType, int kTransposeA, int kTransposeB>
+__device__ inline void wgmma_m64k16(float (&d)[64], std::uint64_t a, std::uint64_t b, bool accumulates) {
+#define BSK_WGMMA(type)                                                                       \
+    asm volatile(                                                                             \
+        "{\n"                                                                                 \
+        ".reg .pred accumulates;\n"                                                           \
+        "setp.ne.s32 accumulates, %68, 0;\n"                                                  \
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" BSK_NUMBERS_0_TO_63 \
+        "}, %64, %65, accumulates, 1, 1, %66, %67;\n"                                         \
+        "}"                                                                                   \
+        : BSK_ACCUMULATORS_64(d, 0)                                                           \
         : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB), "r"(accumulates ? 1 : 0))
     if constexpr (kType == DType::f16) {
         BSK_WGMMA("f16");
