@@ -74,6 +74,7 @@ template <DType kTypeC, Layout kLayoutC, int kRows>
 struct Chunk {
     static_assert(kRows == 64 || kRows == 16);
     static constexpr bool kWide = kTypeC == DType::f32;
+    static constexpr int kElementBytes = kWide ? 4 : 2;
     static constexpr bool kTransposed = kLayoutC == Layout::col_major;
     static constexpr int kColumns = kWide ? 32 : 64;
     static constexpr int kBytes = kRows * 128;
@@ -206,7 +207,7 @@ struct Chunk {
 
 private:
     static constexpr int kRun = kTransposed ? 1 : 2;  ///< fp32 elements of a thread that lie side by side
-    static constexpr int kLineBytes = kBoxCols * (kWide ? 4 : 2);
+    static constexpr int kLineBytes = kBoxCols * kElementBytes;
     using Element = std::conditional_t<kWide, std::uint32_t, std::uint16_t>;
 
     /// First of the chunk's rows that this warp has.

@@ -262,7 +262,7 @@ private:
 
     __device__ void close_by_threads(int2 at, int batch, int chunk) {
         sync();  // all threads: the buffer is written
-        auto* matrix = static_cast<std::uint8_t*>(p_.c) + batch * p_.stride_c * (ChunkC::kWide ? 4 : 2);
+        auto* matrix = static_cast<std::uint8_t*>(p_.c) + batch * p_.stride_c * ChunkC::kElementBytes;
         ChunkC::store_by_threads(buffer(), matrix, p_.ldc, chunk_of(at, chunk),
                                  make_int2(p_.rows, p_.columns));
         ptx::fence_proxy_async();  // R may be loaded to the buffer next

@@ -84,21 +84,6 @@ __device__ inline void mbarrier_arrive_cluster(std::uint64_t* barrier, std::uint
     mbarrier_arrive_remote(remote_address(shared_address(barrier), rank));
 }
 
-/// Whether the phase of this parity is complete.
-__device__ inline bool mbarrier_test(std::uint64_t* barrier, std::uint32_t parity) {
-    std::uint32_t done = 0;
-    asm volatile(
-        "{\n"
-        ".reg .pred done;\n"
-        "mbarrier.test_wait.parity.shared::cta.b64 done, [%1], %2;\n"
-        "selp.u32 %0, 1, 0, done;\n"
-        "}"
-        : "=r"(done)
-        : "r"(shared_address(barrier)), "r"(parity)
-        : "memory");
-    return done != 0;
-}
-
 /// Waits for the completion of the phase of this parity. The loop holds no trap: one makes ptxas keep the
 /// launch's register limit for the whole kernel.
 __device__ inline void mbarrier_wait(std::uint32_t barrier, std::uint32_t parity) {

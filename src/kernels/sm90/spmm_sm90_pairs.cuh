@@ -13,8 +13,8 @@
 // steps across all tiles. Warpgroups 1 and 2 are the consumers: wgmma m64n256k16 from shared memory, fp32 accumulators in
 // registers.
 //
-// Both consumers pass the same ring, so that a stage waits for both. A consumer that would wait for the next stage first
-// finishes its products of the stage before and releases it.
+// Both consumers pass the same ring, so that a stage waits for both. All warps of a consumer wait for their products at the
+// same stages: wgmma.wait_group must not depend on what one of them finds, such as whether the next stage is full.
 //
 // Shared memory, 16-bit elements, every row 128 bytes under the 128-byte swizzle:
 //
@@ -197,10 +197,6 @@ struct SpmmSm90Pairs {
         State& state = place.state;
 #pragma unroll 1
         for (; left > 0; --left) {
-            const bool full = ptx::mbarrier_test(&shared.full[state.stage], state.phase);
-            if (__shfl_sync(0xFFFFFFFF, full ? 1 : 0, 0) == 0) {
-                drain(shared, place, cluster);
-            }
             ptx::mbarrier_wait(&shared.full[state.stage], state.phase);
             const int rows = same_in_warp(shared.rows[state.stage]);
             if ((rows >> consumer & 1) != 0) {
