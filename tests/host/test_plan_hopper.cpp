@@ -339,7 +339,7 @@ std::set<std::string> tiles_of_battery() {
 
 TEST_F(HopperPlanner, ComputesTheBatteryByEveryTileOfSpmmSm90) {
     const std::set<std::string> tiles = tiles_of_battery();
-    for (const std::string tile :
+    for (const char* tile :
          {"64x256x1", "64x256x2", "128x128x1", "128x128x2", "128x256x1", "128x256x2", "64x256x1 f32",
           "64x256x2 f32", "128x128x1 f32", "128x128x2 f32", "128x256x1 f32", "128x256x2 f32",
           "64x256x1 split", "64x256x2 split", "128x128x1 split", "128x128x2 split", "128x256x1 split",
